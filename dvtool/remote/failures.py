@@ -1,0 +1,46 @@
+"""Failures that drivers raise: which ones are worth another try."""
+
+from __future__ import annotations
+
+import errno
+
+from dvtool.errors import AccessDenied
+from dvtool.errors import StorageError
+from dvtool.errors import storage_error
+
+
+class TransientError(StorageError):
+    """A failure that may be gone at the next try: a cut connection, a timeout, 429, 5xx.
+
+    ``retry_after`` is the number of seconds the server asked to wait, when it said so.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+_TRANSIENT_ERRNO = frozenset({errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EINTR})
+
+
+def file_failure(error: OSError, remote: str, doing: str, path: bytes) -> StorageError:
+    """What an ``OSError`` on a directory remote means."""
+    plain = storage_error(error, doing, path)
+    message = f"remote {remote}: {plain.message}"
+    if error.errno in _TRANSIENT_ERRNO:
+        return TransientError(message, hint=plain.hint)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return AccessDenied(message, path=path, hint="check who owns that directory and its permissions")
+    return StorageError(message, path=path, hint=plain.hint)
+
+
+def cut_short(remote: str, key: str, expected: int, got: int) -> TransientError:
+    """The value is longer than what arrived of it."""
+    return TransientError(f"remote {remote}: {key} was cut off after {got} of {expected} bytes")
+
+
+def wrong_length(remote: str, key: str, expected: int, got: int) -> StorageError:
+    """The value that the remote holds has another length than it must have."""
+    return StorageError(
+        f"remote {remote}: {key} has {got} bytes, expected {expected}", hint="run `dvtool push` again to send it anew"
+    )

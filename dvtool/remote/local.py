@@ -1,0 +1,286 @@
+"""A directory as a remote: a local disk, a NAS mount, a USB disk.
+
+The directory must exist to be read: an unmounted share is an error, never an empty remote.
+The first write creates the directory itself if its parent exists, and no more than that.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dvtool.errors import MissingData
+from dvtool.errors import StorageError
+from dvtool.model.ports import Capabilities
+from dvtool.model.ports import RemoteItem
+from dvtool.remote.failures import file_failure
+from dvtool.remote.failures import wrong_length
+from dvtool.remote.keys import TEMPORARY
+from dvtool.remote.keys import check_key
+from dvtool.remote.keys import check_prefix
+from dvtool.remote.keys import is_key
+
+_COPY_BYTES = 1 << 20
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+class LocalRemote:
+    """`dvtool.model.ports.Remote` over the directory *root* (absolute)."""
+
+    def __init__(self, name: str, root: bytes) -> None:
+        self.name = name
+        self.url = os.fsdecode(root)
+        self.capabilities = Capabilities(create_only=True, ranges=True, listing=True, server_copy=False)
+        self._root = root
+        self._temporary = os.path.join(root, os.fsencode(TEMPORARY.rstrip("/")))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def list(self, prefix: str) -> Iterator[RemoteItem]:
+        self._require_root()
+        top = os.fsencode(check_prefix(prefix))
+        return iter(sorted(self._walk(top), key=lambda item: item.key))
+
+    def stat(self, key: str) -> RemoteItem | None:
+        path = self._path(key)
+        with self._failures("look at", path):
+            try:
+                status = os.lstat(path)
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    self._require_root()
+                    return None
+                raise
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageError(f"remote {self.name}: {key} is not a regular file", path=path)
+        return RemoteItem(key, status.st_size, status.st_mtime)
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        path = self._path(key)
+        source = self._open_value(key, path)
+        try:
+            with self._failures("read", path):
+                available = max(os.fstat(source).st_size - start, 0)
+                wanted = available if length is None else length
+                if wanted > available:
+                    raise wrong_length(self.name, key, start + wanted, start + available)
+                data = _read_at(source, start, wanted)
+            if len(data) != wanted:
+                raise wrong_length(self.name, key, start + wanted, start + len(data))
+            return data
+        finally:
+            os.close(source)
+
+    def get_file(self, key: str, path: bytes, size: int) -> None:
+        value = self._path(key)
+        source = self._open_value(key, value)
+        try:
+            with self._failures("read", value):
+                held = os.fstat(source).st_size
+            if held != size:
+                raise wrong_length(self.name, key, size, held)
+            with self._failures("write", path):
+                target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+                try:
+                    copied = _copy(source, target)
+                finally:
+                    os.close(target)
+        finally:
+            os.close(source)
+        if copied != size:
+            raise wrong_length(self.name, key, size, copied)
+
+    def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
+        return self._publish(key, lambda target: _write_all(target, data), create_only)
+
+    def put_file(self, key: str, path: bytes) -> None:
+        with self._failures("read", path):
+            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._publish(key, lambda target: _copy_whole(source, target), create_only=False)
+        finally:
+            os.close(source)
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with self._failures("delete", path):
+            try:
+                os.unlink(path)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                self._require_root()
+
+    def _publish(self, key: str, fill: Callable[[int], object], create_only: bool) -> bool:
+        path = self._path(key)
+        self._make_directory(self._temporary)
+        self._make_directory(os.path.dirname(path))
+        temporary = os.path.join(self._temporary, secrets.token_hex(12).encode())
+        with self._failures("write", path):
+            try:
+                target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                try:
+                    fill(target)
+                    os.fsync(target)
+                finally:
+                    os.close(target)
+                written = _name_once(temporary, path) if create_only else _name(temporary, path)
+                _sync_directory(os.path.dirname(path))
+                return written
+            finally:
+                _unlink_quietly(temporary)
+
+    def _make_directory(self, path: bytes) -> None:
+        with self._failures("create", path):
+            missing: list[bytes] = []
+            while not os.path.isdir(path):
+                missing.append(path)
+                if path == self._root:
+                    break
+                path = os.path.dirname(path)
+            for made in reversed(missing):
+                try:
+                    os.mkdir(made)
+                except FileExistsError:
+                    continue
+                except FileNotFoundError:
+                    raise self._unmounted() from None
+                _sync_directory(os.path.dirname(made))
+
+    def _walk(self, top: bytes) -> Iterator[RemoteItem]:
+        pending = [top]
+        while pending:
+            prefix = pending.pop()
+            directory = os.path.join(self._root, prefix)
+            with self._failures("list", directory):
+                try:
+                    scan = os.scandir(directory)
+                except OSError as error:
+                    if error.errno not in _ABSENT:
+                        raise
+                    self._require_root()
+                    continue
+                with scan:
+                    for entry in scan:
+                        name = prefix + entry.name
+                        if entry.is_dir(follow_symlinks=False):
+                            if name + b"/" != TEMPORARY.encode():
+                                pending.append(name + b"/")
+                            continue
+                        if entry.is_file(follow_symlinks=False) and is_key(key := os.fsdecode(name)):
+                            item = _listed(key, entry)
+                            if item is not None:
+                                yield item
+
+    def _open_value(self, key: str, path: bytes) -> int:
+        with self._failures("read", path):
+            try:
+                return os.open(path, _READ_FLAGS)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+        self._require_root()
+        raise MissingData(f"remote {self.name}: {key} is not there", path=path)
+
+    def _path(self, key: str) -> bytes:
+        return os.path.join(self._root, check_key(key).encode("ascii"))
+
+    def _require_root(self) -> None:
+        with self._failures("open", self._root):
+            try:
+                if stat.S_ISDIR(os.stat(self._root).st_mode):
+                    return
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+        raise self._unmounted()
+
+    def _unmounted(self) -> StorageError:
+        return StorageError(
+            f"remote {self.name}: there is no directory {self.url}: is it mounted?",
+            path=self._root,
+            hint=f"mount it, create it with mkdir, or check `dvtool config remote.{self.name}.url`",
+        )
+
+    @contextmanager
+    def _failures(self, doing: str, path: bytes) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise file_failure(error, self.name, doing, path) from error
+
+
+def _listed(key: str, entry: os.DirEntry[bytes]) -> RemoteItem | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:  # deleted by somebody else since the directory was read
+        return None
+    return RemoteItem(key, status.st_size, status.st_mtime)
+
+
+def _name_once(temporary: bytes, path: bytes) -> bool:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _name(temporary: bytes, path: bytes) -> bool:
+    os.replace(temporary, path)
+    return True
+
+
+def _unlink_quietly(path: bytes) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _sync_directory(path: bytes) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _read_at(source: int, start: int, length: int) -> bytes:
+    parts: list[bytes] = []
+    while length:
+        part = os.pread(source, length, start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+        length -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _write_all(target: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(target, rest) :]
+
+
+def _copy(source: int, target: int) -> int:
+    copied = 0
+    while block := os.read(source, _COPY_BYTES):
+        _write_all(target, block)
+        copied += len(block)
+    return copied
+
+
+def _copy_whole(source: int, target: int) -> None:
+    expected = os.fstat(source).st_size
+    copied = _copy(source, target)
+    if copied != expected:
+        raise OSError(errno.EIO, f"the file being sent changed: {copied} bytes instead of {expected}")
