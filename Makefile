@@ -1,0 +1,63 @@
+# One virtual environment, .venv, made below this directory on first use. Each `.venv/.has-X` stamp
+# records that the extra X of pyproject.toml is installed as that file stands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.PHONY: help install test lint format servers demo bench docs clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make test      install what the tests need into $(VENV) and run them (ARGS='-k pack' to choose)"
+	@echo "make lint      ruff, mypy and the import contracts"
+	@echo "make format    let ruff rewrite the sources"
+	@echo "make servers   install the system packages that some tests need (Debian, as root)"
+	@echo "make demo      the main job on several thousand real files, start to end"
+	@echo "make bench     side by side with other tools; writes docs/explanation/benchmarks.md"
+	@echo "make docs      build the documentation into site/"
+	@echo "make clean     remove the environment and everything that was built"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.has-%: pyproject.toml | $(BIN)/python
+	@echo "installing dvtool[$*] into $(VENV)"
+	@$(PIP) install --editable '.[$*]'
+	@touch $@
+
+$(VENV)/.has-dvtool: pyproject.toml | $(BIN)/python
+	@echo "installing dvtool into $(VENV)"
+	@$(PIP) install --editable .
+	@touch $@
+
+install: $(VENV)/.has-dvtool
+
+test: $(VENV)/.has-test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.has-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.has-lint
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+servers:
+	scripts/servers.sh
+
+demo: install
+	$(BIN)/python scripts/demo.py $(ARGS)
+
+bench: $(VENV)/.has-bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.has-docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) .bench .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site

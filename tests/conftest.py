@@ -1,0 +1,103 @@
+"""The hermetic world of every test: nothing of the machine's user, Git or cloud settings gets in."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings
+
+from tests.support import servers
+
+FOREIGN = ("GIT_", "AWS_", "DVTOOL_", "XDG_")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+GIT_SETTINGS = {
+    "init.defaultBranch": "main",
+    "commit.gpgsign": "false",
+    "tag.gpgsign": "false",
+    "gc.auto": "0",
+    "core.fsync": "none",
+}
+
+WHEN = "2026-01-02T03:04:05+00:00"
+
+# Time is never asserted, and a slow machine is no failure.
+settings.register_profile("dvtool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("dvtool"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dvtool")
+
+
+def hermetic_environment(world: Path) -> dict[str, str]:
+    """The variables that every test and every process it starts sees; directories lie in *world*."""
+    identity = {
+        f"GIT_{role}_{field}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for field, value in (("NAME", "Test"), ("EMAIL", "test@example.org"), ("DATE", WHEN))
+    }
+    git = {"GIT_CONFIG_COUNT": str(len(GIT_SETTINGS))}
+    for number, (key, value) in enumerate(GIT_SETTINGS.items()):
+        git[f"GIT_CONFIG_KEY_{number}"] = key
+        git[f"GIT_CONFIG_VALUE_{number}"] = value
+    return {
+        "HOME": str(world / "home"),
+        "TMPDIR": str(world / "tmp"),
+        "XDG_CACHE_HOME": str(world / "xdg/cache"),
+        "XDG_CONFIG_HOME": str(world / "xdg/config"),
+        "XDG_CONFIG_DIRS": str(world / "xdg/system"),
+        "XDG_DATA_HOME": str(world / "xdg/data"),
+        "XDG_RUNTIME_DIR": str(world / "xdg/runtime"),
+        "XDG_STATE_HOME": str(world / "xdg/state"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_TEMPLATE_DIR": str(world / "git-template"),
+        "GIT_ALLOW_PROTOCOL": "file",
+        "GIT_TERMINAL_PROMPT": "0",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        **identity,
+        **git,
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Replaces the environment for the whole session and starts in an empty directory outside any repository."""
+    root = tmp_path_factory.mktemp("world")
+    environment = hermetic_environment(root)
+    for value in environment.values():
+        if value.startswith(f"{root}/"):
+            Path(value).mkdir(parents=True)
+    nowhere = root / "nowhere"
+    nowhere.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(FOREIGN) or name.lower() in PROXIES:
+                patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setattr(socket.socket, "connect", _loopback_only(socket.socket.connect))
+        patch.chdir(nowhere)
+        yield root
+
+
+class LeftTheMachine(Exception):
+    """A test tried to reach a host other than this one."""
+
+
+def _loopback_only(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not servers.is_loopback(str(address[0])):
+            raise LeftTheMachine(f"a test must not connect to {address}")
+        return connect(self, address)
+
+    return guarded
