@@ -1,0 +1,1 @@
+"""Local-disk primitives: the only package that makes calls of one operating system."""
