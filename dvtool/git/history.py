@@ -1,0 +1,111 @@
+"""What happened to pointers over the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import IO
+from typing import NamedTuple
+
+from dvtool.git.revisions import stashes
+from dvtool.git.run import GitRepo
+from dvtool.git.run import checked_revision
+from dvtool.git.worktree import pointer_pathspecs
+
+# --full-history: by default git leaves out a side branch whose changes a merge threw away, and its data with it.
+_RAW = ("--raw", "-z", "--no-abbrev", "--root", "--no-color", "--no-ext-diff", "--no-relative")
+_BLOCK = 1 << 16
+_COMMIT = b"\x01"
+
+
+class PointerBlob(NamedTuple):
+    """A version of a pointer file and a commit that brought it in."""
+
+    commit: str
+    path: bytes
+    blob: str
+
+
+class Version(NamedTuple):
+    """A commit that changed a file. ``time`` is ISO 8601 with zone; ``path`` is the file's name after
+    the commit, ``blob`` its content, None where the commit deleted it."""
+
+    commit: str
+    author: str
+    email: str
+    time: str
+    subject: str
+    path: bytes
+    blob: str | None
+
+
+def all_pointer_blobs(
+    repo: GitRepo, revs: Iterable[str] | None = None, *, subdir: bytes = b"", reflog: bool = False
+) -> Iterator[PointerBlob]:
+    """Every pointer version in the history of *revs*, each with a commit that brought it in.
+
+    Without *revs*: of all refs, all linked work trees and all stash entries. *reflog* adds
+    what only reflogs remember. The same blob may come several times.
+    """
+    lines = [checked_revision(rev) for rev in revs] if revs is not None else stashes(repo)
+    if revs is not None and not lines and not reflog:
+        return
+    sources = (["--all"] if revs is None else []) + (["--reflog"] if reflog else [])
+    args = ["log", *_RAW, "--format=%x01%H", "--no-renames", "--full-history", "--diff-merges=separate", *sources]
+    stdin = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    with repo.stream(*args, "--stdin", "--", *pointer_pathspecs(subdir), stdin=stdin) as pipe:
+        commit = ""
+        fields = _fields(pipe)
+        for field in fields:
+            if field.startswith(_COMMIT):
+                commit = field[1:].decode("ascii")
+                continue
+            _, mode, _, sha, _ = field.lstrip(b"\n:").split(b" ")
+            path = next(fields)
+            if mode in (b"100644", b"100755"):
+                yield PointerBlob(commit, path, sha.decode("ascii"))
+
+
+def commits_touching_pointers(repo: GitRepo, revs: Iterable[str], *, subdir: bytes = b"") -> Iterator[str]:
+    """The commits in the history of *revs* that changed a pointer, newest first."""
+    lines = [checked_revision(rev) for rev in revs]
+    if not lines:
+        return
+    stdin = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    with repo.stream("rev-list", "--full-history", "--stdin", "--", *pointer_pathspecs(subdir), stdin=stdin) as pipe:
+        for line in pipe:
+            yield line.decode("ascii").strip()
+
+
+def log_path(repo: GitRepo, path: bytes, *, rev: str = "HEAD", follow: bool = True) -> list[Version]:
+    """The commits that changed one file, newest first, through renames if *follow*."""
+    form = "--format=%x01%H%x00%an%x00%ae%x00%aI%x00%s"
+    renames = ["--follow", "--find-renames"] if follow else ["--no-renames"]
+    args = ["log", *_RAW, form, "--encoding=UTF-8", *renames, "--end-of-options", checked_revision(rev)]
+    fields = iter(repo.run(*args, "--", b":(top,literal)" + path).stdout.split(b"\0"))
+    versions = []
+    about: list[str] = []
+    for field in fields:
+        if field.startswith(_COMMIT):
+            head = [field[1:], next(fields), next(fields), next(fields), next(fields)]
+            about = [part.decode("utf-8", "replace") for part in head]
+        elif field.strip(b"\n"):
+            _, _, _, sha, status = field.lstrip(b"\n:").split(b" ")
+            name = next(fields)
+            if status[:1] in (b"R", b"C"):
+                name = next(fields)
+            blob = sha.decode("ascii") if sha.strip(b"0") else None
+            versions.append(Version(about[0], about[1], about[2], about[3], about[4], name, blob))
+    return versions
+
+
+def _fields(pipe: IO[bytes]) -> Iterator[bytes]:
+    """The NUL-terminated fields of a stream, empty ones left out."""
+    rest = b""
+    while block := pipe.read(_BLOCK):
+        *whole, rest = (rest + block).split(b"\0")
+        for field in whole:
+            if field:
+                yield field
+    if rest:
+        yield rest

@@ -1,0 +1,146 @@
+"""Pointer files in the work tree, in the index and in commits; what git tracks; staging."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dvtool.git.run import GitRepo
+from dvtool.git.run import checked_revision
+
+POINTER_SUFFIX = b".dvt"
+_MARKER = b".dvtool/config"
+_REGULAR = (b"100644", b"100755")
+# Pathspecs in one argument list: far below the 128 KiB that the smallest system allows.
+_CHUNK = 200
+
+
+class Change(NamedTuple):
+    """A pointer that differs from a commit. An object name is None where the side has no such file,
+    and ``new`` also where the content in the work tree is not in the index."""
+
+    path: bytes
+    status: str
+    old: str | None
+    new: str | None
+
+
+def pointer_pathspecs(subdir: bytes = b"") -> list[bytes]:
+    """Pathspecs for the pointers below a directory (relative to the top; empty: everywhere)."""
+    return [_below(subdir, b"*" + POINTER_SUFFIX)]
+
+
+def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
+    """Sorted paths of the pointer files that exist and that git tracks or would track.
+
+    Those of another dvtool project further down are left out.
+    """
+    output = repo.run(
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *pointer_pathspecs(subdir),
+        _below(subdir, _MARKER),
+    )
+    found = _own(set(_split(output.stdout)), subdir)
+    return sorted(path for path in found if os.path.lexists(os.path.join(repo.worktree, path)))
+
+
+def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str]:
+    """Pointer files of a commit: path to blob. Symbolic links are no pointers."""
+    args = ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", checked_revision(rev)]
+    output = repo.run(*args, *([b":(top,literal)" + subdir] if subdir else []))
+    blobs: dict[bytes, str] = {}
+    for line in _split(output.stdout):
+        facts, _, path = line.partition(b"\t")
+        mode, _, sha = facts.split()
+        if mode in _REGULAR and path.endswith((POINTER_SUFFIX, _MARKER)):
+            blobs[path] = sha.decode("ascii")
+    own = _own(blobs, subdir)
+    return {path: sha for path, sha in blobs.items() if path in own}
+
+
+def staged_pointers(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, list[str]]:
+    """Pointer files in the index: path to blobs, several where a merge has left a conflict."""
+    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir))
+    blobs: dict[bytes, list[str]] = {}
+    for line in _split(output.stdout):
+        facts, _, path = line.partition(b"\t")
+        mode, sha, _ = facts.split()
+        if mode in _REGULAR:
+            blobs.setdefault(path, []).append(sha.decode("ascii"))
+    return blobs
+
+
+def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> list[Change]:
+    """Tracked pointers whose work tree or index version may differ from a commit.
+
+    The index is not refreshed: a touched file with equal content is in the list, so compare
+    contents. Untracked pointers are not in it.
+    """
+    args = ["diff-index", "--raw", "--no-renames", "--no-abbrev", "--no-relative", "-z", "--end-of-options"]
+    output = repo.run(*args, checked_revision(rev), "--", *pointer_pathspecs(subdir))
+    fields = iter(_split(output.stdout))
+    changes = []
+    for facts, path in zip(fields, fields, strict=True):
+        _, _, old, new, status = facts[1:].split(b" ")
+        changes.append(Change(path, status.decode("ascii"), _object(old), _object(new)))
+    return changes
+
+
+def tracked(repo: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
+    """Those of *paths* that are in git's index, or are directories with something in it."""
+    wanted = set(paths)
+    hits: set[bytes] = set()
+    for start in range(0, len(paths), _CHUNK):
+        chunk = paths[start : start + _CHUNK]
+        output = repo.run("ls-files", "-z", "--cached", "--", *(b":(top,literal)" + path for path in chunk))
+        for entry in _split(output.stdout):
+            hits.update(wanted.intersection(_with_parents(entry)))
+    return hits
+
+
+def stage(repo: GitRepo, paths: Iterable[bytes]) -> None:
+    """Bring the index to what these files are now; what is gone from the work tree leaves the index."""
+    listed = b"\0".join(paths)
+    if listed:
+        repo.write("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=listed + b"\0")
+
+
+def _with_parents(path: bytes) -> Iterator[bytes]:
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]
+
+
+def _below(subdir: bytes, name: bytes) -> bytes:
+    prefix = b""
+    if subdir:
+        prefix = b"".join(b"\\" + bytes((byte,)) if byte in b"*?[\\" else bytes((byte,)) for byte in subdir) + b"/"
+    return b":(top,glob)" + prefix + b"**/" + name
+
+
+def _own(paths: Iterable[bytes], subdir: bytes) -> set[bytes]:
+    """The pointers among *paths* that belong to the project at *subdir* and not to one below it."""
+    own_marker = subdir + b"/" + _MARKER if subdir else _MARKER
+    every = set(paths)
+    inner = tuple(path.removesuffix(_MARKER) for path in every if path.endswith(b"/" + _MARKER) and path != own_marker)
+    return {path for path in every if _is_pointer(path) and not path.startswith(inner)}
+
+
+def _is_pointer(path: bytes) -> bool:
+    return path.endswith(POINTER_SUFFIX) and not path.endswith(b"/" + POINTER_SUFFIX) and path != POINTER_SUFFIX
+
+
+def _object(sha: bytes) -> str | None:
+    return sha.decode("ascii") if sha.strip(b"0") else None
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    return (part for part in data.split(b"\0") if part)
