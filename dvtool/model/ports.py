@@ -105,7 +105,8 @@ class Remote(Protocol):
     def get_file(self, key: str, path: bytes, size: int) -> None:
         """Write the value, *size* bytes, into the existing or new local file *path*.
 
-        The caller verifies content; a wrong length raises `StorageError`.
+        The caller verifies content; a wrong length raises `StorageError`. After any failure the
+        file holds a beginning of the value and nothing else, so that a retry can go on from there.
         """
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
@@ -117,4 +118,8 @@ class Remote(Protocol):
     def delete(self, key: str) -> None:
         """Remove a key; an absent key is no error."""
 
-    def close(self) -> None: ...
+    def prepare(self) -> None:
+        """Start in the background what is slow to start (imports, sessions). Optional; never raises."""
+
+    def close(self) -> None:
+        """Release connections. Calls under way in other threads end at once with `StorageError`."""

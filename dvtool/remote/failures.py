@@ -13,11 +13,20 @@ class TransientError(StorageError):
     """A failure that may be gone at the next try: a cut connection, a timeout, 429, 5xx.
 
     ``retry_after`` is the number of seconds the server asked to wait, when it said so.
+    ``unreachable``: no connection came about at all (name, port, route).
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        self.unreachable = unreachable
 
 
 _TRANSIENT_ERRNO = frozenset({errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EINTR})

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dvtool.disk.durable import discard
+from dvtool.disk.durable import fsync_dir
+from dvtool.disk.durable import fsync_file
+from dvtool.disk.durable import open_temporary
+from dvtool.disk.durable import publish
+from dvtool.disk.durable import write_all
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.model.ports import Capabilities
@@ -39,6 +44,9 @@ class LocalRemote:
         self.capabilities = Capabilities(create_only=True, ranges=True, listing=True, server_copy=False)
         self._root = root
         self._temporary = os.path.join(root, os.fsencode(TEMPORARY.rstrip("/")))
+
+    def prepare(self) -> None:
+        """Nothing is slow to start."""
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -98,7 +106,7 @@ class LocalRemote:
             raise wrong_length(self.name, key, size, copied)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        return self._publish(key, lambda target: _write_all(target, data), create_only)
+        return self._publish(key, lambda target: write_all(target, data), create_only)
 
     def put_file(self, key: str, path: bytes) -> None:
         with self._failures("read", path):
@@ -122,20 +130,22 @@ class LocalRemote:
         path = self._path(key)
         self._make_directory(self._temporary)
         self._make_directory(os.path.dirname(path))
-        temporary = os.path.join(self._temporary, secrets.token_hex(12).encode())
         with self._failures("write", path):
+            target, temporary = open_temporary(self._temporary, mode=0o666)
             try:
-                target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
                 try:
                     fill(target)
-                    os.fsync(target)
+                    fsync_file(target)
                 finally:
                     os.close(target)
-                written = _name_once(temporary, path) if create_only else _name(temporary, path)
-                _sync_directory(os.path.dirname(path))
-                return written
-            finally:
-                _unlink_quietly(temporary)
+                if create_only:
+                    return publish(temporary, path, durable=True)
+                os.replace(temporary, path)
+            except BaseException:
+                discard(None, temporary)
+                raise
+            fsync_dir(os.path.dirname(path))
+            return True
 
     def _make_directory(self, path: bytes) -> None:
         with self._failures("create", path):
@@ -152,7 +162,7 @@ class LocalRemote:
                     continue
                 except FileNotFoundError:
                     raise self._unmounted() from None
-                _sync_directory(os.path.dirname(made))
+                fsync_dir(os.path.dirname(made))
 
     def _walk(self, top: bytes) -> Iterator[RemoteItem]:
         pending = [top]
@@ -225,34 +235,6 @@ def _listed(key: str, entry: os.DirEntry[bytes]) -> RemoteItem | None:
     return RemoteItem(key, status.st_size, status.st_mtime)
 
 
-def _name_once(temporary: bytes, path: bytes) -> bool:
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _name(temporary: bytes, path: bytes) -> bool:
-    os.replace(temporary, path)
-    return True
-
-
-def _unlink_quietly(path: bytes) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return
-
-
-def _sync_directory(path: bytes) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 def _read_at(source: int, start: int, length: int) -> bytes:
     parts: list[bytes] = []
     while length:
@@ -265,16 +247,10 @@ def _read_at(source: int, start: int, length: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _write_all(target: int, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(target, rest) :]
-
-
 def _copy(source: int, target: int) -> int:
     copied = 0
     while block := os.read(source, _COPY_BYTES):
-        _write_all(target, block)
+        write_all(target, block)
         copied += len(block)
     return copied
 

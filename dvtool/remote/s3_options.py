@@ -1,0 +1,183 @@
+"""The settings of an S3 remote, read once and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from dvtool.errors import ConfigError
+from dvtool.errors import UnsafeInput
+from dvtool.remote.redact import redact
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+_ADDRESSING = ("auto", "path", "virtual")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Options:
+    """Where the bucket is and as whom it is opened. Times in seconds.
+
+    ``prefix`` is empty or ends in ``/``. Without ``access_key`` or ``profile`` botocore's own
+    chain finds credentials: environment, ``~/.aws``, container, instance.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    credential_path: str | None = None
+    config_path: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    session_token: str | None = None
+    verify: bool | str = True
+    use_ssl: bool = True
+    anonymous: bool = False
+    addressing: str = "auto"
+    connect_timeout: float = CONNECT_SECONDS
+    read_timeout: float = READ_SECONDS
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """What is contacted, as it may be shown."""
+        return redact(self.endpoint) if self.endpoint else f"Amazon S3 ({self.region or 'default region'})"
+
+
+def parse_s3(
+    name: str, url: str, settings: Mapping[str, str], base_dir: bytes, environ: Mapping[str, str]
+) -> S3Options:
+    """Check URL and settings of remote *name*; raises `ConfigError`, `UnsafeInput`."""
+    bucket, prefix = _bucket_and_prefix(name, url)
+    read = _Reader(name, settings)
+    access_key, secret_key = read.text("access_key_id"), read.text("secret_access_key")
+    token = read.text("session_token")
+    if (access_key is None) != (secret_key is None):
+        raise ConfigError(
+            f"remote {name}: access_key_id and secret_access_key go together",
+            hint=f"`dvtool remote modify --local {name} secret_access_key ...`",
+        )
+    profile = read.text("profile")
+    if access_key is None and profile is None and environ.get("AWS_SECRET_ACCESS_KEY"):
+        access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ["AWS_SECRET_ACCESS_KEY"]
+        token = environ.get("AWS_SESSION_TOKEN")
+    endpoint = read.endpoint("endpointurl")
+    return S3Options(
+        bucket=bucket,
+        prefix=prefix,
+        endpoint=endpoint,
+        region=read.text("region"),
+        profile=profile,
+        credential_path=read.path("credentialpath", base_dir),
+        config_path=read.path("configpath", base_dir),
+        access_key=access_key,
+        secret_key=secret_key,
+        session_token=token,
+        verify=_verify(read, endpoint, base_dir),
+        use_ssl=read.flag("use_ssl", True),
+        anonymous=read.flag("allow_anonymous_login", False),
+        addressing=read.choice("addressing_style", _ADDRESSING),
+        connect_timeout=read.seconds("connect_timeout", CONNECT_SECONDS),
+        read_timeout=read.seconds("read_timeout", READ_SECONDS),
+    )
+
+
+class _Reader:
+    """Typed access to the settings below ``remote.NAME``."""
+
+    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
+        self._name = name
+        self._settings = settings
+
+    def text(self, key: str) -> str | None:
+        return self._settings.get(key) or None
+
+    def path(self, key: str, base_dir: bytes) -> str | None:
+        value = self.text(key)
+        return None if value is None else os.path.join(os.fsdecode(base_dir), value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._settings.get(key, "").strip().lower()
+        if value in ("true", "yes", "on", "1"):
+            return True
+        if value in ("false", "no", "off", "0"):
+            return False
+        if not value:
+            return default
+        raise self._wrong(key, "true or false")
+
+    def seconds(self, key: str, default: float) -> float:
+        value = self.text(key)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            raise self._wrong(key, "a number of seconds") from None
+        if not 0 < number < 86_400:
+            raise self._wrong(key, "a number of seconds")
+        return number
+
+    def choice(self, key: str, known: tuple[str, ...]) -> str:
+        value = self._settings.get(key) or known[0]
+        if value not in known:
+            raise self._wrong(key, " or ".join(known))
+        return value
+
+    def endpoint(self, key: str) -> str | None:
+        value = self.text(key)
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError:
+            raise self._wrong(key, "http://HOST:PORT or https://HOST") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise self._wrong(key, "http://HOST:PORT or https://HOST")
+        if "@" in parts.netloc:
+            raise UnsafeInput(
+                f"remote {self._name}: {key} carries a user or a password: {redact(value)}",
+                hint=f"`dvtool remote modify --local {self._name} access_key_id ...`",
+            )
+        return value
+
+    def _wrong(self, key: str, expected: str) -> ConfigError:
+        return ConfigError(
+            f"remote {self._name}: {key} = {redact(self._settings[key])} is not {expected}",
+            hint=f"`dvtool config remote.{self._name}.{key} ...`",
+        )
+
+
+def _verify(read: _Reader, endpoint: str | None, base_dir: bytes) -> bool | str:
+    # Loading the certificate store costs 30 ms, also where no TLS will be spoken.
+    if endpoint is not None and endpoint.startswith("http://"):
+        return False
+    value = read.text("ssl_verify")
+    if value is not None and os.sep in value:
+        return os.path.join(os.fsdecode(base_dir), value)
+    return read.flag("ssl_verify", True)
+
+
+def _bucket_and_prefix(name: str, url: str) -> tuple[str, str]:
+    rest = url[len("s3://") :]
+    bucket, _, prefix = rest.partition("/")
+    if "@" in bucket:
+        raise UnsafeInput(
+            f"remote {name}: the URL carries a user or a password: {redact(url)}",
+            hint=f"`dvtool remote modify --local {name} access_key_id ...`, or use a profile",
+        )
+    parts = [part for part in prefix.split("/") if part]
+    if not bucket or ":" in bucket or any(part in (".", "..") for part in parts) or "?" in url or "#" in url:
+        raise ConfigError(
+            f"remote {name}: {redact(url)} is not s3://BUCKET/PATH", hint=f"`dvtool config remote.{name}.url`"
+        )
+    return bucket, "".join(part + "/" for part in parts)

@@ -1,0 +1,55 @@
+"""The session with an S3 server, kept by s3fs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dvtool.remote.s3_options import S3Options
+
+
+def connect(options: S3Options, connections: int) -> tuple[asyncio.AbstractEventLoop, Any]:
+    """fsspec's loop thread and an aiobotocore client living in it. Sends no request of its own
+    unless the credentials come from a token service. Raises what botocore raises."""
+    from fsspec.asyn import get_loop
+    from s3fs import S3FileSystem
+
+    loop: asyncio.AbstractEventLoop = get_loop()
+    filesystem = S3FileSystem(
+        asynchronous=True,  # the session is closed by us, not when the garbage collector comes by
+        loop=loop,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+        default_cache_type="none",
+        anon=options.anonymous,
+        endpoint_url=options.endpoint,
+        key=options.access_key,
+        secret=options.secret_key,
+        token=options.session_token,
+        use_ssl=options.use_ssl,
+        session=_session(options),
+        client_kwargs={"region_name": options.region, "verify": options.verify},
+        config_kwargs={
+            "connect_timeout": options.connect_timeout,
+            "read_timeout": options.read_timeout,
+            "max_pool_connections": connections,
+            "retries": {"max_attempts": 0},
+            "s3": {"addressing_style": options.addressing},
+            # Every value is verified by its own digest; CRC32 in the client halves the speed of small puts.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        },
+    )
+    # Loading the service description is slow and blocks: not in the loop while others use it.
+    return loop, asyncio.run_coroutine_threadsafe(filesystem.set_session(), loop).result()
+
+
+def _session(options: S3Options) -> Any:
+    from aiobotocore.session import AioSession
+
+    session = AioSession(profile=options.profile)
+    if options.credential_path is not None:
+        session.set_config_variable("credentials_file", options.credential_path)
+    if options.config_path is not None:
+        session.set_config_variable("config_file", options.config_path)
+    return session

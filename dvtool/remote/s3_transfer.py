@@ -1,0 +1,193 @@
+"""Bodies of S3 objects: read in parts that are streamed, sent in parts of bounded number."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+
+from dvtool.errors import StorageError
+from dvtool.remote.failures import TransientError
+from dvtool.remote.failures import cut_short
+from dvtool.remote.failures import wrong_length
+
+PART = 8 << 20
+"""Bytes in one part, and the largest value that travels in one request."""
+
+PARTS_AT_ONCE = 4
+_MOST_PARTS = 10_000
+_READ = 1 << 20
+_Where = dict[str, str]
+
+
+async def read_range(client: Any, where: _Where, start: int, length: int | None, remote: str) -> bytes:
+    """*length* bytes from *start*, or all that follow it. Raises `StorageError` for a short value."""
+    key = where["Key"]
+    if length == 0 or (start and length is None):
+        total = (await client.head_object(**where))["ContentLength"]
+        if length is None:
+            length = max(total - start, 0)
+        elif start > total:
+            raise wrong_length(remote, key, start, total)
+        if length == 0:
+            return b""
+    asked = {} if length is None else {"Range": f"bytes={start}-{start + length - 1}"}
+    answer = await client.get_object(**where, **asked)
+    async with answer["Body"] as body:
+        if length is not None:
+            _check_answer(answer, remote, key, start, length)
+        data: bytes = await body.read()
+    expected = answer["ContentLength"] if length is None else length
+    if len(data) != expected:
+        raise cut_short(remote, key, expected, len(data))
+    return data
+
+
+async def download(client: Any, where: _Where, target: int, size: int, remote: str) -> None:
+    """Write the whole value of *size* bytes into the descriptor *target*.
+
+    After a failure *target* holds a beginning of the value: it is cut where the first gap was.
+    """
+    work = _Download(client, where, target, size, remote)
+    try:
+        await work.run()
+    except BaseException:
+        os.ftruncate(target, work.complete())
+        raise
+
+
+async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semaphore) -> None:
+    """Send all bytes of the descriptor *source*; *slots* bounds the parts of all uploads in memory."""
+    size = os.fstat(source).st_size
+    if size <= PART:
+        await client.put_object(**where, Body=_read_exactly(source, 0, size))
+        return
+    part = max(PART, -(-size // _MOST_PARTS))
+    started = await client.create_multipart_upload(**where)
+    where = {**where, "UploadId": started["UploadId"]}
+    try:
+        count = -(-size // part)
+        tags: list[str] = [""] * count
+        numbers = iter(range(count))
+
+        async def send() -> None:
+            for number in numbers:
+                async with slots:
+                    start = number * part
+                    body = _read_exactly(source, start, min(part, size - start))
+                    answer = await client.upload_part(**where, PartNumber=number + 1, Body=body)
+                    tags[number] = answer["ETag"]
+
+        await _together(send() for _ in range(min(PARTS_AT_ONCE, count)))
+        parts = [{"PartNumber": number + 1, "ETag": tag} for number, tag in enumerate(tags)]
+        await client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await client.abort_multipart_upload(**where)
+        raise
+
+
+class _Download:
+    def __init__(self, client: Any, where: _Where, target: int, size: int, remote: str) -> None:
+        self._client = client
+        self._where = where
+        self._target = target
+        self._size = size
+        self._remote = remote
+        self._tag: str | None = None
+        self._written = [0] * max(1, -(-size // PART))
+
+    async def run(self) -> None:
+        if self._size <= PART:
+            await self._fetch(0, ranged=False)
+            return
+        numbers = iter(range(len(self._written)))
+        await _together(self._fetch_each(numbers) for _ in range(PARTS_AT_ONCE))
+
+    def complete(self) -> int:
+        """How many bytes from the start have arrived without a gap."""
+        for number, written in enumerate(self._written):
+            if written < PART:
+                return number * PART + written
+        return len(self._written) * PART
+
+    async def _fetch_each(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            await self._fetch(number, ranged=True)
+
+    async def _fetch(self, number: int, *, ranged: bool) -> None:
+        start = number * PART
+        length = min(PART, self._size - start)
+        asked = {"Range": f"bytes={start}-{start + length - 1}"} if ranged else {}
+        answer = await self._client.get_object(**self._where, **asked)
+        key = self._where["Key"]
+        async with answer["Body"] as body:
+            if ranged:
+                _check_answer(answer, self._remote, key, start, length, self._size)
+            elif answer["ContentLength"] != length:
+                raise wrong_length(self._remote, key, length, answer["ContentLength"])
+            self._check_tag(answer.get("ETag"), key)
+            while data := await body.read(min(_READ, length - self._written[number] + 1)):
+                if self._written[number] + len(data) > length:
+                    raise StorageError(f"remote {self._remote}: more of {key} arrives than was asked for")
+                _write_at(self._target, data, start + self._written[number])
+                self._written[number] += len(data)
+        if self._written[number] != length:
+            raise cut_short(self._remote, key, self._size, start + self._written[number])
+
+    def _check_tag(self, tag: str | None, key: str) -> None:
+        if self._tag is None:
+            self._tag = tag
+        elif tag != self._tag:
+            raise TransientError(f"remote {self._remote}: {key} was replaced while it was read")
+
+
+def _check_answer(
+    answer: dict[str, Any], remote: str, key: str, start: int, length: int, size: int | None = None
+) -> None:
+    stated = str(answer.get("ContentRange", ""))
+    total = stated.rpartition("/")[2]
+    if not stated.startswith(f"bytes {start}-"):
+        raise StorageError(f"remote {remote}: the server ignores that only a part of {key} was asked for")
+    if size is not None and total.isdigit() and int(total) != size:
+        raise wrong_length(remote, key, size, int(total))
+    if answer["ContentLength"] != length:
+        raise wrong_length(remote, key, start + length, start + answer["ContentLength"])
+
+
+async def _together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all; at the first failure cancel the others and wait until they are over."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _read_exactly(source: int, start: int, length: int) -> bytes:
+    data = os.pread(source, length, start)
+    if len(data) == length:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < length and data:
+        data = os.pread(source, length - got, start + got)
+        parts.append(data)
+        got += len(data)
+    if got < length:
+        raise StorageError("the file being sent became shorter while it was read")
+    return b"".join(parts)
+
+
+def _write_at(target: int, data: bytes, offset: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        done = os.pwrite(target, rest, offset)
+        offset += done
+        rest = rest[done:]
