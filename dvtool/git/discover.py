@@ -18,8 +18,6 @@ _STEERING = (
     "GIT_COMMON_DIR",
     "GIT_CEILING_DIRECTORIES",
     "GIT_DISCOVERY_ACROSS_FILESYSTEM",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_PARAMETERS",
 )
 _UNUSUAL_CONFIG = re.compile(rb"worktree|\[\s*include|bare\s*=\s*(true|yes|on|1)|bare\s*\n", re.IGNORECASE)
 _NO_WORKTREE = (b"not a git repository", b"must be run in a work tree", b"is outside repository")

@@ -51,7 +51,16 @@ def all_pointer_blobs(
     if revs is not None and not lines and not reflog:
         return
     sources = (["--all"] if revs is None else []) + (["--reflog"] if reflog else [])
-    args = ["log", *_RAW, "--format=%x01%H", "--no-renames", "--full-history", "--diff-merges=separate", *sources]
+    args = [
+        "log",
+        *_RAW,
+        "--format=%x01%H",
+        "--no-follow",
+        "--no-renames",
+        "--full-history",
+        "--diff-merges=separate",
+        *sources,
+    ]
     stdin = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     with repo.stream(*args, "--stdin", "--", *pointer_pathspecs(subdir), stdin=stdin) as pipe:
         commit = ""
@@ -80,7 +89,7 @@ def commits_touching_pointers(repo: GitRepo, revs: Iterable[str], *, subdir: byt
 def log_path(repo: GitRepo, path: bytes, *, rev: str = "HEAD", follow: bool = True) -> list[Version]:
     """The commits that changed one file, newest first, through renames if *follow*."""
     form = "--format=%x01%H%x00%an%x00%ae%x00%aI%x00%s"
-    renames = ["--follow", "--find-renames"] if follow else ["--no-renames"]
+    renames = ["--follow", "--find-renames"] if follow else ["--no-follow", "--no-renames"]
     args = ["log", *_RAW, form, "--encoding=UTF-8", *renames, "--end-of-options", checked_revision(rev)]
     fields = iter(repo.run(*args, "--", b":(top,literal)" + path).stdout.split(b"\0"))
     versions = []

@@ -69,6 +69,8 @@ def ensure_ignored(repo: GitRepo, paths: Sequence[bytes], *, where: Where = "git
     Nothing is written for a path that the repository's own patterns ignore already. Raises
     `UnsafeInput` where the ignore file or a directory above it is a symbolic link.
     """
+    for path in paths:
+        _refuse_links(repo, os.path.dirname(path))
     rules = deciding_rules(repo, paths, no_index=True)
     todo = [path for path in paths if not _settled(rules.get(path), where)]
     changed = []
@@ -174,7 +176,7 @@ def _write(repo: GitRepo, file: bytes, text: bytes) -> None:
 
 
 def _refuse_links(repo: GitRepo, file: bytes) -> None:
-    if os.path.isabs(file):
+    if os.path.isabs(file) or not file:
         return
     parts = file.split(b"/")
     for count in range(1, len(parts) + 1):
