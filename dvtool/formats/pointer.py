@@ -1,0 +1,179 @@
+"""Pointer files, version 1: see ``docs/formats/pointer.md``."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import NoReturn
+
+from dvtool.errors import FormatError
+from dvtool.errors import UnsafeInput
+from dvtool.formats.yamltext import check_yaml_mapping
+from dvtool.model.digest import parse_digest
+from dvtool.model.paths import check_path
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+
+VERSION = 1
+MAX_BYTES = 64 << 10
+MAX_SIZE = (1 << 63) - 1
+
+_BARE = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./@+-]*", re.ASCII)
+_YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split())
+_NUMBER_LIKE = re.compile(r"[0-9][0-9_.:eExXoO+-]*[a-fA-F0-9_.:]*", re.ASCII)
+_QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\["\\]|\\u[0-9a-f]{4})*)"')
+_COUNT = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_ESCAPE = re.compile(r'\\(["\\]|u[0-9a-f]{4})')
+_CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
+
+
+def encode_pointer(pointer: Pointer) -> bytes:
+    """The one valid text of a pointer."""
+    lines = [f"dvtool: {VERSION}", _name_line(pointer.name), f"kind: {pointer.kind.value}"]
+    if pointer.executable:
+        lines.append("executable: true")
+    lines.append(f"digest: {pointer.digest}")
+    lines.append(f"size: {pointer.size}")
+    if pointer.kind is Kind.DIRECTORY:
+        lines.append(f"files: {pointer.files}")
+    return ("\n".join(lines) + "\n" + pointer.extra).encode("utf-8")
+
+
+def decode_pointer(data: bytes, where: str) -> Pointer:
+    """Read a pointer file. *where* names it in errors.
+
+    Raises `FormatError` for anything but the one valid text (the lines after it may hold any
+    further YAML keys and comments), `UnsafeInput` for a path that reaches outside.
+    """
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{where}: a pointer is not larger than {MAX_BYTES} bytes", path=where)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"{where}: not UTF-8 text", path=where) from None
+    if _CONFLICT.search(text):
+        raise FormatError(
+            f"{where}: a Git merge left conflict markers in it",
+            path=where,
+            hint="keep one side with `git checkout --ours FILE` or `--theirs FILE`, then `dvtool checkout`",
+        )
+    return _Reader(text, where).pointer()
+
+
+class _Reader:
+    """Takes the head of a pointer line by line."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self._lines = text.split("\n")
+        self._where = where
+        self._at = 0
+
+    def pointer(self) -> Pointer:
+        version = self._value("dvtool")
+        if version != str(VERSION):
+            if _COUNT.fullmatch(version):
+                raise FormatError(
+                    f"{self._where}: pointer version {version} is newer than this dvtool reads ({VERSION})",
+                    path=self._where,
+                    hint="upgrade dvtool",
+                )
+            self._refuse("the first line must be `dvtool: 1`")
+        name = self._name()
+        kind_text = self._value("kind")
+        if kind_text not in ("file", "directory"):
+            self._refuse(f"unknown kind {kind_text[:40]!r}: it is file or directory")
+        kind = Kind(kind_text)
+        executable = kind is Kind.FILE and self._optional("executable") == "true"
+        try:
+            digest = parse_digest(self._value("digest"))
+        except FormatError as error:
+            raise UnsafeInput(f"{self._place()}: {error.message}", path=self._where) from None
+        size = self._count("size")
+        files = self._count("files") if kind is Kind.DIRECTORY else 1
+        extra = "\n".join(self._lines[self._at :])
+        if extra:
+            check_yaml_mapping(extra, self._where, first_line=self._at + 1, reserved=_RESERVED)
+        pointer = Pointer(name, kind, digest, size, files, executable, extra)
+        if encode_pointer(pointer) != "\n".join(self._lines).encode("utf-8"):
+            self._refuse("not in the one valid form")
+        return pointer
+
+    def _value(self, key: str) -> str:
+        line = self._lines[self._at] if self._at < len(self._lines) else ""
+        prefix = key + ": "
+        if not line.startswith(prefix):
+            self._refuse(f"expected `{key}: ...` here" if line else f"ends before its `{key}:` line")
+        self._at += 1
+        return line[len(prefix) :]
+
+    def _optional(self, key: str) -> str | None:
+        line = self._lines[self._at] if self._at < len(self._lines) else ""
+        return self._value(key) if line.startswith(key + ": ") else None
+
+    def _name(self) -> bytes:
+        encoded = self._optional("path64")
+        name = _decode_base64(encoded) if encoded is not None else _decode_scalar(self._value("path"))
+        if name is None:
+            self._refuse("the path is not written in the one valid form", back=1)
+        check_path(name, self._place(back=1))
+        if b"/" in name:
+            raise UnsafeInput(
+                f"{self._place(back=1)}: a pointer's path is a name in its own directory", path=self._where
+            )
+        return name
+
+    def _count(self, key: str) -> int:
+        text = self._value(key)
+        if not _COUNT.fullmatch(text) or int(text) > MAX_SIZE:
+            self._refuse(f"{key} is not a plain number", back=1)
+        return int(text)
+
+    def _place(self, back: int = 0) -> str:
+        return f"{self._where}:{self._at + 1 - back}"
+
+    def _refuse(self, why: str, back: int = 0) -> NoReturn:
+        raise FormatError(
+            f"{self._place(back)}: {why}",
+            path=self._where,
+            hint="restore it with `git checkout -- FILE`, or write it anew with `dvtool add`",
+        )
+
+
+_RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files"))
+
+
+def _name_line(name: bytes) -> str:
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        return "path64: " + base64.b64encode(name).decode("ascii")
+    return "path: " + (text if _is_bare(text) else _quote(text))
+
+
+def _is_bare(text: str) -> bool:
+    return bool(_BARE.fullmatch(text)) and text.lower() not in _YAML_WORDS and not _NUMBER_LIKE.fullmatch(text)
+
+
+def _quote(text: str) -> str:
+    def escape(match: re.Match[str]) -> str:
+        char = match[0]
+        return "\\" + char if char in '"\\' else f"\\u{ord(char):04x}"
+
+    return '"' + re.sub(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]', escape, text) + '"'
+
+
+def _decode_scalar(text: str) -> bytes | None:
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is None:
+        return text.encode("utf-8") if _is_bare(text) else None
+    try:
+        return _ESCAPE.sub(lambda m: m[1] if len(m[1]) == 1 else chr(int(m[1][1:], 16)), quoted[1]).encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+
+
+def _decode_base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None

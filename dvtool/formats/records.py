@@ -1,0 +1,180 @@
+"""The small JSON documents of a store: store file, root records, dead lists.
+
+See ``docs/formats/remote.md``. One line of canonical JSON each (sorted keys, no spaces),
+with an xxh3_64 over the text in front of it, so that a flipped bit is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Any
+
+from xxhash import xxh3_64_hexdigest
+
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import parse_digest
+
+STORE_VERSION = 1
+MAX_PACK_KEYS = 4_096
+MAX_BYTES = 64 << 20
+
+_PACK_KEY = re.compile(r"(data|meta)/([0-9a-f]{2})/([0-9a-f]{64})(-[0-9a-f]{8})?", re.ASCII)
+_REPOSITORY = re.compile(r"[0-9a-z][0-9a-z-]{7,63}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkerSettings:
+    """How large blobs are cut; sizes in bytes. ``name`` is "fastcdc" or "fixed"."""
+
+    name: str = "fastcdc"
+    minimum: int = 256 << 10
+    average: int = 1 << 20
+    maximum: int = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """``dvtool-store.json``: what a store is. Written once."""
+
+    store_id: str
+    chunker: ChunkerSettings = ChunkerSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Something a root record keeps: a directory's top page, or one file's bytes."""
+
+    directory: bool
+    oid: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class RootRecord:
+    """What one push promises to keep.
+
+    ``packs``: keys of packs it relies on. ``author``: who pushed, as in a commit.
+    """
+
+    repository: str
+    commits: tuple[str, ...]
+    roots: tuple[Root, ...]
+    packs: tuple[str, ...]
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadList:
+    """``dead/*``: keys of packs that count as absent."""
+
+    packs: tuple[str, ...]
+
+
+def encode_store_file(store: StoreFile) -> bytes:
+    return _encode(
+        "store",
+        {
+            "chunker": asdict(store.chunker),
+            "store_id": store.store_id,
+        },
+    )
+
+
+def decode_store_file(data: bytes, where: str) -> StoreFile:
+    """Raises `FormatError`, also for a newer version, and `IntegrityError`."""
+    body = _decode("store", data, where)
+    try:
+        chunker = ChunkerSettings(**body["chunker"])
+        store = StoreFile(str(body["store_id"]), chunker)
+    except (KeyError, TypeError):
+        raise FormatError(f"{where}: not a valid store file") from None
+    sizes = (chunker.minimum, chunker.average, chunker.maximum)
+    if chunker.name not in ("fastcdc", "fixed") or not all(isinstance(size, int) for size in sizes):
+        raise FormatError(f"{where}: unknown chunker", hint="upgrade dvtool")
+    if not 4_096 <= sizes[0] <= sizes[1] <= sizes[2] <= 8 << 20:
+        raise FormatError(f"{where}: impossible chunk sizes")
+    return store
+
+
+def encode_root_record(record: RootRecord) -> bytes:
+    return _encode(
+        "roots",
+        {
+            "author": record.author,
+            "commits": sorted(record.commits),
+            "packs": sorted(record.packs),
+            "repository": record.repository,
+            "roots": sorted([int(root.directory), str(blake3_digest(root.oid))] for root in record.roots),
+        },
+    )
+
+
+def decode_root_record(data: bytes, where: str) -> RootRecord:
+    """Raises `FormatError` and `IntegrityError`."""
+    body = _decode("roots", data, where)
+    try:
+        record = RootRecord(
+            repository=_matching(_REPOSITORY, body["repository"]),
+            commits=tuple(_matching(_COMMIT, commit) for commit in body["commits"]),
+            roots=tuple(Root(bool(directory), parse_digest(text).oid) for directory, text in body["roots"]),
+            packs=tuple(_matching(_PACK_KEY, key) for key in body["packs"]),
+            author=str(body["author"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise FormatError(f"{where}: not a valid root record") from None
+    if len(record.packs) > MAX_PACK_KEYS:
+        raise FormatError(f"{where}: more than {MAX_PACK_KEYS} packs in one root record")
+    return record
+
+
+def encode_dead_list(dead: DeadList) -> bytes:
+    return _encode("dead", {"packs": sorted(dead.packs)})
+
+
+def decode_dead_list(data: bytes, where: str) -> DeadList:
+    """Raises `FormatError` and `IntegrityError`."""
+    body = _decode("dead", data, where)
+    try:
+        return DeadList(tuple(_matching(_PACK_KEY, key) for key in body["packs"]))
+    except (KeyError, TypeError, ValueError):
+        raise FormatError(f"{where}: not a valid list of dead packs") from None
+
+
+def _matching(pattern: re.Pattern[str], text: object) -> str:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _encode(kind: str, body: Mapping[str, Any]) -> bytes:
+    text = json.dumps({"dvtool": kind, "version": STORE_VERSION, **body}, sort_keys=True, separators=(",", ":"))
+    return f"{xxh3_64_hexdigest(text.encode('ascii'))} {text}\n".encode("ascii")
+
+
+def _decode(kind: str, data: bytes, where: str) -> dict[str, Any]:
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{where}: larger than {MAX_BYTES} bytes")
+    try:
+        checksum, _, text = data.decode("ascii").partition(" ")
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise FormatError(f"{where}: not a dvtool record") from None
+    if not text.endswith("\n") or xxh3_64_hexdigest(text[:-1].encode("ascii")) != checksum:
+        raise IntegrityError(f"{where}: does not match its checksum")
+    if not isinstance(body, dict) or body.get("dvtool") != kind:
+        raise FormatError(f"{where}: not a dvtool {kind} record")
+    version = body.get("version")
+    if version != STORE_VERSION:
+        raise FormatError(
+            f"{where}: version {version} is newer than this dvtool reads ({STORE_VERSION})", hint="upgrade dvtool"
+        )
+    if _encode(kind, {key: value for key, value in body.items() if key not in ("dvtool", "version")}) != data:
+        raise FormatError(f"{where}: not in the one valid form")
+    return body

@@ -1,0 +1,1 @@
+"""Digests and checksums: BLAKE3 where a hash is an address, xxHash everywhere else."""

@@ -1,0 +1,38 @@
+"""Pointers: the small text in Git that says which file or directory stands beside it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from dvtool.model.digest import Digest
+
+
+class Kind(Enum):
+    """What a pointer stands for."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+
+
+class Pointer(NamedTuple):
+    """One tracked path.
+
+    ``name``: the file or directory, a single component beside the pointer. ``digest``: of the
+    file's bytes or of the directory's top tree page. ``size``: bytes in all. ``files``: files
+    and links in a directory, 1 for a file. ``extra``: text behind the known lines (keys of
+    later versions, comments), kept as it is.
+    """
+
+    name: bytes
+    kind: Kind
+    digest: Digest
+    size: int
+    files: int = 1
+    executable: bool = False
+    extra: str = ""
+
+    def same_content(self, other: Pointer) -> bool:
+        """True when both stand for the same bytes and mode, whatever the name."""
+        mine = (self.kind, self.digest, self.executable)
+        return mine == (other.kind, other.digest, other.executable)

@@ -1,0 +1,218 @@
+"""The cache: the store on the user's own disk. Reading; `dvtool.store.cachewriter` writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dvtool.disk.durable import create_only
+from dvtool.disk.lock import FileLock
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.formats.records import StoreFile
+from dvtool.formats.records import decode_store_file
+from dvtool.formats.records import encode_store_file
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
+from dvtool.store.localpacks import LocalPacks
+from dvtool.store.localpacks import Place
+from dvtool.store.names import STORE_FILE
+from dvtool.store.names import loose_name
+
+LOOSE_FROM = 128 << 10
+"""Blobs of so many bytes and more lie loose, one file each; smaller ones travel in packs."""
+
+
+class Settings(NamedTuple):
+    """How a cache is kept.
+
+    ``durable``: sync what a pointer will name. ``loose_all``: keep every blob but the empty one
+    loose, which hardlinks and symlinks need. ``group_shared``: files and folders are writable
+    (folders) and readable by the group, whatever the umask.
+    """
+
+    durable: bool = True
+    loose_all: bool = False
+    group_shared: bool = False
+
+
+class Cache:
+    """Objects on the local disk below *root*, by their digest.
+
+    Nothing is created before something is written. Reads verify; what is damaged raises
+    `IntegrityError`, what is absent `MissingData`. One thread may use it.
+    """
+
+    def __init__(self, root: bytes, settings: Settings = Settings()) -> None:
+        self.root = root
+        self.settings = settings
+        self.packs = LocalPacks(root)
+        self._loose_shards: dict[int, set[bytes]] = {}
+        self._checked = False
+
+    def _check_version(self) -> None:
+        if self._checked:
+            return
+        self._checked = True
+        path = os.path.join(self.root, os.fsencode(STORE_FILE))
+        try:
+            with open(path, "rb") as file:
+                decode_store_file(file.read(), show(path))
+        except FileNotFoundError:
+            return
+
+    def create(self) -> None:
+        """Make the folders and the store file where they are missing."""
+        self._check_version()
+        for folder in (b"data", b"meta", b"index", b"objects", b"tmp"):
+            self.make_folder(os.path.join(self.root, folder))
+        store_id = os.urandom(16).hex()
+        create_only(
+            os.path.join(self.root, os.fsencode(STORE_FILE)), encode_store_file(StoreFile(store_id)), mode=0o444
+        )
+
+    def make_folder(self, path: bytes) -> None:
+        """Create a folder of the cache with its parents, shared with the group if so set."""
+        if self.settings.group_shared and not os.path.isdir(path):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o2775)
+        else:
+            os.makedirs(path, exist_ok=True)
+
+    @property
+    def tmp(self) -> bytes:
+        """Where unfinished files lie."""
+        return os.path.join(self.root, b"tmp")
+
+    @property
+    def lock(self) -> FileLock:
+        """Writers hold it shared, deletion exclusive."""
+        return FileLock(os.path.join(self.root, b"lock"))
+
+    def loose_path(self, oid: bytes) -> bytes:
+        """Where the loose blob lies, if it does."""
+        return os.path.join(self.root, os.fsencode(loose_name(oid)))
+
+    def has_loose(self, oid: bytes) -> bool:
+        """True when the blob lies loose. Each folder is listed once; own additions are `added_loose`."""
+        shard = self._loose_shards.get(oid[0])
+        if shard is None:
+            self._check_version()
+            try:
+                shard = set(os.listdir(os.path.join(self.root, b"objects", b"%02x" % oid[0])))
+            except (FileNotFoundError, NotADirectoryError):
+                shard = set()
+            self._loose_shards[oid[0]] = shard
+        return oid.hex().encode("ascii") in shard
+
+    def added_loose(self, oid: bytes) -> None:
+        """A loose blob was published by this process."""
+        self.has_loose(oid)
+        self._loose_shards[oid[0]].add(oid.hex().encode("ascii"))
+
+    def forget(self) -> None:
+        """Look at the disk again at the next use."""
+        self.packs.forget()
+        self._loose_shards.clear()
+
+    def has_blob(self, oid: bytes) -> bool:
+        """True when the cache holds the bytes of a file, as far as structure tells."""
+        return self.packs.find(oid, DATA) is not None or self.has_loose(oid)
+
+    def has_meta(self, oid: bytes, kind: int) -> bool:
+        """True when the cache holds a tree page, recipe or alias."""
+        place = self.packs.find(oid, META)
+        return place is not None and place.kind == kind
+
+    def read_meta(self, oid: ObjectId, kind: int) -> bytes:
+        """A tree page, recipe or alias. Trees are verified against their digest; others name another object.
+
+        Raises `MissingData`, `IntegrityError`.
+        """
+        self._check_version()
+        place = self.packs.find(oid, META)
+        if place is None or place.kind != kind:
+            raise MissingData(f"blake3:{oid.hex()} is not in the cache")
+        return self._read_place(oid, place)
+
+    def read_blob(self, oid: ObjectId) -> bytes:
+        """The bytes of a file, whole in memory. Raises `MissingData`, `IntegrityError`."""
+        self._check_version()
+        place = self.packs.find(oid, DATA)
+        if place is not None:
+            return self._read_place(oid, place)
+        if not self.has_loose(oid):
+            raise MissingData(f"blake3:{oid.hex()} is not in the cache")
+        path = self.loose_path(oid)
+        with open(path, "rb") as file:
+            data = file.read()
+        if object_id(data) != oid:
+            raise IntegrityError(f"{show(path)}: the bytes are not what their name says", path=path)
+        return data
+
+    def _read_place(self, oid: ObjectId, place: Place) -> bytes:
+        try:
+            return self.packs.read(oid, place)
+        except (IntegrityError, FormatError):
+            self.packs.mark_bad(place.pack, place.offset)
+            other = self.packs.find(oid, place.pack.pack_class)
+            if other is None:
+                raise
+            return self._read_place(oid, other)
+
+    def in_pack_order(self, oids: Iterable[ObjectId]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:
+        """Packed blobs sorted so that each record is read once, and those that lie loose or nowhere."""
+        packed: list[tuple[Place, ObjectId]] = []
+        other: list[ObjectId] = []
+        find = self.packs.find
+        for oid in oids:
+            place = find(oid, DATA)
+            if place is None:
+                other.append(oid)
+            else:
+                packed.append((place, oid))
+        packed.sort()
+        return packed, other
+
+    def read_packed(self, packed: list[tuple[Place, ObjectId]]) -> Iterator[tuple[ObjectId, bytes | IntegrityError]]:
+        """The verified bytes of each, record by record; for a damaged one the error instead."""
+        at = 0
+        count = len(packed)
+        while at < count:
+            first = packed[at][0]
+            end = at
+            wanted: set[ObjectId] = set()
+            while end < count and packed[end][0].offset == first.offset and packed[end][0].pack == first.pack:
+                wanted.add(packed[end][1])
+                end += 1
+            at = end
+            try:
+                objects = self.packs.read_record(first.pack, first.offset)
+            except (IntegrityError, FormatError, OSError):
+                objects = []
+            for data in objects:
+                oid = object_id(data)
+                if oid in wanted:
+                    wanted.discard(oid)
+                    yield oid, data
+            for oid in wanted:
+                self.packs.mark_bad(first.pack, first.offset)
+                try:
+                    yield oid, self.read_blob(oid)
+                except MissingData:
+                    path = self.packs.path(first.pack)
+                    yield (
+                        oid,
+                        IntegrityError(
+                            f"{show(path)}: the record at {first.offset} is damaged and held blake3:{oid.hex()}",
+                            path=path,
+                        ),
+                    )
+                except IntegrityError as error:
+                    yield oid, error

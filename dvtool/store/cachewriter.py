@@ -1,0 +1,261 @@
+"""Writes objects into the cache: hash what is stored, publish once, durable before named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from blake3 import blake3
+
+from dvtool.disk.clone import copy_range
+from dvtool.disk.clone import reflink
+from dvtool.disk.durable import discard
+from dvtool.disk.durable import fsync_dir
+from dvtool.disk.durable import fsync_file
+from dvtool.disk.durable import open_temporary
+from dvtool.disk.durable import publish
+from dvtool.disk.durable import write_all
+from dvtool.disk.signature import signature_of
+from dvtool.disk.space import require_space
+from dvtool.errors import StorageError
+from dvtool.errors import storage_error
+from dvtool.formats.pack import BYTES
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.formats.pack import TREE
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
+from dvtool.store.cache import LOOSE_FROM
+from dvtool.store.cache import Cache
+from dvtool.store.localpacks import PackKey
+from dvtool.store.packwriter import FinishedPack
+from dvtool.store.packwriter import PackWriter
+
+_BLOCK = 1 << 20
+_TRIES = 3
+
+
+class CacheWriter:
+    """One writing session on a cache: a context manager that holds the cache's shared lock.
+
+    Objects count only after `commit`: then all are complete, synced (unless the cache is set
+    otherwise) and published, file bytes before the trees and recipes that name them. Without
+    `commit` nothing of what was packed remains; loose blobs may.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        what: str,
+        timeout: float | None = None,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        self._cache = cache
+        self._what = what
+        self._timeout = timeout
+        self._on_wait = on_wait
+        self._known: set[bytes] = set()
+        self._folders_to_sync: set[bytes] = set()
+        self._loose_limit = 1 if cache.settings.loose_all else LOOSE_FROM
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._finished: list[FinishedPack] = []
+        sync = cache.settings.durable
+        self._data = PackWriter(DATA, cache.tmp, self._finished.append, sync=sync, executor=self._executor)
+        self._meta = PackWriter(META, cache.tmp, self._finished.append, sync=sync, executor=self._executor)
+
+    def __enter__(self) -> CacheWriter:
+        try:
+            self._cache.create()
+            self._lock = self._cache.lock.acquire(shared=True, timeout=self._timeout, on_wait=self._on_wait)
+        except OSError as error:
+            self._executor.shutdown()
+            raise storage_error(error, "write to the cache", self._cache.root) from error
+        except BaseException:
+            self._executor.shutdown()
+            raise
+        self._lock.leave_note(self._what)
+        self._cache.forget()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._data.abort()
+            self._meta.abort()
+            for pack in self._finished:
+                discard(None, pack.path)
+            self._executor.shutdown()
+        finally:
+            self._lock.release()
+
+    def put_small(self, data: bytes, oid: ObjectId | None = None) -> ObjectId:
+        """Store the bytes of one small file; *oid* if the caller has hashed exactly *data* already."""
+        if oid is None:
+            oid = object_id(data)
+        if oid not in self._known:
+            self._known.add(oid)
+            if not self._cache.has_blob(oid):
+                if len(data) >= self._loose_limit:
+                    self._put_loose_bytes(oid, data)
+                else:
+                    self._data.add(oid, BYTES, data)
+        return oid
+
+    def is_small(self, size: int) -> bool:
+        """True when a file of *size* bytes is to be read whole and passed to `put_small`."""
+        return size < LOOSE_FROM
+
+    def put_tree(self, page: bytes) -> ObjectId:
+        """Store one tree page."""
+        oid = object_id(page)
+        if oid not in self._known:
+            self._known.add(oid)
+            if not self._cache.has_meta(oid, TREE):
+                self._meta.add(oid, TREE, page)
+        return oid
+
+    def put_keyed(self, key: ObjectId, kind: int, data: bytes) -> None:
+        """Store a recipe or an alias under the digest of something else; the first one stays."""
+        if not self._cache.has_meta(key, kind):
+            self._meta.add_alone(key, kind, data)
+
+    def put_file(self, directory_fd: int, name: bytes, path: bytes) -> tuple[ObjectId, os.stat_result]:
+        """Store one large file: reflinked where the file system can, else copied; hashed as stored.
+
+        *path* is for messages. Returns the address and the status of the source at that time.
+        Raises `StorageError` when the file keeps changing, ``OSError`` for the source.
+        """
+        for _ in range(_TRIES):
+            source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd)
+            try:
+                before = os.fstat(source)
+                temporary, oid, copied = self._copy(source, before.st_size)
+                after = os.fstat(source)
+            finally:
+                os.close(source)
+            if signature_of(before) == signature_of(after) and copied == before.st_size:
+                self._publish_loose(temporary, oid)
+                return oid, after
+            discard(None, temporary)
+        raise StorageError(
+            f"{show(path)} changed while being added",
+            path=path,
+            hint="run the command again when nothing writes to it",
+        )
+
+    def _copy(self, source: int, size: int) -> tuple[bytes, ObjectId, int]:
+        target, temporary = open_temporary(self._cache.tmp)
+        try:
+            if reflink(source, target):
+                hasher = blake3(max_threads=blake3.AUTO)
+                hasher.update_mmap(os.fsdecode(temporary))
+                copied = os.fstat(target).st_size
+            else:
+                require_space(self._cache.tmp, size, "add to the cache")
+                hasher = blake3()
+                copied = copy_range(source, target, size + 1, hasher.update, block=_BLOCK)
+            os.fchmod(target, 0o444)
+            if self._cache.settings.durable:
+                fsync_file(target)
+        except BaseException:
+            discard(None, temporary)
+            raise
+        finally:
+            os.close(target)
+        return temporary, ObjectId(hasher.digest()), copied
+
+    def _put_loose_bytes(self, oid: ObjectId, data: bytes) -> None:
+        with self.loose_temporary() as temporary:
+            temporary.write(data)
+            temporary.publish(oid)
+
+    def loose_temporary(self) -> LooseTemporary:
+        """A large blob that arrives in pieces; it counts once it is published under its digest."""
+        return LooseTemporary(self)
+
+    def _publish_loose(self, temporary: bytes, oid: ObjectId) -> None:
+        final = self._cache.loose_path(oid)
+        folder = os.path.dirname(final)
+        if folder not in self._folders_to_sync:
+            self._cache.make_folder(folder)
+            self._folders_to_sync.add(folder)
+        if not publish(temporary, final) and os.lstat(final).st_size == 0:
+            raise StorageError(f"{show(final)} is in the way and empty", path=final, hint="run `dvtool fsck --repair`")
+        self._cache.added_loose(oid)
+        self._known.add(oid)
+
+    def commit(self) -> None:
+        """Complete, sync and publish everything. Afterwards a pointer may name it."""
+        try:
+            self._data.finish()
+            self._meta.finish()
+            finished, self._finished[:] = sorted(self._finished, key=lambda pack: pack.pack_class), []
+            durable = self._cache.settings.durable
+            for pack in finished:
+                self._publish_pack(pack)
+            if durable:
+                parents = {os.path.dirname(folder) for folder in self._folders_to_sync}
+                for folder in sorted(self._folders_to_sync | parents, reverse=True):
+                    fsync_dir(folder)
+            self._folders_to_sync.clear()
+            self._cache.packs.write_index_if_due()
+        except OSError as error:
+            raise storage_error(error, "write to the cache", error.filename or self._cache.root) from error
+
+    def _publish_pack(self, pack: FinishedPack) -> None:
+        key = PackKey(pack.pack_class, pack.id)
+        final = self._cache.packs.path(key)
+        folder = os.path.dirname(final)
+        if folder not in self._folders_to_sync:
+            self._cache.make_folder(folder)
+            self._folders_to_sync.add(folder)
+        publish(pack.path, final)
+        self._cache.packs.added(key, pack.size, pack.table)
+
+    def adopt_pack(self, pack: FinishedPack) -> None:
+        """Publish a whole pack that was received and verified (id, table, every record)."""
+        self._finished.append(pack)
+
+
+class LooseTemporary:
+    """A loose blob on its way; a context manager that removes what was not published."""
+
+    def __init__(self, writer: CacheWriter) -> None:
+        self._writer = writer
+        self._cache = writer._cache
+        self._fd, self.path = open_temporary(self._cache.tmp)
+        self._hasher = blake3()
+        self.size = 0
+
+    def __enter__(self) -> LooseTemporary:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            discard(None, self.path)
+
+    def write(self, data: bytes) -> None:
+        """Append and hash."""
+        write_all(self._fd, data)
+        self._hasher.update(data)
+        self.size += len(data)
+
+    def digest(self) -> ObjectId:
+        """The address of what was written so far."""
+        return ObjectId(self._hasher.digest())
+
+    def publish(self, oid: ObjectId) -> None:
+        """Give it its name. The caller has compared `digest` with *oid*."""
+        os.fchmod(self._fd, 0o444)
+        if self._cache.settings.durable:
+            fsync_file(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+        self._writer._publish_loose(self.path, oid)

@@ -1,0 +1,274 @@
+"""The packs of a cache and the index files over them: which object lies where.
+
+Index files save reading tables and decide nothing. What they claim counts only for packs
+that exist now with the size they state; a pack that no index covers is read by its table.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from dvtool.disk.durable import create_only
+from dvtool.disk.durable import fsync_dir
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.index import IndexReader
+from dvtool.formats.index import encode_index
+from dvtool.formats.pack import ALIAS
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.formats.pack import RECIPE
+from dvtool.formats.pack import RecordDecoder
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
+from dvtool.store.names import CLASS_FOLDER
+from dvtool.store.names import pack_name
+from dvtool.store.packfile import PackFile
+from dvtool.store.packfile import Table
+
+UNCOVERED_PACKS = 32
+"""Over so many packs without an index, or so many objects in them, the next writer makes one."""
+UNCOVERED_OBJECTS = 16_384
+TIER_BYTES = (1 << 20, 8 << 20, 64 << 20)
+TIER_FILES = 16
+"""More index files of one tier are merged into one."""
+_OPEN_PACKS = 128
+_VERIFIED_BYTES = 1 << 20
+
+
+class PackKey(NamedTuple):
+    """A pack in a cache."""
+
+    pack_class: int
+    id: bytes
+
+
+class Place(NamedTuple):
+    """Where an object lies: the record at ``offset`` of ``pack``; ``size`` are its plain bytes."""
+
+    pack: PackKey
+    offset: int
+    size: int
+    kind: int
+
+
+class LocalPacks:
+    """Finds and reads packed objects below *root*. Lists the directory once, at first use."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._loaded = False
+        self._sizes: dict[PackKey, int] = {}
+        self._readers: list[tuple[bytes, IndexReader]] = []
+        self._tables: dict[PackKey, Table] = {}
+        self._open: OrderedDict[PackKey, PackFile] = OrderedDict()
+        self._decoder = RecordDecoder()
+        self._bad: set[tuple[PackKey, int]] = set()
+        self.damage: list[str] = []
+        """One line for each pack or index file that was passed over because it is damaged."""
+
+    def path(self, key: PackKey) -> bytes:
+        """The file of a pack."""
+        return os.path.join(self._root, os.fsencode(pack_name(key.pack_class, key.id)))
+
+    def keys(self) -> dict[PackKey, int]:
+        """Every pack that is there, with its size in bytes."""
+        self._load()
+        return self._sizes
+
+    def forget(self) -> None:
+        """List again at the next use: another process may have changed the cache."""
+        self._loaded = False
+        self._tables.clear()
+        self._readers.clear()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        self._sizes = dict(self._list_packs())
+        self._readers = list(self._open_indexes())
+        covered = {
+            PackKey(pack.pack_class, pack.id)
+            for _, reader in self._readers
+            for pack in reader.packs
+            if self._sizes.get(PackKey(pack.pack_class, pack.id)) == pack.size
+        }
+        for key in [key for key in self._sizes if key not in covered]:
+            self._load_table(key)
+
+    def _list_packs(self) -> Iterable[tuple[PackKey, int]]:
+        for pack_class in (DATA, META):
+            folder = os.path.join(self._root, os.fsencode(CLASS_FOLDER[pack_class]))
+            for shard in _names(folder):
+                for entry in os.scandir(os.path.join(folder, shard)):
+                    if len(entry.name) == 64:
+                        size = entry.stat(follow_symlinks=False).st_size
+                        yield PackKey(pack_class, bytes.fromhex(entry.name.decode("ascii"))), size
+
+    def _open_indexes(self) -> Iterable[tuple[bytes, IndexReader]]:
+        folder = os.path.join(self._root, b"index")
+        for name in sorted(_names(folder)):
+            path = os.path.join(folder, name)
+            if len(name) != 64:
+                continue
+            try:
+                with open(path, "rb") as file:
+                    data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                reader = IndexReader(data, show(path))
+                if len(data) <= _VERIFIED_BYTES:
+                    reader.verify()
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, FormatError, IntegrityError) as error:
+                self.damage.append(f"index file passed over: {error}")
+                continue
+            yield name, reader
+
+    def _load_table(self, key: PackKey) -> None:
+        try:
+            self._tables[key] = Table(self.open(key).table(key.id))
+        except FileNotFoundError:
+            self._sizes.pop(key, None)
+        except (FormatError, IntegrityError) as error:
+            self._sizes.pop(key, None)
+            self.damage.append(error.message)
+
+    def open(self, key: PackKey) -> PackFile:
+        """The pack, kept open for a while. Raises ``OSError``, `FormatError`."""
+        pack = self._open.get(key)
+        if pack is None:
+            pack = PackFile(self.path(key))
+            while len(self._open) >= _OPEN_PACKS:
+                self._open.popitem(last=False)
+            self._open[key] = pack
+        else:
+            self._open.move_to_end(key)
+        return pack
+
+    def find(self, oid: bytes, pack_class: int) -> Place | None:
+        """A place of the object in a pack of that class that is there and not known to be bad."""
+        if not self._loaded:
+            self._load()
+        sizes = self._sizes
+        for _, reader in self._readers:
+            for number, offset, size, kind in reader.find(oid):
+                pack = reader.packs[number]
+                key = PackKey(pack.pack_class, pack.id)
+                if pack.pack_class == pack_class and sizes.get(key) == pack.size and (key, offset) not in self._bad:
+                    return Place(key, offset, size, kind)
+        for key, table in self._tables.items():
+            if key.pack_class == pack_class:
+                entry = table.find(oid)
+                if entry is not None and (key, entry.offset) not in self._bad:
+                    return Place(key, entry.offset, entry.size, entry.kind)
+        return None
+
+    def read_record(self, key: PackKey, offset: int) -> list[bytes]:
+        """The objects of one record, checksum verified. Raises ``OSError``, `FormatError`, `IntegrityError`."""
+        return self.open(key).read_record(offset, self._decoder)
+
+    def read(self, oid: ObjectId, place: Place) -> bytes:
+        """The object, verified against its digest; a recipe or alias only against its record's checksum."""
+        objects = self.read_record(place.pack, place.offset)
+        if place.kind in (RECIPE, ALIAS) and len(objects) == 1:
+            return objects[0]
+        for data in objects:
+            if len(data) == place.size and object_id(data) == oid:
+                return data
+        raise IntegrityError(
+            f"{show(self.path(place.pack))}: the record at {place.offset} does not hold blake3:{oid.hex()}",
+            path=self.path(place.pack),
+        )
+
+    def mark_bad(self, key: PackKey, offset: int) -> None:
+        """Never offer objects from that record again."""
+        self._bad.add((key, offset))
+
+    def table(self, key: PackKey) -> bytes:
+        """The proved table of a pack. Raises `FormatError`, `IntegrityError`, ``OSError``."""
+        known = self._tables.get(key)
+        return known.data if known is not None else self.open(key).table(key.id)
+
+    def added(self, key: PackKey, size: int, table: bytes) -> None:
+        """A pack was published by this process."""
+        self._load()
+        self._sizes[key] = size
+        self._tables[key] = Table(table)
+
+    def removed(self, key: PackKey) -> None:
+        """A pack was taken away by this process."""
+        self._load()
+        self._sizes.pop(key, None)
+        self._tables.pop(key, None)
+        if (pack := self._open.pop(key, None)) is not None:
+            pack.close()
+
+    def write_index_if_due(self) -> None:
+        """Cover uncovered packs, then merge a tier that has grown too long. Needs the shared lock."""
+        self._load()
+        objects = sum(len(table) for table in self._tables.values())
+        if len(self._tables) > UNCOVERED_PACKS or objects > UNCOVERED_OBJECTS:
+            self._cover([(key, table.data) for key, table in self._tables.items()])
+        for tier, largest in enumerate(TIER_BYTES[:-1]):
+            smallest = TIER_BYTES[tier - 1] if tier else 0
+            members = [item for item in self._readers if smallest < item[1].size <= largest]
+            if len(members) > TIER_FILES:
+                self._merge(members)
+
+    def _cover(self, tables: Iterable[tuple[PackKey, bytes]]) -> None:
+        rows = [(IndexedPack(key.id, bytes(4), key.pack_class, self._sizes[key]), table) for key, table in tables]
+        data = encode_index(rows)
+        self._publish_index(data)
+        for pack, _ in rows:
+            self._tables.pop(PackKey(pack.pack_class, pack.id), None)
+
+    def _merge(self, members: list[tuple[bytes, IndexReader]]) -> None:
+        rows: dict[IndexedPack, bytes] = {}
+        for _, reader in members:
+            rows.update(
+                (pack, table)
+                for pack, table in zip(reader.packs, reader.tables())
+                if self._sizes.get(PackKey(pack.pack_class, pack.id)) == pack.size
+            )
+        merged = self._publish_index(encode_index(rows.items()))
+        for name, _ in members:
+            if name != merged:
+                os.unlink(os.path.join(self._root, b"index", name))
+        self._readers = [item for item in self._readers if item not in members]
+
+    def _publish_index(self, data: bytes) -> bytes:
+        folder = os.path.join(self._root, b"index")
+        os.makedirs(folder, exist_ok=True)
+        name = object_id(data).hex().encode("ascii")
+        create_only(os.path.join(folder, name), data, mode=0o444, durable=False)
+        self._readers.append((name, IndexReader(data, show(os.path.join(folder, name)))))
+        return name
+
+    def rebuild_index(self) -> int:
+        """Throw all index files away and make one from the packs' own tables. Returns the number of objects."""
+        folder = os.path.join(self._root, b"index")
+        for name in _names(folder):
+            os.unlink(os.path.join(folder, name))
+        self.forget()
+        self._load()
+        objects = sum(len(table) for table in self._tables.values())
+        if self._tables:
+            self._cover([(key, table.data) for key, table in self._tables.items()])
+            fsync_dir(folder)
+        return objects
+
+
+def _names(folder: bytes) -> list[bytes]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

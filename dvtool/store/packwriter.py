@@ -1,0 +1,163 @@
+"""Writes packs: objects are grouped into records in the order they come, in a worker thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from dvtool.disk.durable import fsync_file
+from dvtool.disk.durable import open_temporary
+from dvtool.disk.durable import write_all
+from dvtool.formats.pack import HEADER_BYTES
+from dvtool.formats.pack import PACK_OBJECTS_LIMIT
+from dvtool.formats.pack import RECORD_OBJECTS_LIMIT
+from dvtool.formats.pack import RecordEncoder
+from dvtool.formats.pack import footer
+from dvtool.formats.pack import header
+from dvtool.formats.pack import pack_table_entry
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+
+RECORD_WANTED = 64 << 10
+"""Small objects share a record until it holds so many bytes: one zstd frame per file cost 14 us a file more."""
+PACK_WANTED = 64 << 20
+_RECORDS_AHEAD = 64
+
+
+class FinishedPack(NamedTuple):
+    """A complete, synced pack under a temporary name. The caller publishes or discards it."""
+
+    path: bytes
+    pack_class: int
+    id: bytes
+    size: int
+    table: bytes
+
+
+class PackWriter:
+    """Takes objects of one class, makes packs of about `PACK_WANTED` bytes.
+
+    Objects must be unique within one writer. ``finished`` is called in the worker thread with
+    each pack. The object bytes are compressed and written behind the caller's back; an error
+    there is raised by the next call. One thread may use a writer.
+    """
+
+    def __init__(
+        self,
+        pack_class: int,
+        directory: bytes,
+        finished: Callable[[FinishedPack], None],
+        *,
+        sync: bool = True,
+        executor: ThreadPoolExecutor | None = None,
+    ) -> None:
+        self._worker = _PackFile(pack_class, directory, finished, sync)
+        self._own_executor = executor is None
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="pack")
+        self._pending: list[Future[None]] = []
+        self._batch: list[tuple[bytes, int, bytes]] = []
+        self._batch_bytes = 0
+
+    def add(self, oid: ObjectId, kind: int, data: bytes) -> None:
+        """Append one object of at most `RECORD_PLAIN_LIMIT` bytes."""
+        size = len(data)
+        if self._batch and (self._batch_bytes + size > RECORD_WANTED or len(self._batch) == RECORD_OBJECTS_LIMIT):
+            self._flush()
+        self._batch.append((oid, kind, data))
+        self._batch_bytes += size
+
+    def add_alone(self, oid: ObjectId, kind: int, data: bytes) -> None:
+        """Append one object in a record of its own: recipes and aliases, which no digest of theirs can pick out."""
+        self._flush()
+        self.add(oid, kind, data)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            if len(self._pending) >= _RECORDS_AHEAD:
+                self._pending.pop(0).result()
+            self._pending.append(self._executor.submit(self._worker.write_record, self._batch))
+            self._batch = []
+            self._batch_bytes = 0
+
+    def finish(self) -> None:
+        """Complete the last pack; every pack has been handed over when this returns."""
+        self._flush()
+        pending, self._pending = self._pending, []
+        for future in pending:
+            future.result()
+        self._executor.submit(self._worker.close).result()
+        if self._own_executor:
+            self._executor.shutdown()
+
+    def abort(self) -> None:
+        """Drop what is not yet handed over. Never raises."""
+        for future in self._pending:
+            future.cancel()
+        self._executor.submit(self._worker.discard).exception()
+        if self._own_executor:
+            self._executor.shutdown()
+
+
+class _PackFile:
+    """The pack being written. Lives in the worker thread."""
+
+    def __init__(self, pack_class: int, directory: bytes, finished: Callable[[FinishedPack], None], sync: bool) -> None:
+        self._class = pack_class
+        self._directory = directory
+        self._finished = finished
+        self._sync = sync
+        self._encoder = RecordEncoder()
+        self._fd = -1
+        self._path = b""
+        self._offset = 0
+        self._entries: list[bytes] = []
+
+    def write_record(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
+        if self._fd < 0:
+            self._fd, self._path = open_temporary(self._directory)
+            write_all(self._fd, header(self._class))
+            self._offset = HEADER_BYTES
+        record = self._encoder.encode([data for _, _, data in batch])
+        write_all(self._fd, record)
+        offset = self._offset
+        self._entries += [pack_table_entry(oid, offset, len(data), kind) for oid, kind, data in batch]
+        self._offset += len(record)
+        if self._offset >= PACK_WANTED or len(self._entries) > PACK_OBJECTS_LIMIT - RECORD_OBJECTS_LIMIT:
+            self.close()
+
+    def close(self) -> None:
+        if self._fd < 0:
+            return
+        try:
+            self._entries.sort()
+            table = b"".join(self._entries)
+            write_all(self._fd, table + footer(self._offset, table))
+            os.fchmod(self._fd, 0o444)
+            if self._sync:
+                fsync_file(self._fd)
+            size = os.fstat(self._fd).st_size
+            pack = FinishedPack(self._path, self._class, pack_id(self._class, table), size, table)
+        except BaseException:
+            self.discard()
+            raise
+        os.close(self._fd)
+        self._fd = -1
+        self._entries = []
+        self._finished(pack)
+
+    def discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._entries = []
+            os.unlink(self._path)
+
+
+def pack_id(pack_class: int, table: bytes) -> ObjectId:
+    """The name of a pack: BLAKE3 of its class and its table."""
+    return object_id(bytes((pack_class,)) + table)

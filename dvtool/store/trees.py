@@ -1,0 +1,152 @@
+"""Directories in a store: joining pages bottom up, walking them top down."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from dvtool.errors import IntegrityError
+from dvtool.formats.tree import Leaf
+from dvtool.formats.tree import decode_page
+from dvtool.formats.tree import encode_upper
+from dvtool.model.digest import ObjectId
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import LINK
+from dvtool.model.tree import PAGE_LIMIT
+from dvtool.model.tree import Entry
+from dvtool.model.tree import PageRef
+from dvtool.model.tree import TreeRef
+from dvtool.model.tree import ends_page
+
+PutPage = Callable[[bytes], ObjectId]
+"""Stores or only hashes a page and gives its address."""
+GetPage = Callable[[ObjectId], bytes]
+"""The bytes of a page. Raises `MissingData`, `IntegrityError`."""
+
+
+def join_pages(pages: Sequence[PageRef], put: PutPage) -> TreeRef:
+    """Put pages on top of the leaf pages of one directory, all of them in order, until one is left."""
+    level = 0
+    while len(pages) > 1:
+        level += 1
+        above: list[PageRef] = []
+        start = 0
+        for index, page in enumerate(pages, 1):
+            if index - start == PAGE_LIMIT or index == len(pages) or ends_page(page.last_name, level):
+                above.append(_upper(level, pages[start:index], put))
+                start = index
+        pages = above
+    return tree_of(pages[0])
+
+
+def _upper(level: int, refs: Sequence[PageRef], put: PutPage) -> PageRef:
+    oid = put(encode_upper(level, refs))
+    return PageRef(refs[-1].last_name, oid, sum(ref.size for ref in refs), sum(ref.files for ref in refs))
+
+
+def tree_of(page: PageRef) -> TreeRef:
+    """The directory whose only or top page this is."""
+    return TreeRef(ObjectId(page.raw), page.size, page.files)
+
+
+def totals(entries: Sequence[Entry]) -> tuple[int, int]:
+    """Bytes of all files and number of files and links below *entries*."""
+    size = sum(entry.size for entry in entries if entry.kind != LINK)
+    return size, sum(entry.files for entry in entries)
+
+
+def leaf_refs(get: GetPage, tree: TreeRef) -> list[PageRef]:
+    """The leaf pages of one directory in order. A directory of one page has a single one without a last name."""
+    top = PageRef(b"", tree.oid, tree.size, tree.files)
+    page = decode_page(get(tree.oid), _where(top))
+    if isinstance(page, Leaf):
+        _check_totals(top, *totals(page.entries))
+        return [top]
+    if len(page.pages) < 2:
+        raise IntegrityError(f"{_where(top)}: a top page with a single page below it")
+    return list(_expand(get, top, page.level, page.pages))
+
+
+def _expand(get: GetPage, parent: PageRef, level: int, refs: Sequence[PageRef]) -> Iterator[PageRef]:
+    _check_totals(parent, sum(ref.size for ref in refs), sum(ref.files for ref in refs))
+    if level == 1:
+        yield from refs
+        return
+    for ref in refs:
+        page = decode_page(get(ObjectId(ref.raw)), _where(ref))
+        if isinstance(page, Leaf) or page.level != level - 1 or page.pages[-1].last_name != ref.last_name:
+            raise IntegrityError(f"{_where(ref)}: not the page that the page above says")
+        yield from _expand(get, ref, page.level, page.pages)
+
+
+def leaf_entries(get: GetPage, ref: PageRef) -> list[Entry]:
+    """The entries of one leaf page, totals checked."""
+    page = decode_page(get(ObjectId(ref.raw)), _where(ref))
+    if not isinstance(page, Leaf) or (ref.last_name and (not page.entries or page.entries[-1].name != ref.last_name)):
+        raise IntegrityError(f"{_where(ref)}: not the page that the page above says")
+    _check_totals(ref, *totals(page.entries))
+    return page.entries
+
+
+def _check_totals(ref: PageRef, size: int, files: int) -> None:
+    if (ref.size, ref.files) != (size, files):
+        raise IntegrityError(
+            f"{_where(ref)}: {files} files of {size} bytes, but {ref.files} of {ref.size} bytes were stated"
+        )
+
+
+def _where(ref: PageRef) -> str:
+    return f"blake3:{ref.raw.hex()}"
+
+
+def entries(get: GetPage, tree: TreeRef) -> Iterator[Entry]:
+    """The entries of one directory in rising order of their names."""
+    for ref in leaf_refs(get, tree):
+        yield from leaf_entries(get, ref)
+
+
+def subtree(entry: Entry) -> TreeRef:
+    """What a directory entry refers to."""
+    return TreeRef(entry.oid, entry.size, entry.files)
+
+
+def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+    """Every entry below a directory with its path, directories before what they hold."""
+    for entry in entries(get, tree):
+        path = prefix + entry.name
+        yield path, entry
+        if entry.kind == DIRECTORY:
+            yield from walk(get, subtree(entry), path + b"/")
+
+
+def page_oids(get: GetPage, tree: TreeRef) -> Iterator[ObjectId]:
+    """The address of every page of one directory, without the directories below it."""
+    page = decode_page(get(tree.oid), f"blake3:{tree.oid.hex()}")
+    if not isinstance(page, Leaf):
+        for ref in page.pages:
+            if page.level == 1:
+                yield ObjectId(ref.raw)
+            else:
+                yield from page_oids(get, tree_of(ref))
+    yield tree.oid
+
+
+def lookup(get: GetPage, tree: TreeRef, path: bytes) -> Entry | None:
+    """The entry at a relative path, reading only the pages on the way to it."""
+    first, _, rest = path.partition(b"/")
+    entry = _find(get, tree, first)
+    if entry is None or not rest:
+        return entry
+    return lookup(get, subtree(entry), rest) if entry.kind == DIRECTORY else None
+
+
+def _find(get: GetPage, tree: TreeRef, name: bytes) -> Entry | None:
+    page = decode_page(get(tree.oid), f"blake3:{tree.oid.hex()}")
+    while not isinstance(page, Leaf):
+        at = bisect_left([ref.last_name for ref in page.pages], name)
+        if at == len(page.pages):
+            return None
+        page = decode_page(get(ObjectId(page.pages[at].raw)), _where(page.pages[at]))
+    return next((entry for entry in page.entries if entry.name == name), None)
