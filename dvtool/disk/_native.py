@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -107,7 +106,7 @@ def _renameat2_call() -> Callable[[int, bytes, int, bytes, int], int] | None:
     try:
         function = getattr(libc, named)
     except AttributeError:
-        number = _SYS_RENAMEAT2.get(platform.machine()) if sys.platform == "linux" else None
+        number = _SYS_RENAMEAT2.get(os.uname().machine) if sys.platform == "linux" else None
         if number is None:
             return None
         syscall = ctypes.CDLL(None, use_errno=True).syscall

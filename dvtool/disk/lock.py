@@ -8,8 +8,6 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
-from datetime import timezone
 from types import TracebackType
 from typing import final
 
@@ -122,7 +120,7 @@ class FileLock:
             return "another process"
         try:
             note = os.read(fd, _NOTE_LIMIT).partition(b"\n")[0].decode("utf-8", "replace")
-            taken = datetime.fromtimestamp(int(os.fstat(fd).st_mtime), timezone.utc)
+            taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.fstat(fd).st_mtime))
         except OSError:
             return "another process"
         finally:
@@ -130,7 +128,7 @@ class FileLock:
         who, _, what = note.partition(": ")
         if not who.startswith("pid "):
             return "another process"
-        since = f"{who} since {taken.isoformat().replace('+00:00', 'Z')}"
+        since = f"{who} since {taken}"
         return f"{since}: {what}" if what else since
 
     def _attempt(self, *, shared: bool) -> LockHandle | None:

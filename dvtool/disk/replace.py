@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import temporary_name
@@ -20,6 +21,7 @@ from dvtool.disk.exchange import exchange
 from dvtool.disk.exchange import rename_noreplace
 from dvtool.disk.signature import StatSignature
 from dvtool.disk.signature import signature_of
+from dvtool.disk.writers import has_writer
 from dvtool.errors import DvtoolError
 
 RESCUED_PREFIX = b".dvtool-rescued-"
@@ -47,7 +49,7 @@ def replace_file(
         if expected is None:
             _place_new(dir_fd, tmp, name, shown or name)
         else:
-            _require_seen(dir_fd, name, expected, shown or name)
+            _require_seen(dir_fd, name, expected, shown or name, "replaced")
             _place_over(dir_fd, tmp, name, expected, ours, shown or name)
     except BaseException:
         if _inode(dir_fd, tmp) == ours:
@@ -67,15 +69,14 @@ def remove_file(dir_fd: int, name: bytes, expected: StatSignature, *, shown: byt
     """
     if _inode(dir_fd, name) is None:
         return False
-    _require_seen(dir_fd, name, expected, shown or name)
+    _require_seen(dir_fd, name, expected, shown or name, "removed")
     aside = temporary_name()
     try:
         os.rename(name, aside, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     except FileNotFoundError:
         return False
     try:
-        if not _is_expected(dir_fd, aside, expected):
-            raise _changed(shown or name, "removed")
+        _require_expected(dir_fd, aside, expected, shown or name, "removed")
         os.unlink(aside, dir_fd=dir_fd)
     except BaseException as error:
         _put_back(dir_fd, aside, name, shown or name, error)
@@ -115,8 +116,7 @@ def _place_over(dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, o
     except FileNotFoundError as error:
         raise _changed(shown, "replaced") from error
     try:
-        if not _is_expected(dir_fd, tmp, expected):
-            raise _changed(shown, "replaced")
+        _require_expected(dir_fd, tmp, expected, shown, "replaced")
         os.unlink(tmp, dir_fd=dir_fd)
     except BaseException as error:
         _exchange_back(dir_fd, tmp, name, ours, shown, error)
@@ -148,16 +148,14 @@ def _replace_without_exchange(
     except FileNotFoundError as error:
         raise _changed(shown, "replaced") from error
     try:
-        if not _is_expected(dir_fd, aside, expected):
-            raise _changed(shown, "replaced")
+        _require_expected(dir_fd, aside, expected, shown, "replaced")
         if not linked:
             _place_new(dir_fd, tmp, name, shown)
         elif _inode(dir_fd, name) != expected.inode:
             raise _changed(shown, "replaced")
         else:
             os.rename(tmp, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-            if not _is_expected(dir_fd, aside, expected):
-                raise _changed(shown, "replaced")
+            _require_expected(dir_fd, aside, expected, shown, "replaced")
         os.unlink(aside, dir_fd=dir_fd)
     except BaseException as error:
         _restore_aside(dir_fd, aside, name, ours, shown, error)
@@ -210,18 +208,26 @@ def _inode(dir_fd: int, name: bytes) -> int | None:
     return None
 
 
-def _require_seen(dir_fd: int, name: bytes, expected: StatSignature, shown: bytes) -> None:
+def _require_seen(dir_fd: int, name: bytes, expected: StatSignature, shown: bytes, doing: str) -> None:
     """The last look with the change time in it: taking a file out of its name moves that time."""
     try:
         found = signature_of(os.lstat(name, dir_fd=dir_fd))
     except FileNotFoundError as error:
-        raise _changed(shown, "replaced") from error
+        raise _changed(shown, doing) from error
     if found != expected:
-        raise _changed(shown, "replaced")
+        raise _changed(shown, doing)
 
 
-def _is_expected(dir_fd: int, aside: bytes, expected: StatSignature) -> bool:
-    return expected.is_same_but_ctime(signature_of(os.lstat(aside, dir_fd=dir_fd)))
+def _require_expected(dir_fd: int, aside: bytes, expected: StatSignature, shown: bytes, doing: str) -> None:
+    """*aside* is out of its name, so no new writer finds it: one that is still there would write into the void."""
+    if stat.S_ISREG(expected.mode) and has_writer(dir_fd, aside):
+        raise ChangedMeanwhile(
+            f"{os.fsdecode(shown)} is open for writing in another program; it was left as it is",
+            path=shown,
+            hint="end that program or let it close the file, then run the same command again",
+        )
+    if not expected.is_same_but_ctime(signature_of(os.lstat(aside, dir_fd=dir_fd))):
+        raise _changed(shown, doing)
 
 
 def _changed(shown: bytes, doing: str) -> ChangedMeanwhile:
