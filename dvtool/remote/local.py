@@ -13,6 +13,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dvtool.disk.clone import read_blocks
+from dvtool.disk.clone import reflink
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
@@ -30,7 +32,6 @@ from dvtool.remote.keys import check_key
 from dvtool.remote.keys import check_prefix
 from dvtool.remote.keys import is_key
 
-_COPY_BYTES = 1 << 20
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
@@ -106,7 +107,7 @@ class LocalRemote:
             raise wrong_length(self.name, key, size, copied)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        return self._publish(key, lambda target: write_all(target, data), create_only)
+        return self._publish(key, lambda target: write_all(target, data), create_only=create_only)
 
     def put_file(self, key: str, path: bytes) -> None:
         with self._failures("read", path):
@@ -126,7 +127,7 @@ class LocalRemote:
                     raise
                 self._require_root()
 
-    def _publish(self, key: str, fill: Callable[[int], object], create_only: bool) -> bool:
+    def _publish(self, key: str, fill: Callable[[int], object], *, create_only: bool) -> bool:
         path = self._path(key)
         self._make_directory(self._temporary)
         self._make_directory(os.path.dirname(path))
@@ -248,11 +249,10 @@ def _read_at(source: int, start: int, length: int) -> bytes:
 
 
 def _copy(source: int, target: int) -> int:
-    copied = 0
-    while block := os.read(source, _COPY_BYTES):
-        write_all(target, block)
-        copied += len(block)
-    return copied
+    """Share or copy all of *source* into the empty *target*; how many bytes that were."""
+    if reflink(source, target):
+        return os.fstat(target).st_size
+    return read_blocks(source, lambda block: write_all(target, block))
 
 
 def _copy_whole(source: int, target: int) -> None:

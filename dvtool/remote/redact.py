@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
-_SECRET_NAMES = (
+_TELLTALE = (
     "access_key_id|awsaccesskeyid|accesskeyid|secret_access_key|secret|password|passwd|token|session_token|sig|"
     "signature|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|credential|api_key|apikey|"
     "account_key|accountkey|sas_token|authorization"
 )
 _NAMED = re.compile(
-    rf"(?P<name>(?<![A-Za-z0-9])(?:{_SECRET_NAMES})\s*[=:]\s*)(?:Bearer |Basic )?[^\s&;,'\"]+", re.IGNORECASE
+    rf"(?P<name>(?<![A-Za-z0-9])(?:{_TELLTALE})\s*[=:]\s*)(?:Bearer |Basic )?[^\s&;,'\"]+", re.IGNORECASE
 )
 
 

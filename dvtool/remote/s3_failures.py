@@ -14,9 +14,22 @@ from dvtool.remote.redact import redact
 from dvtool.remote.s3_options import S3Options
 
 _CREDENTIALS = frozenset(
-    "NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError TokenRetrievalError "
-    "MetadataRetrievalError SSOError SSOTokenLoadError UnauthorizedSSOTokenError LoginError LoginRefreshRequired "
-    "LoginTokenLoadError LoginInsufficientPermissions RefreshWithMFAUnsupportedError".split()
+    {
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "CredentialRetrievalError",
+        "NoAuthTokenError",
+        "TokenRetrievalError",
+        "MetadataRetrievalError",
+        "SSOError",
+        "SSOTokenLoadError",
+        "UnauthorizedSSOTokenError",
+        "LoginError",
+        "LoginRefreshRequired",
+        "LoginTokenLoadError",
+        "LoginInsufficientPermissions",
+        "RefreshWithMFAUnsupportedError",
+    }
 )
 _DENIED_CODES = {
     "InvalidAccessKeyId": "the server does not know this access key",
@@ -28,9 +41,22 @@ _DENIED_CODES = {
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
 }
 _TRANSIENT_CODES = frozenset(
-    "SlowDown RequestTimeout RequestTimeoutException InternalError ServiceUnavailable Throttling ThrottlingException "
-    "TooManyRequests RequestLimitExceeded OperationAborted ConditionalRequestConflict BadDigest "
-    "XAmzContentSHA256Mismatch IncompleteBody".split()
+    {
+        "SlowDown",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "InternalError",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "OperationAborted",
+        "ConditionalRequestConflict",
+        "BadDigest",
+        "XAmzContentSHA256Mismatch",
+        "IncompleteBody",
+    }
 )
 _REGION_CODES = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"})
 
@@ -91,7 +117,10 @@ def _answered(error: Exception, name: str, options: S3Options, doing: str) -> Dv
             f"remote {name}: bucket {options.bucket} is in another region: {said}",
             hint=f"`dvtool config remote.{name}.region REGION`",
         )
-    return StorageError(f"remote {name}: cannot {doing} on {options.host}: {said}")
+    return StorageError(
+        f"remote {name}: cannot {doing} on {options.host}: {said}",
+        hint=f"check that `dvtool config remote.{name}.endpointurl` is the address of an S3 server",
+    )
 
 
 def _unanswered(error: Exception, name: str, options: S3Options, doing: str) -> DvtoolError:
@@ -133,7 +162,7 @@ def _connection_trouble(error: Exception, options: S3Options) -> str:
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)) or "Timeout" in type(error).__name__:
         return f"{options.host} does not answer in time"
     cause = error.__context__
-    if cause is not None and "DNS" in type(cause).__name__ or "Name or service not known" in text:
+    if (cause is not None and "DNS" in type(cause).__name__) or "Name or service not known" in text:
         return f"the name of {options.host} cannot be resolved"
     if _never_connected(error):
         return f"{options.host} cannot be reached"

@@ -82,8 +82,8 @@ def parse_s3(
         secret_key=secret_key,
         session_token=token,
         verify=_verify(read, endpoint, base_dir),
-        use_ssl=read.flag("use_ssl", True),
-        anonymous=read.flag("allow_anonymous_login", False),
+        use_ssl=read.flag("use_ssl", default=True),
+        anonymous=read.flag("allow_anonymous_login", default=False),
         addressing=read.choice("addressing_style", _ADDRESSING),
         connect_timeout=read.seconds("connect_timeout", CONNECT_SECONDS),
         read_timeout=read.seconds("read_timeout", READ_SECONDS),
@@ -104,7 +104,7 @@ class _Reader:
         value = self.text(key)
         return None if value is None else os.path.join(os.fsdecode(base_dir), value)
 
-    def flag(self, key: str, default: bool) -> bool:
+    def flag(self, key: str, *, default: bool) -> bool:
         value = self._settings.get(key, "").strip().lower()
         if value in ("true", "yes", "on", "1"):
             return True
@@ -164,7 +164,7 @@ def _verify(read: _Reader, endpoint: str | None, base_dir: bytes) -> bool | str:
     value = read.text("ssl_verify")
     if value is not None and os.sep in value:
         return os.path.join(os.fsdecode(base_dir), value)
-    return read.flag("ssl_verify", True)
+    return read.flag("ssl_verify", default=True)
 
 
 def _bucket_and_prefix(name: str, url: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from dvtool.errors import StorageError
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import wrong_length
+from dvtool.remote.s3_failures import response_status
 
 PART = 8 << 20
 """Bytes in one part, and the largest value that travels in one request."""
@@ -36,7 +37,12 @@ async def read_range(client: Any, where: _Where, start: int, length: int | None,
         if length == 0:
             return b""
     asked = {} if length is None else {"Range": f"bytes={start}-{start + length - 1}"}
-    answer = await client.get_object(**where, **asked)
+    try:
+        answer = await client.get_object(**where, **asked)
+    except Exception as error:
+        if response_status(error) == 416:
+            raise StorageError(f"remote {remote}: {key} ends before byte {start}", path=key) from error
+        raise
     async with answer["Body"] as body:
         if length is not None:
             _check_answer(answer, remote, key, start, length)
