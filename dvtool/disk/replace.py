@@ -44,7 +44,7 @@ def replace_file(
     when somebody replaced it again already. Raises `ChangedMeanwhile` (naming *shown* or *name*) with the other
     file put back, or ``OSError``; *tmp* is consumed in every case. Nothing is synced here.
     """
-    ours = os.lstat(tmp, dir_fd=dir_fd).st_ino
+    ours = signature_of(os.lstat(tmp, dir_fd=dir_fd))
     try:
         if expected is None:
             _place_new(dir_fd, tmp, name, shown or name)
@@ -52,14 +52,11 @@ def replace_file(
             _require_seen(dir_fd, name, expected, shown or name, "replaced")
             _place_over(dir_fd, tmp, name, expected, ours, shown or name)
     except BaseException:
-        if _inode(dir_fd, tmp) == ours:
+        if _stands(dir_fd, tmp, ours):
             discard(dir_fd, tmp)
         raise
-    try:
-        now = os.lstat(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        return None
-    return signature_of(now) if now.st_ino == ours else None
+    now = _look(dir_fd, name)
+    return now if now is not None and now.is_same_but_ctime(ours) else None
 
 
 def remove_file(dir_fd: int, name: bytes, expected: StatSignature, *, shown: bytes | None = None) -> bool:
@@ -67,7 +64,7 @@ def remove_file(dir_fd: int, name: bytes, expected: StatSignature, *, shown: byt
 
     Raises `ChangedMeanwhile` with the other file put back under its name, or ``OSError``. Nothing is synced here.
     """
-    if _inode(dir_fd, name) is None:
+    if _look(dir_fd, name) is None:
         return False
     _require_seen(dir_fd, name, expected, shown or name, "removed")
     aside = temporary_name()
@@ -100,14 +97,16 @@ def _move_noreplace(dir_fd: int, old: bytes, name: bytes) -> None:
         rename_noreplace(dir_fd, old, name)
     except NotSupported:
         if not _link(dir_fd, old, name):
-            if _inode(dir_fd, name) is not None:
+            if _look(dir_fd, name) is not None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
             os.rename(old, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
             return
         os.unlink(old, dir_fd=dir_fd)
 
 
-def _place_over(dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, ours: int, shown: bytes) -> None:
+def _place_over(
+    dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, ours: StatSignature, shown: bytes
+) -> None:
     try:
         exchange(dir_fd, tmp, name)
     except NotSupported:
@@ -123,22 +122,24 @@ def _place_over(dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, o
         raise
 
 
-def _exchange_back(dir_fd: int, tmp: bytes, name: bytes, ours: int, shown: bytes, error: BaseException) -> None:
+def _exchange_back(
+    dir_fd: int, tmp: bytes, name: bytes, ours: StatSignature, shown: bytes, error: BaseException
+) -> None:
     """After an exchange *tmp* is the user's file. A still newer one may stand at *name* by now: both are kept."""
-    if _inode(dir_fd, tmp) is None:
+    if _look(dir_fd, tmp) is None:
         return
     try:
         exchange(dir_fd, tmp, name)
     except FileNotFoundError:
         _put_back(dir_fd, tmp, name, shown, error)
         return
-    if _inode(dir_fd, tmp) != ours:
+    if not _stands(dir_fd, tmp, ours):
         exchange(dir_fd, tmp, name)
         _rescue(dir_fd, tmp, shown, error)
 
 
 def _replace_without_exchange(
-    dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, ours: int, shown: bytes
+    dir_fd: int, tmp: bytes, name: bytes, expected: StatSignature, ours: StatSignature, shown: bytes
 ) -> None:
     aside = temporary_name()
     try:
@@ -151,10 +152,12 @@ def _replace_without_exchange(
         _require_expected(dir_fd, aside, expected, shown, "replaced")
         if not linked:
             _place_new(dir_fd, tmp, name, shown)
-        elif _inode(dir_fd, name) != expected.inode:
+        elif not _stands(dir_fd, name, expected):
             raise _changed(shown, "replaced")
         else:
             os.rename(tmp, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            # Where both were names of one file, rename does nothing and leaves both.
+            discard(dir_fd, tmp)
             _require_expected(dir_fd, aside, expected, shown, "replaced")
         os.unlink(aside, dir_fd=dir_fd)
     except BaseException as error:
@@ -162,13 +165,15 @@ def _replace_without_exchange(
         raise
 
 
-def _restore_aside(dir_fd: int, aside: bytes, name: bytes, ours: int, shown: bytes, error: BaseException) -> None:
-    kept, standing = _inode(dir_fd, aside), _inode(dir_fd, name)
+def _restore_aside(
+    dir_fd: int, aside: bytes, name: bytes, ours: StatSignature, shown: bytes, error: BaseException
+) -> None:
+    kept = _look(dir_fd, aside)
     if kept is None:
         return
-    if standing == kept:
+    if _look(dir_fd, name) == kept:
         discard(dir_fd, aside)
-    elif standing == ours:
+    elif _stands(dir_fd, name, ours):
         os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
     else:
         _put_back(dir_fd, aside, name, shown, error)
@@ -202,10 +207,16 @@ def _link(dir_fd: int, old: bytes, new: bytes) -> bool:
     return True
 
 
-def _inode(dir_fd: int, name: bytes) -> int | None:
+def _look(dir_fd: int, name: bytes) -> StatSignature | None:
     with contextlib.suppress(FileNotFoundError):
-        return os.lstat(name, dir_fd=dir_fd).st_ino
+        return signature_of(os.lstat(name, dir_fd=dir_fd))
     return None
+
+
+def _stands(dir_fd: int, name: bytes, file: StatSignature) -> bool:
+    """Whether *name* is that file. The inode alone does not say: the next file may get the number of a deleted one."""
+    found = _look(dir_fd, name)
+    return found is not None and found.is_same_but_ctime(file)
 
 
 def _require_seen(dir_fd: int, name: bytes, expected: StatSignature, shown: bytes, doing: str) -> None:

@@ -60,7 +60,7 @@ def test_link_in_the_way_is_refused_by_name(
     root, outside = tmp_path / "root", tmp_path / "outside"
     for directory in (root / "a", root / "inside", outside):
         directory.mkdir(parents=True)
-    (root / "a/l").symlink_to({"outside": outside, "inside": "../inside", "nowhere": "nothing"}[leads_to])
+    (root / "a/l").symlink_to({"outside": str(outside), "inside": "../inside", "nowhere": "nothing"}[leads_to])
     fd = beneath.open_root(os.fsencode(root))
     try:
         with pytest.raises(UnsafeInput, match="symbolic link") as caught:
