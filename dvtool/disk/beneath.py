@@ -104,7 +104,7 @@ def _walk(root_fd: int, parts: list[bytes], *, create: bool, mode: int) -> int:
                 deeper = _open_component(fd, part, create=create, mode=mode)
             except OSError as error:
                 path = b"/".join(parts[: depth + 1])
-                if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and _is_link(fd, part):
+                if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and _may_be_link(fd, part):
                     raise UnsafeInput(
                         f"{os.fsdecode(path)} is a symbolic link where a directory is expected",
                         path=path,
@@ -134,11 +134,13 @@ def _open_component(fd: int, part: bytes, *, create: bool, mode: int) -> int:
     return os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
 
 
-def _is_link(dir_fd: int, name: bytes) -> bool:
+def _may_be_link(dir_fd: int, name: bytes) -> bool:
+    """Whether what was no directory a moment ago is a link, or was one: gone, or a directory, by now."""
     try:
-        return stat.S_ISLNK(os.lstat(name, dir_fd=dir_fd).st_mode)
+        mode = os.lstat(name, dir_fd=dir_fd).st_mode
     except OSError:
         return True
+    return stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
 
 
 def _refused(dir_fd: int, name: bytes, shown: bytes) -> UnsafeInput:
