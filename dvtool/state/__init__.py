@@ -1,0 +1,1 @@
+"""The workspace memo: what was last seen at each path. Deleting it costs only time."""

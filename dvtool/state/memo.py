@@ -1,0 +1,248 @@
+"""The memo, format 1: see ``docs/formats/memo.md``.
+
+A SQLite file for each workspace that maps stat signatures to digests, a directory page at a
+time. It may never fail a command: a memo that cannot be opened, is damaged or belongs to
+somebody else is treated as empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+from typing import NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+
+VERSION = 1
+_BUSY_SECONDS = 5.0
+
+_SCHEMA = """
+CREATE TABLE page (directory BLOB, last_name BLOB, print BLOB, oid BLOB, size INTEGER, files INTEGER, sum INTEGER,
+    signatures BLOB, leaf BLOB);
+CREATE UNIQUE INDEX page_place ON page (directory, last_name);
+CREATE INDEX page_oid ON page (oid);
+CREATE TABLE file (path BLOB PRIMARY KEY, signature BLOB, oid BLOB, sum INTEGER) WITHOUT ROWID;
+"""
+
+
+class MemoPage(NamedTuple):
+    """One leaf page of a directory as last seen.
+
+    ``print`` is a fingerprint of names and stat signatures; an equal one means an equal page.
+    """
+
+    last_name: bytes
+    print: bytes
+    oid: ObjectId
+    size: int
+    files: int
+
+
+class PageBody(NamedTuple):
+    """What a page was made of: the signatures, 40 bytes an entry, and the encoded leaf page."""
+
+    page: MemoPage
+    signatures: bytes
+    leaf: bytes
+
+
+class Memo:
+    """What was last seen below one workspace. *path* None remembers nothing beyond the process."""
+
+    def __init__(self, path: bytes | None, *, network: bool = False) -> None:
+        self._path = path
+        self._journal = "DELETE" if network else "WAL"
+        self._db: sqlite3.Connection | None = None
+        self._closed = False
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._db is None and not self._closed:
+            try:
+                self._db = self._connect()
+            except (sqlite3.Error, OSError):
+                self._remove()
+                with contextlib.suppress(sqlite3.Error, OSError):
+                    self._db = self._connect()
+            if self._db is None:
+                self._closed = True
+        return self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        target = ":memory:"
+        if self._path is not None:
+            self._discard_foreign(self._path)
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            target = os.fsdecode(self._path)
+        db = sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute(f"PRAGMA journal_mode={self._journal}")
+            db.execute("PRAGMA synchronous=NORMAL")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                if version or db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise sqlite3.DatabaseError("another version")
+                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @staticmethod
+    def _discard_foreign(path: bytes) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if hasattr(os, "getuid") and os.lstat(path).st_uid != os.getuid():
+                os.unlink(path)
+
+    def _remove(self) -> None:
+        if self._path is not None:
+            for suffix in (b"", b"-wal", b"-shm", b"-journal"):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path + suffix)
+
+    def _rows(self, query: str, *values: bytes) -> list[tuple[Any, ...]]:
+        db = self._open()
+        if db is None:
+            return []
+        try:
+            return db.execute(query, values).fetchall()
+        except sqlite3.Error:
+            self._give_up()
+            return []
+
+    def _give_up(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+        self._db = None
+        self._closed = True
+        self._remove()
+
+    def pages(self, directory: bytes) -> dict[bytes, MemoPage]:
+        """The pages last seen in *directory*, by their last name (empty for an only page)."""
+        found: dict[bytes, MemoPage] = {}
+        query = "SELECT last_name, print, oid, size, files, sum FROM page WHERE directory = ?"
+        for *fields, stated in self._rows(query, directory):
+            page = MemoPage(*fields)
+            if _sum(directory, page) == stated:
+                found[page.last_name] = page
+        return found
+
+    def bodies(self, directory: bytes, last_names: Iterable[bytes]) -> list[PageBody]:
+        """What those pages were made of, each proved by its digest."""
+        found: list[PageBody] = []
+        query = (
+            "SELECT last_name, print, oid, size, files, signatures, leaf FROM page WHERE directory = ? AND last_name = ?"
+        )
+        for last_name in last_names:
+            for *fields, signatures, leaf in self._rows(query, directory, last_name):
+                page = MemoPage(*fields)
+                if object_id(leaf) == page.oid:
+                    found.append(PageBody(page, signatures, leaf))
+        return found
+
+    def leaf(self, oid: ObjectId) -> bytes | None:
+        """The leaf page with that address, if it was seen."""
+        for (leaf,) in self._rows("SELECT leaf FROM page WHERE oid = ? LIMIT 1", oid):
+            if object_id(leaf) == oid:
+                return leaf
+        return None
+
+    def _write(self, query: str, rows: list[tuple[object, ...]]) -> None:
+        db = self._open()
+        if db is None:
+            return
+        try:
+            if not db.in_transaction:
+                db.execute("BEGIN IMMEDIATE")
+            db.executemany(query, rows)
+        except sqlite3.Error:
+            self._give_up()
+
+    def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
+        """Remember a page."""
+        row = (directory, *page, _sum(directory, page), signatures, leaf)
+        self._write("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+
+    def drop_pages(self, directory: bytes, last_names: Iterable[bytes]) -> None:
+        """Forget pages that are no more."""
+        rows: list[tuple[object, ...]] = [(directory, last_name) for last_name in last_names]
+        if rows:
+            self._write("DELETE FROM page WHERE directory = ? AND last_name = ?", rows)
+
+    def drop_below(self, directory: bytes) -> None:
+        """Forget *directory* and everything below it."""
+        self._write(
+            "DELETE FROM page WHERE directory = ? OR (directory >= ? AND directory < ?)",
+            [(directory, directory + b"/", directory + b"0")],
+        )
+
+    def move(self, old: bytes, new: bytes) -> None:
+        """What was remembered of *old* and below is now remembered of *new*."""
+        if (seen := self.file(old)) is not None:
+            self.put_file(new, *seen)
+            self.drop_file(old)
+        rows = self._rows(
+            "SELECT directory FROM page WHERE directory = ? OR (directory >= ? AND directory < ?)",
+            old,
+            old + b"/",
+            old + b"0",
+        )
+        for directory in sorted({row[0] for row in rows}):
+            target = new + directory[len(old) :]
+            for page in self.pages(directory).values():
+                for body in self.bodies(directory, [page.last_name]):
+                    self.put_page(target, page, body.signatures, body.leaf)
+        self.drop_below(old)
+
+    def file(self, path: bytes) -> tuple[bytes, ObjectId] | None:
+        """Signature and address last seen at the path of a file tracked by itself."""
+        for signature, oid, stated in self._rows("SELECT signature, oid, sum FROM file WHERE path = ?", path):
+            if _file_sum(signature, oid) == stated:
+                return signature, ObjectId(oid)
+        return None
+
+    def put_file(self, path: bytes, signature: bytes, oid: ObjectId) -> None:
+        """Remember a file tracked by itself."""
+        row = (path, signature, oid, _file_sum(signature, oid))
+        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", [row])
+
+    def drop_file(self, path: bytes) -> None:
+        """Forget a file tracked by itself."""
+        self._write("DELETE FROM file WHERE path = ?", [(path,)])
+
+    def save(self) -> None:
+        """Keep what was put so far."""
+        if self._db is not None and self._db.in_transaction:
+            try:
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                self._give_up()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._give_up()
+        self._closed = False
+
+    def close(self) -> None:
+        """Keep what was put and let the file go."""
+        self.save()
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+
+def _sum(directory: bytes, page: MemoPage) -> int:
+    numbers = b"%d %d" % (page.size, page.files)
+    text = b"\0".join((directory, page.last_name, page.print, page.oid, numbers))
+    return xxh3_64_intdigest(text) >> 1
+
+
+def _file_sum(signature: bytes, oid: bytes) -> int:
+    return xxh3_64_intdigest(signature + oid) >> 1

@@ -1,0 +1,1 @@
+"""The worktree and its pointers: snapshots, status, checkout."""
