@@ -1,0 +1,273 @@
+"""Every setting there is: its type, who may set it, whether it is secret. One table drives checks and docs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from dvtool.errors import ConfigError
+from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
+from dvtool.errors import UnsafeInput
+from dvtool.formats.config import VERSION
+from dvtool.formats.config import Entry
+from dvtool.formats.config import Key
+
+Value = str | bool | int | float | tuple[str, ...]
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+_USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]*:[^/?#\s]*@")
+_SIGNED = re.compile(
+    r"(?P<name>[?&](?:sig|signature|token|access_token|password|x-amz-[a-z-]+)=)[^&#\s]*", re.IGNORECASE
+)
+
+
+class Type(Enum):
+    """What a value is, with the words that errors and docs use for it."""
+
+    TEXT = "text"
+    FLAG = "true or false"
+    COUNT = "a whole number from 1"
+    SECONDS = "a number of seconds"
+    NAME = "the name of a remote"
+    URL = "a URL or a directory"
+    PATH = "a path"
+    CHOICE = "one of"
+    CHOICES = "a comma-separated list of"
+    ID = "32 hexadecimal digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. ``*`` in *key* stands for the name of a remote.
+
+    ``in_project``: the committed file may set it, since it can neither reach outside the
+    repository nor weaken a promise. ``only_project``: no other place may.
+    """
+
+    key: str
+    type: Type
+    doc: str
+    default: Value | None = None
+    choices: tuple[str, ...] = ()
+    in_project: bool = False
+    only_project: bool = False
+    secret: bool = False
+
+
+LINK_TYPES = ("reflink", "copy", "hardlink", "symlink")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "dvtool.version",
+        Type.COUNT,
+        "version of the formats in this repository; written by `init`",
+        1,
+        in_project=True,
+        only_project=True,
+    ),
+    Setting(
+        "core.repo_id",
+        Type.ID,
+        "names this repository on remotes, the same in every clone; written by `init`",
+        in_project=True,
+        only_project=True,
+    ),
+    Setting("core.remote", Type.NAME, "the remote used where none is named", in_project=True),
+    Setting("core.autostage", Type.FLAG, "`git add` the files that a command writes", False, in_project=True),
+    Setting(
+        "core.no_scm",
+        Type.FLAG,
+        "work without Git; written by `init --no-scm`",
+        False,
+        in_project=True,
+        only_project=True,
+    ),
+    Setting(
+        "core.ignore",
+        Type.CHOICE,
+        "where tracked data is hidden from Git: `.gitignore` beside it, or `.git/info/exclude`",
+        "gitignore",
+        ("gitignore", "exclude"),
+        in_project=True,
+    ),
+    Setting(
+        "core.durability",
+        Type.CHOICE,
+        "what is synced to the disk: nothing, once per command before the pointer, or every object",
+        "commit",
+        ("none", "commit", "each"),
+    ),
+    Setting("core.checksum_jobs", Type.COUNT, "files hashed at once; default: by the number of cores", in_project=True),
+    Setting("cache.dir", Type.PATH, "where the cache is; a relative path starts at the project's root"),
+    Setting(
+        "cache.type",
+        Type.CHOICES,
+        "how files come from the cache, the first that the file system can; default: reflink, then copy",
+        ("reflink", "copy"),
+        LINK_TYPES,
+        in_project=True,
+    ),
+    Setting(
+        "cache.shared",
+        Type.CHOICE,
+        "`group`: the group may write, whatever the umask",
+        None,
+        ("group",),
+        in_project=True,
+    ),
+    Setting(
+        "remote.*.url", Type.URL, "where it is; a relative directory starts at the project's root", in_project=True
+    ),
+    Setting("remote.*.jobs", Type.COUNT, "requests at once", in_project=True),
+    Setting("remote.*.endpointurl", Type.URL, "S3: a server other than Amazon's", in_project=True),
+    Setting("remote.*.region", Type.TEXT, "S3: region", in_project=True),
+    Setting("remote.*.profile", Type.TEXT, "S3: name of a profile in `~/.aws`", in_project=True),
+    Setting(
+        "remote.*.addressing_style",
+        Type.CHOICE,
+        "S3: bucket in the path or in the host name",
+        "auto",
+        ("auto", "path", "virtual"),
+        in_project=True,
+    ),
+    Setting(
+        "remote.*.allow_anonymous_login",
+        Type.FLAG,
+        "S3: send unsigned requests (public buckets)",
+        False,
+        in_project=True,
+    ),
+    Setting("remote.*.connect_timeout", Type.SECONDS, "S3: longest wait for a connection", in_project=True),
+    Setting("remote.*.read_timeout", Type.SECONDS, "S3: longest silence of the server", in_project=True),
+    Setting("remote.*.credentialpath", Type.PATH, "S3: file with credentials, instead of `~/.aws/credentials`"),
+    Setting("remote.*.configpath", Type.PATH, "S3: file with settings, instead of `~/.aws/config`"),
+    Setting("remote.*.use_ssl", Type.FLAG, "S3: TLS", True),
+    Setting("remote.*.ssl_verify", Type.TEXT, "S3: check certificates (true, false), or the path of a CA bundle"),
+    Setting("remote.*.access_key_id", Type.TEXT, "S3: access key", secret=True),
+    Setting("remote.*.secret_access_key", Type.TEXT, "S3: its secret", secret=True),
+    Setting("remote.*.session_token", Type.TEXT, "S3: token of temporary credentials", secret=True),
+)
+
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def setting_of(key: Key) -> Setting:
+    """The row for a key; raises `ConfigError` with similar keys."""
+    general = str(key) if key.subsection is None else f"{key.section}.*.{key.name}"
+    setting = _BY_KEY.get(general)
+    if setting is None:
+        raise ConfigError(f"there is no setting {key}", hint=_similar(key))
+    return setting
+
+
+def parse_value(key: Key, text: str) -> Value:
+    """The typed value of a setting; raises `ConfigError`, or `UnsafeInput` for a URL that starts something."""
+    setting = setting_of(key)
+    kind = setting.type
+    if kind is Type.FLAG and text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    if kind is Type.COUNT and re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+        return int(text)
+    if kind is Type.SECONDS and re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", text, re.ASCII) and float(text) > 0:
+        return float(text)
+    if kind is Type.ID and re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII):
+        return text
+    if kind is Type.CHOICE and text in setting.choices:
+        return text
+    if kind is Type.CHOICES:
+        parts = tuple(part.strip() for part in text.split(","))
+        if set(parts) <= set(setting.choices) and len(set(parts)) == len(parts):
+            return parts
+    if kind is Type.URL:
+        _check_url(key, text)
+    if kind in (Type.TEXT, Type.PATH, Type.NAME, Type.URL) and text:
+        return text
+    raise ConfigError(f"{key} = {shown(key, text)!r} is not {expected(setting)}", hint=f"dvtool config {key} VALUE")
+
+
+def expected(setting: Setting) -> str:
+    """What a value must be, in words."""
+    return " ".join([setting.type.value, ", ".join(setting.choices)]).strip()
+
+
+def carries_secret(key: Key, text: str) -> bool:
+    """Whether this value must not get into a committed file: a secret key, or a URL with a password or a signature."""
+    setting = setting_of(key)
+    return setting.secret or (setting.type is Type.URL and bool(_USERINFO.match(text) or _SIGNED.search(text)))
+
+
+def check_version(entries: Iterable[Entry], where: str) -> None:
+    """Raise `FormatError` if the committed file says that it was written for a newer dvtool."""
+    for entry in entries:
+        if str(entry.key) == "dvtool.version" and parse_value(entry.key, entry.value) != VERSION:
+            raise FormatError(
+                f"{where}:{entry.line}: this repository has format version {entry.value}, this dvtool knows {VERSION}",
+                path=where,
+                hint="upgrade: pip install --upgrade dvtool",
+            )
+
+
+def check_in_project(key: Key, text: str) -> None:
+    """Raise `UnsafeInput` unless the committed file may hold this setting."""
+    setting = setting_of(key)
+    if carries_secret(key, text):
+        hint = f"dvtool config --local {key} VALUE (kept in the Git directory, where it cannot be committed)"
+        raise UnsafeInput(f"{key} is a secret and must not be in the committed .dvtool/config", hint=hint)
+    if not setting.in_project:
+        raise UnsafeInput(
+            f"{key} must not be set by the committed .dvtool/config, since a cloned repository could misuse it",
+            hint=f"each user sets it: dvtool config --local {key} VALUE",
+        )
+
+
+def shown(key: Key, text: str) -> str:
+    """The value as it may be printed."""
+    try:
+        setting = setting_of(key)
+    except DvtoolError:
+        return text
+    if setting.secret:
+        return "***"
+    if setting.type is not Type.URL:
+        return text
+    return _SIGNED.sub(r"\g<name>***", re.sub(r"://[^/?#\s]*@", "://***@", text))
+
+
+def settings_table(settings: Iterable[Setting] = SETTINGS) -> str:
+    """The table of the docs, in Markdown."""
+    rows = ["| key | value | committed | what |", "|---|---|---|---|"]
+    for each in settings:
+        committed = "only there" if each.only_project else "yes" if each.in_project else "no"
+        note = "secret: never shown; " if each.secret else ""
+        default = "" if each.default is None else f" (default `{_default(each.default)}`)"
+        key = each.key.replace("*", "NAME")
+        rows.append(f"| `{key}` | {expected(each)}{default} | {committed} | {note}{each.doc} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _check_url(key: Key, text: str) -> None:
+    # "[::1]" is a host; any other "::" chains file systems (simplecache::, ext::).
+    if text.startswith("-") or "::" in re.sub(r"//\[[0-9A-Fa-f:.]+\]", "//host", text):
+        raise UnsafeInput(f"{key}: {shown(key, text)!r} is refused as a URL", hint="chained URLs are not supported")
+
+
+def _similar(key: Key) -> str:
+    import difflib
+
+    known = [each.key.replace("*", key.subsection or "NAME") for each in SETTINGS]
+    near = difflib.get_close_matches(str(key), known, n=2) or [
+        each for each in known if each.rpartition(".")[2] == key.name
+    ]
+    if near:
+        return "did you mean " + " or ".join(f"`{each}`" for each in near) + "?"
+    return "docs/formats/config.md lists all settings"
