@@ -57,7 +57,7 @@ bench: $(VENV)/.has-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.has-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) .bench .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site

@@ -16,7 +16,16 @@ from hypothesis import settings
 from tests.support import servers
 
 FOREIGN = ("GIT_", "AWS_", "DVTOOL_", "XDG_")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+FOREIGN_NAMES = {
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "ci",
+    "clicolor_force",
+    "force_color",
+    "pythonwarnings",
+}
 
 GIT_SETTINGS = {
     "init.defaultBranch": "main",
@@ -59,6 +68,7 @@ def hermetic_environment(world: Path) -> dict[str, str]:
         "GIT_TEMPLATE_DIR": str(world / "git-template"),
         "GIT_ALLOW_PROTOCOL": "file",
         "GIT_TERMINAL_PROMPT": "0",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
@@ -80,7 +90,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     nowhere.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(FOREIGN) or name.lower() in PROXIES:
+            if name.startswith(FOREIGN) or name.lower() in FOREIGN_NAMES:
                 patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)

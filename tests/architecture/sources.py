@@ -42,7 +42,7 @@ class Module:
         """Line and full dotted name of every use of a name, with import aliases resolved."""
         aliases = dict(self._aliases())
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name | ast.Attribute):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
                 dotted = _dotted(node)
                 if dotted is not None:
                     first, _, rest = dotted.partition(".")
