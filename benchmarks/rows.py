@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def add(bench: Bench) -> Row:
     contenders.append(_git_add(bench, source))
     if bench.restic is not None:
         contenders.append(_restic_backup(bench, bench.restic, source))
+    floor = [
+        sys.executable,
+        str(Path(__file__).with_name("floor.py")),
+        str(source),
+        str(bench.directory("add", "floor")),
+    ]
+    contenders.append(Contender("read + hash + append", lambda _run: _plain(bench, source, *floor)))
     return Row(f"`add` {bench.count(data.FILES):,} files of 1-4 KB", contenders, [Faster("DVC", 12)])
 
 

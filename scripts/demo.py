@@ -57,7 +57,8 @@ class Demo:
 
     def run(self, command: str, *, cwd: Path, expect: int = 0, show: int = 12) -> None:
         """Run *command* (split like a shell would), print its first *show* lines and its time."""
-        print(f"\n[{cwd.name}] $ {command}", flush=True)
+        where = "scratch" if cwd == self.scratch else cwd.name
+        print(f"\n[{where}] $ {command}", flush=True)
         started = time.perf_counter()
         done = subprocess.run(
             shlex.split(command),
@@ -74,14 +75,17 @@ class Demo:
         if len(lines) > show:
             print(f"    ... {len(lines) - show} more lines")
         print(f"    ({seconds:.2f} s)", flush=True)
-        self.times.append((f"[{cwd.name}] {command}", seconds))
+        self.times.append((f"[{where}] {command}", seconds))
         if done.returncode != expect:
             print("\n".join(lines[show:][-40:]))
             raise DemoFailed(f"`{command}` ended with exit code {done.returncode}, expected {expect}")
 
+    def short(self, path: Path) -> str:
+        return path.relative_to(self.scratch).as_posix()
+
     def same(self, one: Path, other: Path, what: str) -> None:
         """Fail unless both trees hold the same names, bytes, links, executable bits and empty directories."""
-        print(f"\n[check] {what}: diff -r --no-dereference {one.name} {other.name}", flush=True)
+        print(f"\n[check] {what}: diff -r --no-dereference {self.short(one)} {self.short(other)}", flush=True)
         done = subprocess.run(
             ["diff", "-r", "--brief", "--no-dereference", one, other], capture_output=True, text=True, check=False
         )
