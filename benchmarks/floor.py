@@ -1,4 +1,4 @@
-"""The least that adding files can cost in plain Python: read each, hash it, append it to one file, make that durable."""
+"""The least that adding can cost in plain Python: read each file, hash it, append it to one file, make that durable."""
 
 from __future__ import annotations
 
