@@ -169,7 +169,7 @@ def parse_value(key: Key, text: str) -> Value:
     setting = setting_of(key)
     kind = setting.type
     if kind is Type.FLAG and text.lower() in _TRUE | _FALSE:
-        return text.lower() in _TRUE
+        return is_true(text)
     if kind is Type.COUNT and re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
         return int(text)
     if kind is Type.SECONDS and re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", text, re.ASCII) and float(text) > 0:
@@ -187,6 +187,11 @@ def parse_value(key: Key, text: str) -> Value:
     if kind in (Type.TEXT, Type.PATH, Type.NAME, Type.URL) and text:
         return text
     raise ConfigError(f"{key} = {shown(key, text)!r} is not {expected(setting)}", hint=f"dvtool config {key} VALUE")
+
+
+def is_true(text: str) -> bool:
+    """Whether a flag is on; any text that is no flag is off."""
+    return text.lower() in _TRUE
 
 
 def expected(setting: Setting) -> str:

@@ -1,0 +1,1 @@
+"""Composition: where the project is, what its settings are, which parts it is made of."""

@@ -1,0 +1,81 @@
+"""Changing config files."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from dvtool.disk.durable import write_file
+from dvtool.errors import ConfigError
+from dvtool.errors import UsageError
+from dvtool.errors import storage_error
+from dvtool.formats import config as text
+from dvtool.formats.settings import check_in_project
+from dvtool.formats.settings import parse_value
+from dvtool.formats.settings import setting_of
+from dvtool.project.config import Level
+from dvtool.project.config import level_path
+from dvtool.project.config import read_config_file
+from dvtool.project.layout import Layout
+
+_PRIVATE = (Level.LOCAL, Level.USER)
+
+
+def set_setting(layout: Layout, level: Level, key: str, value: str) -> bytes:
+    """Write one setting into the file of a level and return the file's path.
+
+    Raises `UnsafeInput` for a secret, or anything else that must not be committed, aimed at the
+    project; `ConfigError` for an unknown key or a wrong value.
+    """
+    parsed = text.parse_key(key)
+    setting = setting_of(parsed)
+    if level is Level.PROJECT:
+        check_in_project(parsed, value)
+    elif setting.only_project:
+        raise UsageError(f"{key} belongs into the committed file", hint=f"dvtool config --project {key} VALUE")
+    parse_value(parsed, value)
+    path = level_path(layout, level)
+    return _rewrite(path, level, text.set_value(read_config_file(path), parsed, value, os.fsdecode(path)))
+
+
+def unset_setting(layout: Layout, level: Level, key: str) -> bytes:
+    """Take one setting, known or not, out of the file of a level; raises `ConfigError` if it is not in there."""
+    parsed = text.parse_key(key)
+    path = level_path(layout, level)
+    where = os.fsdecode(path)
+    old = read_config_file(path)
+    if all(entry.key != parsed for entry in text.parse_config(old, where)):
+        raise ConfigError(f"{key} is not set in {where}", path=path, hint="dvtool config --list --show-origin")
+    return _rewrite(path, level, text.unset_value(old, parsed, where))
+
+
+def remove_remote(layout: Layout, level: Level, name: str) -> bytes | None:
+    """Drop all settings of a remote from one file; None if it has none."""
+    path = level_path(layout, level)
+    old = read_config_file(path)
+    new = text.remove_section(old, "remote", name, os.fsdecode(path))
+    return None if new == old else _rewrite(path, level, new)
+
+
+def rename_remote(layout: Layout, level: Level, old_name: str, new_name: str) -> bytes | None:
+    """Call a remote otherwise in one file; None if that file does not know it."""
+    path = level_path(layout, level)
+    old = read_config_file(path)
+    new = text.rename_section(old, "remote", old_name, text.check_name(new_name), os.fsdecode(path))
+    return None if new == old else _rewrite(path, level, new)
+
+
+def _rewrite(path: bytes, level: Level, data: bytes) -> bytes:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_file(path, data, mode=0o600 if level in _PRIVATE else _mode(path))
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
+    return path
+
+
+def _mode(path: bytes) -> int:
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return 0o644

@@ -1,0 +1,69 @@
+"""Opening a project: root, Git, settings, layout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+
+from dvtool.errors import ConfigError
+from dvtool.formats.settings import is_true
+from dvtool.git.discover import find_git
+from dvtool.git.run import GitRepo
+from dvtool.project.config import Config
+from dvtool.project.config import Level
+from dvtool.project.config import load_config
+from dvtool.project.config import read_entries
+from dvtool.project.environment import Environment
+from dvtool.project.layout import Layout
+from dvtool.project.layout import plan_layout
+from dvtool.project.locate import find_root
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An open project. Paths are absolute, ``git`` is None where it works without Git."""
+
+    root: bytes
+    layout: Layout
+    config: Config
+    git: GitRepo | None
+    environment: Environment
+
+    @property
+    def repo_id(self) -> str:
+        """What names this repository on remotes; raises `ConfigError` if the committed file lost it."""
+        stated = self.config.text("core.repo_id")
+        if stated is None:
+            raise ConfigError(
+                "core.repo_id is missing in .dvtool/config",
+                path=self.layout.project_config,
+                hint="look for it with `git log -p -- .dvtool/config`, or get a new one with `dvtool init -f`",
+            )
+        return stated
+
+
+def open_project(start: bytes, environment: Environment, overrides: Mapping[str, str] | None = None) -> Project:
+    """The project that *start* belongs to. *overrides* are settings from flags, key to text.
+
+    Creates nothing. Raises `NotInRepository`, `FormatError`, `ConfigError`, `UnsafeInput`.
+    """
+    layout = find_layout(start, environment)
+    config = load_config(layout, environment, overrides or {})
+    layout = replace(layout, cache_dir=config.path("cache.dir") or layout.cache_dir)
+    return Project(layout.root, layout, config, layout.git, environment)
+
+
+def find_layout(start: bytes, environment: Environment) -> Layout:
+    """The layout before any setting but ``core.no_scm`` is looked at: enough to edit config files.
+
+    A project without Git around it (an exported tree in a container, say) works as after
+    ``init --no-scm``.
+    """
+    root = find_root(os.path.join(environment.cwd, start))
+    bare = plan_layout(root, None, environment)
+    if any(str(entry.key) == "core.no_scm" and is_true(entry.value) for entry in read_entries(bare, Level.PROJECT)):
+        return bare
+    git = find_git(root, environment.environ)
+    return bare if git is None else plan_layout(root, git, environment)
