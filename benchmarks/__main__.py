@@ -53,7 +53,7 @@ def main() -> int:
     results: list[Result] = []
     failed: list[str] = []
     with ExitStack() as stack:
-        place = stack.enter_context(places.chosen(bench_directory, options.place))
+        place = stack.enter_context(places.chosen(bench_directory, options.place, options.scale))
         taking_part = [] if options.only_peer else [tools.dvtool(home)]
         if not options.no_peer:
             taking_part.append(tools.dvc(bench_directory, home))
@@ -71,6 +71,7 @@ def main() -> int:
             except CommandFailed as error:
                 failed.append(key)
                 print(f"  FAILED: {error}", flush=True)
+            bench.clear()
     whole = options.scale == 1 and not options.no_peer and not options.only_peer
     suffix = "" if whole else "-trial"
     everything = report.save(results, bench_directory / f"results{suffix}.json")

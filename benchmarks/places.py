@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IMAGE_BYTES = 48 << 30  # sparse: takes what is used
+MEMORY_BYTES = 24 << 30  # what the largest rows need at scale 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Place:
 
 
 @contextmanager
-def chosen(bench: Path, wanted: Path | None) -> Iterator[Place]:
+def chosen(bench: Path, wanted: Path | None, scale: float) -> Iterator[Place]:
     """A place for the data, taken away at the end; *wanted* names a directory to use instead."""
     if wanted is not None:
         work = wanted / "dvtool-bench"
@@ -33,7 +34,7 @@ def chosen(bench: Path, wanted: Path | None) -> Iterator[Place]:
                 yield Place(mounted, "XFS loop mount (reflink)")
                 return
     memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 12 << 30:
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES * scale:
         work = memory / f"dvtool-bench-{os.getpid()}"
         with _emptied(work):
             yield Place(work, "tmpfs (no XFS loop mount possible here)")

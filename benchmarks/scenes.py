@@ -86,6 +86,12 @@ class Bench:
             self.endpoint = self.stack.enter_context(s3.server(self.directory("weed")))
         return self.endpoint
 
+    def clear(self) -> None:
+        """Remove what belonged to one row; data, repositories and the S3 server stay."""
+        for path in self.place.iterdir():
+            if path.name not in {"added", "data", "weed", "weed.log"} and path.is_dir():
+                removed(path)
+
     def _once(self, key: str, make: Callable[[Path], None]) -> Path:
         if key not in self.made:
             path = self.directory(*key.split("/"))
