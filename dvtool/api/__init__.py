@@ -1,0 +1,32 @@
+"""The public Python API: one function for each thing a user can do. Request in, result out, nothing printed.
+
+``dvtool.api.VERB`` holds ``VerbRequest``, ``VerbResult`` and ``verb(project, request, reporter)``;
+all of them are reachable from here, and imported when they are first used. Errors are those of
+`dvtool.errors`. A project comes from ``open_project(start, environment)``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES: dict[str, tuple[str, ...]] = {
+    "dvtool.api.init": ("InitRequest", "InitResult", "init"),
+    "dvtool.api.root": ("RootResult", "root"),
+    "dvtool.api.version": ("VersionResult", "version"),
+    "dvtool.project.environment": ("Environment",),
+    "dvtool.project.open": ("Project", "open_project"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

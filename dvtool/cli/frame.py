@@ -1,0 +1,212 @@
+"""What all verbs share: options that work before and after the verb, and the ends of the help pages."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import TypeVar
+
+import click
+
+from dvtool.cli.exitcodes import MEANINGS
+from dvtool.cli.session import Session
+from dvtool.errors import UsageError
+from dvtool.ui.terminal import WHENS
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[bytes]
+else:
+    # Generic only in newer versions of click.
+    _ParamType = click.ParamType
+
+HELP_NAMES = ["-h", "--help"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class VerbCommand(click.Command):
+    """A verb: its own options, the common ones, examples and exit status at the end of its help."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        kwargs["context_settings"] = {"help_option_names": HELP_NAMES}
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        return own + common_options(own)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = super().get_params(ctx)
+        _write_options(ctx, formatter, "Options", own)
+        _write_options(ctx, formatter, "Common options", common_options(own))
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, self.examples)
+        write_exit_status(formatter)
+
+
+class VerbGroup(click.Group):
+    """A verb with verbs below it (``remote add``)."""
+
+    command_class = VerbCommand
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        kwargs["context_settings"] = {"help_option_names": HELP_NAMES}
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        return own + common_options(own)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not self.invoke_without_command:
+            names = ", ".join(self.list_commands(ctx))
+            raise UsageError(f"{ctx.command_path} needs one of: {names}", hint=f"see `{ctx.command_path} --help`")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            raise unknown_verb(ctx.command_path, name, self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = super().get_params(ctx)
+        self.format_commands(ctx, formatter)
+        _write_options(ctx, formatter, "Options", own)
+        _write_options(ctx, formatter, "Common options", common_options(own))
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, self.examples)
+        write_exit_status(formatter)
+
+
+def verb(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., Any]], VerbCommand]:
+    """Decorator of a verb's function; see `dvtool.cli.verbs` for the pattern."""
+    return click.command(name, cls=VerbCommand, examples=examples)
+
+
+def verb_group(name: str, *, examples: Sequence[str], **settings: Any) -> Callable[[Callable[..., Any]], VerbGroup]:
+    """Decorator of the function of a verb that has verbs below it."""
+    return click.group(name, cls=VerbGroup, examples=examples, **settings)
+
+
+def unknown_verb(before: str, name: str, known: Sequence[str]) -> UsageError:
+    """The error for a verb that does not exist, with the nearest that does."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean `{before} {near[0]}`?" if near else f"see `{before} --help`"
+    return UsageError(f"{before} has no verb {name!r}", hint=hint)
+
+
+def json_option(function: Function) -> Function:
+    """``--json``: the function gets ``as_json``."""
+    return click.option(
+        "--json", "as_json", is_flag=True, is_eager=True, callback=_set_json, help="Print the result as JSON."
+    )(function)
+
+
+class PathArgument(_ParamType):
+    """A path from the command line, as bytes, exactly as it was given."""
+
+    name = "path"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> bytes:
+        return value if isinstance(value, bytes) else os.fsencode(value)
+
+
+PATH = PathArgument()
+
+
+def common_options(own: Sequence[click.Parameter]) -> list[click.Parameter]:
+    """The options that every verb takes, without the names that *own* uses already."""
+    taken = {name for param in own for name in (*param.opts, *param.secondary_opts)}
+    options: list[click.Parameter] = []
+    for names, settings in _COMMON:
+        free = [name for name in names if name not in taken]
+        if any(name.startswith("--") for name in free):
+            options.append(
+                click.Option(
+                    [*free, f"common_{names[-1].strip('-').replace('-', '_')}"], expose_value=False, **settings
+                )
+            )
+    return options
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """The ``Examples:`` block, lines as they are."""
+    if examples:
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+def write_exit_status(formatter: click.HelpFormatter) -> None:
+    """The ``Exit status:`` block, the same on every page."""
+    with formatter.section("Exit status"):
+        formatter.write_dl(list(MEANINGS.items()))
+
+
+def _write_options(
+    ctx: click.Context, formatter: click.HelpFormatter, title: str, params: Sequence[click.Parameter]
+) -> None:
+    records = [record for param in params if (record := param.get_help_record(ctx)) is not None]
+    if records:
+        with formatter.section(title):
+            formatter.write_dl(records)
+
+
+def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    if value:
+        _session(ctx).asked_json = True
+    return value
+
+
+def _set_quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _session(ctx).quiet = True
+
+
+def _set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _session(ctx).verbose = True
+
+
+def _set_color(ctx: click.Context, _param: click.Parameter, value: Any) -> None:
+    if value is not None:
+        _session(ctx).color = value
+
+
+def _set_progress(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _session(ctx).progress = False
+
+
+def _enter(ctx: click.Context, _param: click.Parameter, value: bytes | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        _session(ctx).enter(value)
+
+
+def _session(ctx: click.Context) -> Session:
+    session = ctx.find_object(Session)
+    assert session is not None
+    return session
+
+
+_COMMON: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = (
+    (("-q", "--quiet"), {"is_flag": True, "callback": _set_quiet, "help": "Only results and errors."}),
+    (("-v", "--verbose"), {"is_flag": True, "callback": _set_verbose, "help": "Say more, and show every cause."}),
+    (("-C", "--cd"), {"type": PATH, "metavar": "DIR", "callback": _enter, "help": "Run as if started in DIR."}),
+    (
+        ("--color",),
+        {"type": click.Choice(WHENS), "metavar": "WHEN", "callback": _set_color, "help": "auto, always or never."},
+    ),
+    (("--no-progress",), {"is_flag": True, "callback": _set_progress, "help": "Show no progress."}),
+)
