@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,8 @@ def hermetic_environment(world: Path) -> dict[str, str]:
         git[f"GIT_CONFIG_KEY_{number}"] = key
         git[f"GIT_CONFIG_VALUE_{number}"] = value
     return {
+        # `dvtool`, `git dvtool` and `weed` of this environment come first, whether it is activated or not.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "HOME": str(world / "home"),
         "TMPDIR": str(world / "tmp"),
         "XDG_CACHE_HOME": str(world / "xdg/cache"),
@@ -67,6 +70,7 @@ def hermetic_environment(world: Path) -> dict[str, str]:
         "GIT_CONFIG_SYSTEM": os.devnull,
         "GIT_TEMPLATE_DIR": str(world / "git-template"),
         "GIT_ALLOW_PROTOCOL": "file",
+        "GIT_CEILING_DIRECTORIES": str(world.parent),
         "GIT_TERMINAL_PROMPT": "0",
         "AWS_EC2_METADATA_DISABLED": "true",
         "TZ": "UTC",
