@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from dvtool.errors import storage_error
 from dvtool.git.run import GitRepo
 from dvtool.git.run import Output
 from dvtool.git.run import git_environment
@@ -32,7 +33,10 @@ def find_git(start: bytes, environ: Mapping[str, str]) -> GitRepo | None:
     """
     start = os.path.realpath(start)
     if not any(name in environ for name in _STEERING):
-        found = _plain(start, environ)
+        try:
+            found = _plain(start, environ)
+        except OSError as error:
+            raise storage_error(error, "look for a Git repository in", start) from error
         if found is None or isinstance(found, GitRepo):
             return found
     return _asked(start, environ)

@@ -93,10 +93,7 @@ def remove_ignored(repo: GitRepo, paths: Sequence[bytes]) -> IgnoreResult:
             new = without_lines(old, lines)
             if new == old:
                 continue
-            if new or where == "exclude":
-                _write(repo, file, new)
-            else:
-                os.unlink(os.path.join(repo.worktree, file))
+            _write(repo, file, new, keep_empty=where == "exclude")
             changed.append(file)
     return IgnoreResult(changed, {})
 
@@ -161,15 +158,15 @@ def _read(repo: GitRepo, file: bytes) -> bytes:
         raise storage_error(error, "read", file) from error
 
 
-def _write(repo: GitRepo, file: bytes, text: bytes) -> None:
+def _write(repo: GitRepo, file: bytes, text: bytes, *, keep_empty: bool = True) -> None:
     full = os.path.join(repo.worktree, file)
     try:
-        mode = stat.S_IMODE(os.stat(full).st_mode)
-    except FileNotFoundError:
-        mode = 0o644
+        if not text and not keep_empty:
+            os.unlink(full)
+            return
         if os.path.isabs(file):
             os.makedirs(os.path.dirname(full), exist_ok=True)
-    try:
+        mode = stat.S_IMODE(os.stat(full).st_mode) if os.path.exists(full) else 0o644
         write_file(full, text, mode=mode)
     except OSError as error:
         raise storage_error(error, "write", file) from error

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dvtool.errors import UsageError
+from dvtool.errors import storage_error
 from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
 
@@ -118,6 +119,8 @@ def _loose(repo: GitRepo, name: bytes) -> bytes | None:
             return file.read(4096).strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+    except OSError as error:
+        raise storage_error(error, "read the Git ref", name) from error
 
 
 def _packed(repo: GitRepo, name: bytes) -> bytes | None:
@@ -126,6 +129,8 @@ def _packed(repo: GitRepo, name: bytes) -> bytes | None:
             text = file.read()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise storage_error(error, "read", b"packed-refs") from error
     end = text.find(b" " + name + b"\n")
     return text[text.rfind(b"\n", 0, end) + 1 : end] if end >= 0 else None
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from typing import IO
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class GitRepo:
     worktree: bytes
     git_dir: bytes
     common_dir: bytes
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     def run(self, *args: Argument, stdin: bytes | None = None, expect: Collection[int] = (0,)) -> Output:
         """Run a reading command at the top of the work tree.

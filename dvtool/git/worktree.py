@@ -68,21 +68,22 @@ def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str
 
 def staged_pointers(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, list[str]]:
     """Pointer files in the index: path to blobs, several where a merge has left a conflict."""
-    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir))
+    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir), _below(subdir, _MARKER))
     blobs: dict[bytes, list[str]] = {}
     for line in _split(output.stdout):
         facts, _, path = line.partition(b"\t")
         mode, sha, _ = facts.split()
         if mode in _REGULAR:
             blobs.setdefault(path, []).append(sha.decode("ascii"))
-    return blobs
+    own = _own(blobs, subdir)
+    return {path: shas for path, shas in blobs.items() if path in own}
 
 
 def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> list[Change]:
     """Tracked pointers whose work tree or index version may differ from a commit.
 
     The index is not refreshed: a touched file with equal content is in the list, so compare
-    contents. Untracked pointers are not in it.
+    contents. Untracked pointers are not in it. On an unborn branch there is no ``HEAD`` to ask for.
     """
     args = ["diff-index", "--raw", "--no-renames", "--no-abbrev", "--no-relative", "-z", "--end-of-options"]
     output = repo.run(*args, checked_revision(rev), "--", *pointer_pathspecs(subdir))
@@ -91,7 +92,11 @@ def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> l
     for facts, path in zip(fields, fields, strict=True):
         _, _, old, new, status = facts[1:].split(b" ")
         changes.append(Change(path, status.decode("ascii"), _object(old), _object(new)))
-    return changes
+    if not changes:
+        return []
+    markers = _split(repo.run("ls-files", "-z", "--cached", "--", _below(subdir, _MARKER)).stdout)
+    own = _own({*markers, *(change.path for change in changes)}, subdir)
+    return [change for change in changes if change.path in own]
 
 
 def tracked(repo: GitRepo, paths: Sequence[bytes]) -> set[bytes]:

@@ -70,6 +70,11 @@ def test_subdirectory_is_literal_and_inner_projects_are_left_out(sandbox: Sandbo
     assert worktree.pointers_in_worktree(repo) == [b"p1/c.dvt"]
     assert worktree.pointers_in_worktree(repo, b"p[1]/inner") == [b"p[1]/inner/d.dvt"]
     assert sorted(worktree.staged_pointers(repo, b"p1")) == [b"p1/c.dvt"]
+    assert sorted(worktree.staged_pointers(repo, b"p[1]")) == own
+    for path in files:
+        sandbox.write(path, b"longer\n")
+    assert [change.path for change in worktree.changed_pointers(repo, subdir=b"p[1]")] == own
+    assert [change.path for change in worktree.changed_pointers(repo)] == [b"p1/c.dvt"]
 
 
 def test_links_and_submodules_are_no_pointers_of_a_commit(sandbox: Sandbox) -> None:

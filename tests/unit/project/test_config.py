@@ -117,12 +117,8 @@ def test_a_refused_setting_can_be_taken_out_by_command(project: Place) -> None:
     before = project.read(b".dvtool/config")
     project.write(b".dvtool/config", before + b"[cache]\n    dir = /x\n[core]\n    typo = 1\n")
     for key in ("cache.dir", "core.typo"):
-        edit.unset_setting(plain_layout(project), Level.PROJECT, key)
+        edit.unset_setting(layout(project), Level.PROJECT, key)
     assert config(project).get("cache.dir") is None
-
-
-def plain_layout(place: Place) -> Layout:
-    return find_layout(b".", place.environment)
 
 
 @pytest.mark.parametrize("level", [Level.LOCAL, Level.USER])
