@@ -1,0 +1,1 @@
+"""Objects between stores: push, fetch, and what a remote has."""

@@ -1,0 +1,80 @@
+"""What callers of push and fetch pass in and get back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dvtool.model.digest import ObjectId
+
+
+class Wanted(NamedTuple):
+    """One tracked path whose bytes are to be moved.
+
+    ``oid``: of the file, or of the directory's top page; ``size`` and ``files`` as the pointer
+    states them. ``path`` is for messages. ``below``: relative paths inside a directory that alone
+    are wanted; empty means all of it.
+    """
+
+    directory: bool
+    oid: ObjectId
+    size: int
+    files: int
+    path: bytes
+    below: tuple[bytes, ...] = ()
+
+
+class PushContext(NamedTuple):
+    """Who pushes what, and where this clone keeps its notes about remotes.
+
+    ``commits``: full hex names, empty for a push without a commit. ``journal_dir`` is private to
+    this clone; it is made when absent, and losing it costs only time. ``now``: Unix seconds by the
+    caller's clock, used together with the server's times to tell how old a root record is.
+    ``chunk``: cut large files at their content; False means fixed pieces (matters where the store
+    is new). ``jobs``: requests at once, 0 for what the remote bears well.
+    """
+
+    repository_id: str
+    commits: tuple[str, ...]
+    author: str
+    journal_dir: bytes
+    now: float
+    jobs: int = 0
+    chunk: bool = True
+
+
+class MissingItem(NamedTuple):
+    """An object that is nowhere to be had, and the path that needs it."""
+
+    path: bytes
+    oid: ObjectId
+
+
+class DamagedItem(NamedTuple):
+    """An object whose bytes were wrong wherever they could be read.
+
+    ``remote`` is the remote's name, empty for the cache; ``key`` the pack or file concerned.
+    """
+
+    path: bytes
+    oid: ObjectId
+    remote: str
+    key: str
+
+
+class PushResult(NamedTuple):
+    """What a push did. ``objects`` and ``packs`` were sent; ``bytes_sent`` counts packs only."""
+
+    objects: int
+    bytes_sent: int
+    packs: int
+    up_to_date: bool
+    store_id: str = ""
+
+
+class FetchResult(NamedTuple):
+    """What a fetch did, or with *dry_run* would do. Everything that is not listed is in the cache now."""
+
+    objects: int
+    bytes_received: int
+    missing: tuple[MissingItem, ...]
+    damaged: tuple[DamagedItem, ...]
