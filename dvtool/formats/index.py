@@ -1,4 +1,4 @@
-"""Index files, format "DVTINDX1": see ``docs/formats/index.md``."""
+"""Index files, format "DVTINDX1": see ``docs/formats/index-file.md``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import accumulate
 from mmap import mmap
+from operator import lt
 from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -15,6 +16,7 @@ from xxhash import xxh3_64_intdigest
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.formats.pack import KINDS_OF_CLASS
+from dvtool.formats.pack import PACK_BYTES_LIMIT
 from dvtool.formats.pack import PACK_OBJECTS_LIMIT
 from dvtool.formats.pack import TABLE_ENTRY_BYTES
 
@@ -29,7 +31,7 @@ SLOT_ENTRIES = 64
 """The first fanout with at most so many entries a slot on average is used, else the last."""
 
 _HEAD = struct.Struct("<8sII")
-_PACK = struct.Struct("<32s4sB3xQ")
+_PACK = struct.Struct("<32s4sB3sQ")
 _ENTRY = struct.Struct("<32sII3sB")
 _MAX_PACKS = 1 << 20
 
@@ -73,7 +75,7 @@ def encode_index(packs: Iterable[tuple[IndexedPack, bytes]]) -> bytes:
     rows.sort()
     bits = fanout_bits(len(rows))
     head = _HEAD.pack(MAGIC, len(ordered), len(rows))
-    pack_rows = [_PACK.pack(pack.id, pack.suffix, pack.pack_class, pack.size) for pack, _ in ordered]
+    pack_rows = [_PACK.pack(pack.id, pack.suffix, pack.pack_class, bytes(3), pack.size) for pack, _ in ordered]
     body = b"".join((head, *pack_rows, _fanout(rows, bits), *rows))
     return body + struct.pack("<Q", xxh3_64_intdigest(body)) + END
 
@@ -108,15 +110,17 @@ class IndexReader:
         if pack_count > _MAX_PACKS or len(data) != expected or data[-8:] != END:
             raise FormatError(f"{where}: the index file is truncated or damaged")
         self.packs = [self._pack(HEAD_BYTES + number * PACK_ROW_BYTES) for number in range(pack_count)]
+        if not all(map(lt, self.packs, self.packs[1:])):
+            raise FormatError(f"{where}: the index file's packs are not in order")
         self._fanout = struct.unpack_from(f"<{1 << self._bits}I", data, self._fanout_at)
         if any(a > b for a, b in zip(self._fanout, self._fanout[1:])) or self._fanout[-1] != self.entry_count:
             raise FormatError(f"{where}: the index file's fanout is damaged")
         self._shift = 16 - self._bits
 
     def _pack(self, at: int) -> IndexedPack:
-        pack_id, suffix, pack_class, size = _PACK.unpack_from(self._data, at)
-        if pack_class not in KINDS_OF_CLASS:
-            raise FormatError(f"{self._where}: unknown pack class in the index file")
+        pack_id, suffix, pack_class, zero, size = _PACK.unpack_from(self._data, at)
+        if pack_class not in KINDS_OF_CLASS or any(zero) or size > PACK_BYTES_LIMIT:
+            raise FormatError(f"{self._where}: the index file lists an impossible pack")
         return IndexedPack(pack_id, suffix, pack_class, size)
 
     def find(self, digest: bytes) -> list[Location]:
@@ -129,12 +133,13 @@ class IndexReader:
         at = data.find(digest, start, end)
         while at >= 0:
             # A digest can also stand across two rows by chance or by an attacker's hand: only whole rows count.
-            if (at - self._entries_at) % ENTRY_BYTES == 0:
+            inside = (at - self._entries_at) % ENTRY_BYTES
+            if inside == 0:
                 _, pack, offset, size, kind = _ENTRY.unpack_from(data, at)
                 if pack >= len(self.packs):
                     raise FormatError(f"{self._where}: the index file names a pack that it does not list")
                 found.append(Location(pack, offset, int.from_bytes(size, "little"), kind))
-            at = data.find(digest, at + 1, end)
+            at = data.find(digest, at + ENTRY_BYTES - inside, end)
         return found
 
     def verify(self) -> None:

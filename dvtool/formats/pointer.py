@@ -10,6 +10,7 @@ from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
 from dvtool.formats.yamltext import check_yaml_mapping
 from dvtool.model.digest import parse_digest
+from dvtool.model.paths import MAX_NAME_BYTES
 from dvtool.model.paths import check_path
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
@@ -24,6 +25,9 @@ _NUMBER_LIKE = re.compile(r"[0-9][0-9_.:eExXoO+-]*[a-fA-F0-9_.:]*", re.ASCII)
 _QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\["\\]|\\u[0-9a-f]{4})*)"')
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _ESCAPE = re.compile(r'\\(["\\]|u[0-9a-f]{4})')
+_MAX_NAME_TEXT = 6 * MAX_NAME_BYTES + 2
+_NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What YAML readers take for a line end, skip or refuse."""
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
 
 
@@ -57,6 +61,15 @@ def decode_pointer(data: bytes, where: str) -> Pointer:
             path=where,
             hint="keep one side with `git checkout --ours FILE` or `--theirs FILE`, then `dvtool checkout`",
         )
+    if "\r\n" in text:
+        raise FormatError(
+            f"{where}: has Windows line ends",
+            path=where,
+            hint="put `*.dvt text eol=lf` into .gitattributes, then `git checkout -- FILE`",
+        )
+    if (odd := _NOT_TEXT.search(text)) is not None:
+        line = text.count("\n", 0, odd.start()) + 1
+        raise FormatError(f"{where}:{line}: holds the character {odd[0]!a}, which is no text", path=where)
     return _Reader(text, where).pointer()
 
 
@@ -112,7 +125,11 @@ class _Reader:
 
     def _name(self) -> bytes:
         encoded = self._optional("path64")
-        name = _decode_base64(encoded) if encoded is not None else _decode_scalar(self._value("path"))
+        text = encoded if encoded is not None else self._value("path")
+        name = None
+        # Long texts are left alone: the pattern of number-like words takes time by the square.
+        if len(text) <= _MAX_NAME_TEXT:
+            name = _decode_scalar(text) if encoded is None else _decode_base64(text)
         if name is None:
             self._refuse("the path is not written in the one valid form", back=1)
         check_path(name, self._place(back=1))
@@ -159,7 +176,7 @@ def _quote(text: str) -> str:
         char = match[0]
         return "\\" + char if char in '"\\' else f"\\u{ord(char):04x}"
 
-    return '"' + re.sub(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]', escape, text) + '"'
+    return '"' + re.sub(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]', escape, text) + '"'
 
 
 def _decode_scalar(text: str) -> bytes | None:

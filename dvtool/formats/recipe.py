@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dvtool.errors import FormatError
+from dvtool.formats.pack import RECORD_PLAIN_LIMIT
 
 MAGIC = b"DVTRECI1"
 FIXED = 0
@@ -16,6 +17,7 @@ PAGE = 3
 PAGE_PIECES = 65_536
 """A recipe of more pieces is a list of pages, each a recipe of its own stretch."""
 
+_MAX_SIZE = (1 << 63) - 1
 _HEAD = struct.Struct("<8s32sQBI")
 _PIECE = struct.Struct("<32sQB")
 
@@ -50,13 +52,14 @@ def decode_recipe(data: bytes, where: str) -> Recipe:
     magic, blob, size, chunker, count = _HEAD.unpack_from(data)
     if magic != MAGIC or chunker not in (FIXED, FASTCDC):
         raise FormatError(f"{where}: written in a newer recipe format", hint="upgrade dvtool")
-    if count > PAGE_PIECES or len(data) != _HEAD.size + count * _PIECE.size:
+    if not 0 < count <= PAGE_PIECES or len(data) != _HEAD.size + count * _PIECE.size:
         raise FormatError(f"{where}: the recipe is truncated or damaged")
     pieces = tuple(Piece(*fields) for fields in _PIECE.iter_unpack(data[_HEAD.size :]))
     kinds = {piece.kind for piece in pieces}
-    if not kinds <= {PIECE, PAGE} or len(kinds) > 1 or any(piece.length == 0 for piece in pieces):
+    longest = RECORD_PLAIN_LIMIT if PIECE in kinds else _MAX_SIZE
+    if not kinds <= {PIECE, PAGE} or len(kinds) > 1 or not all(0 < piece.length <= longest for piece in pieces):
         raise FormatError(f"{where}: the recipe has an impossible piece")
-    if sum(piece.length for piece in pieces) != size:
+    if sum(piece.length for piece in pieces) != size or size > _MAX_SIZE:
         raise FormatError(f"{where}: the recipe's lengths do not add up to {size} bytes")
     return Recipe(blob, size, chunker, pieces)
 

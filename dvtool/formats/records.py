@@ -24,8 +24,11 @@ from dvtool.model.digest import parse_digest
 STORE_VERSION = 1
 MAX_PACK_KEYS = 4_096
 MAX_BYTES = 64 << 20
+_BYTES_PER_VALUE = 32
+_MORE_VALUES = 64
 
-_PACK_KEY = re.compile(r"(data|meta)/([0-9a-f]{2})/([0-9a-f]{64})(-[0-9a-f]{8})?", re.ASCII)
+_STORE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_PACK_KEY = re.compile(r"(data|meta)/([0-9a-f]{2})/\2[0-9a-f]{62}(-[0-9a-f]{8})?", re.ASCII)
 _REPOSITORY = re.compile(r"[0-9a-z][0-9a-z-]{7,63}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 
@@ -78,13 +81,7 @@ class DeadList:
 
 
 def encode_store_file(store: StoreFile) -> bytes:
-    return _encode(
-        "store",
-        {
-            "chunker": asdict(store.chunker),
-            "store_id": store.store_id,
-        },
-    )
+    return _encode("store", {"chunker": asdict(store.chunker), "store_id": store.store_id})
 
 
 def decode_store_file(data: bytes, where: str) -> StoreFile:
@@ -92,14 +89,15 @@ def decode_store_file(data: bytes, where: str) -> StoreFile:
     body = _decode("store", data, where)
     try:
         chunker = ChunkerSettings(**body["chunker"])
-        store = StoreFile(str(body["store_id"]), chunker)
-    except (KeyError, TypeError):
+        store = StoreFile(_matching(_STORE_ID, body["store_id"]), chunker)
+    except (KeyError, TypeError, ValueError):
         raise FormatError(f"{where}: not a valid store file") from None
     sizes = (chunker.minimum, chunker.average, chunker.maximum)
     if chunker.name not in ("fastcdc", "fixed") or not all(isinstance(size, int) for size in sizes):
         raise FormatError(f"{where}: unknown chunker", hint="upgrade dvtool")
     if not 4_096 <= sizes[0] <= sizes[1] <= sizes[2] <= 8 << 20:
         raise FormatError(f"{where}: impossible chunk sizes")
+    _check_form(encode_store_file(store), data, where)
     return store
 
 
@@ -107,11 +105,12 @@ def encode_root_record(record: RootRecord) -> bytes:
     return _encode(
         "roots",
         {
-            "author": record.author,
-            "commits": sorted(record.commits),
-            "packs": sorted(record.packs),
+            # A name in a Git commit need not be UTF-8.
+            "author": record.author.encode("utf-8", "replace").decode("utf-8"),
+            "commits": sorted(set(record.commits)),
+            "packs": sorted(set(record.packs)),
             "repository": record.repository,
-            "roots": sorted([int(root.directory), str(blake3_digest(root.oid))] for root in record.roots),
+            "roots": sorted([int(root.directory), str(blake3_digest(root.oid))] for root in set(record.roots)),
         },
     )
 
@@ -123,28 +122,31 @@ def decode_root_record(data: bytes, where: str) -> RootRecord:
         record = RootRecord(
             repository=_matching(_REPOSITORY, body["repository"]),
             commits=tuple(_matching(_COMMIT, commit) for commit in body["commits"]),
-            roots=tuple(Root(bool(directory), parse_digest(text).oid) for directory, text in body["roots"]),
+            roots=tuple(Root(directory == 1, parse_digest(text).oid) for directory, text in body["roots"]),
             packs=tuple(_matching(_PACK_KEY, key) for key in body["packs"]),
             author=str(body["author"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, FormatError):
         raise FormatError(f"{where}: not a valid root record") from None
     if len(record.packs) > MAX_PACK_KEYS:
         raise FormatError(f"{where}: more than {MAX_PACK_KEYS} packs in one root record")
+    _check_form(encode_root_record(record), data, where)
     return record
 
 
 def encode_dead_list(dead: DeadList) -> bytes:
-    return _encode("dead", {"packs": sorted(dead.packs)})
+    return _encode("dead", {"packs": sorted(set(dead.packs))})
 
 
 def decode_dead_list(data: bytes, where: str) -> DeadList:
     """Raises `FormatError` and `IntegrityError`."""
     body = _decode("dead", data, where)
     try:
-        return DeadList(tuple(_matching(_PACK_KEY, key) for key in body["packs"]))
+        dead = DeadList(tuple(_matching(_PACK_KEY, key) for key in body["packs"]))
     except (KeyError, TypeError, ValueError):
         raise FormatError(f"{where}: not a valid list of dead packs") from None
+    _check_form(encode_dead_list(dead), data, where)
+    return dead
 
 
 def _matching(pattern: re.Pattern[str], text: object) -> str:
@@ -161,20 +163,29 @@ def _encode(kind: str, body: Mapping[str, Any]) -> bytes:
 def _decode(kind: str, data: bytes, where: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise FormatError(f"{where}: larger than {MAX_BYTES} bytes")
+    checksum, text = data[:16], data[17:-1]
+    if data[16:17] != b" " or data[-1:] != b"\n" or not text.startswith(b"{"):
+        raise FormatError(f"{where}: not a dvtool record")
+    if xxh3_64_hexdigest(text).encode("ascii") != checksum:
+        raise IntegrityError(f"{where}: does not match its checksum")
+    # Commas bound the number of values: without this, 64 MB of `[],[],[]` take gigabytes of memory.
+    if text.count(b",") > len(text) // _BYTES_PER_VALUE + _MORE_VALUES:
+        raise FormatError(f"{where}: not a dvtool record")
     try:
-        checksum, _, text = data.decode("ascii").partition(" ")
-        body = json.loads(text)
+        body: dict[str, Any] = json.loads(text.decode("ascii"))
     except (ValueError, RecursionError):
         raise FormatError(f"{where}: not a dvtool record") from None
-    if not text.endswith("\n") or xxh3_64_hexdigest(text[:-1].encode("ascii")) != checksum:
-        raise IntegrityError(f"{where}: does not match its checksum")
-    if not isinstance(body, dict) or body.get("dvtool") != kind:
+    if body.get("dvtool") != kind:
         raise FormatError(f"{where}: not a dvtool {kind} record")
     version = body.get("version")
-    if version != STORE_VERSION:
+    if isinstance(version, int) and version > STORE_VERSION:
         raise FormatError(
             f"{where}: version {version} is newer than this dvtool reads ({STORE_VERSION})", hint="upgrade dvtool"
         )
-    if _encode(kind, {key: value for key, value in body.items() if key not in ("dvtool", "version")}) != data:
-        raise FormatError(f"{where}: not in the one valid form")
     return body
+
+
+def _check_form(encoded: bytes, data: bytes, where: str) -> None:
+    # Catches whatever the writer would not have written: unknown keys, another order, wrong types, old versions.
+    if encoded != data:
+        raise FormatError(f"{where}: not in the one valid form")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
-from dvtool.model.digest import algorithm_of_code
+from dvtool.model.digest import Algorithm
 from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
@@ -29,6 +29,7 @@ _TOTALS = struct.Struct("<QQ")
 _MAX_U63 = (1 << 63) - 1
 _MAX_LEVEL = 7
 _MAX_TARGET = 4_095
+_DIGEST_BYTES = {algorithm.code: algorithm.size for algorithm in Algorithm}
 
 
 class Leaf(NamedTuple):
@@ -116,7 +117,9 @@ def _entries(data: bytes, count: int, where: str) -> list[Entry]:
             at += size
             append(Entry(name, LINK, False, 0, b"", size, 1, target))
             continue
-        length = 32 if algorithm == 1 else algorithm_of_code(algorithm).size
+        length = 32 if algorithm == 1 else _DIGEST_BYTES.get(algorithm, 0)
+        if not length:
+            raise FormatError(f"{where}: {show(name)} has an unknown digest algorithm", hint="upgrade dvtool")
         raw = data[at : at + length]
         at += length
         (size,) = unpack_u64(data, at)
@@ -126,6 +129,8 @@ def _entries(data: bytes, count: int, where: str) -> list[Entry]:
         elif kind == DIRECTORY and not executable and algorithm == 1:
             (files,) = unpack_u64(data, at)
             at += 8
+            if files > _MAX_U63:
+                raise FormatError(f"{where}: {show(name)} has an impossible number of files")
             append(Entry(name, DIRECTORY, False, algorithm, raw, size, files))
         else:
             raise FormatError(f"{where}: {show(name)} has an unknown kind or flag")
@@ -149,7 +154,7 @@ def _page_refs(data: bytes, level: int, count: int, where: str) -> list[PageRef]
         raw = data[at : at + 32]
         size, files = _TOTALS.unpack_from(data, at + 32)
         at += 48
-        if name <= previous or len(raw) != 32 or size > _MAX_U63:
+        if name <= previous or len(raw) != 32 or size > _MAX_U63 or files > _MAX_U63:
             raise FormatError(f"{where}: pages are not in order or impossible at {show(name)}")
         if (problem := name_problem(name)) is not None:
             raise UnsafeInput(f"{where}: the name {show(name)} {problem}")

@@ -22,6 +22,12 @@ PAGE_LIMIT = 4_096
 """No page holds more entries."""
 LEVEL_BITS = 8
 """A name whose xxh3_64 ends in 8 zero bits ends its leaf page, in 16 also the page above, and so on."""
+CUT_LEVELS = 4
+"""Names end pages up to level 3 (32 zero bits); above, only `PAGE_LIMIT` does.
+
+A name whose xxh3_64 is 0 can be made at will. If it ended a page on every level, a directory
+with one such name would never come down to a single top page.
+"""
 
 
 class Entry(NamedTuple):
@@ -96,7 +102,7 @@ def link_entry(name: bytes, target: bytes) -> Entry:
 
 def ends_page(name: bytes, level: int) -> bool:
     """True when *name*, the last one below an entry of a level-*level* page, ends that page."""
-    return xxh3_64_intdigest(name) & ((1 << (LEVEL_BITS * (level + 1))) - 1) == 0
+    return level < CUT_LEVELS and xxh3_64_intdigest(name) & ((1 << (LEVEL_BITS * (level + 1))) - 1) == 0
 
 
 def cut_pages(names: Sequence[bytes], *, wide: bool = False) -> list[int]:

@@ -1,0 +1,59 @@
+"""Digests are typed and have one text form."""
+
+from __future__ import annotations
+
+import pytest
+
+from dvtool.errors import FormatError
+from dvtool.model.digest import Algorithm
+from dvtool.model.digest import Digest
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import algorithm_of_code
+from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import parse_digest
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_text_and_number_lead_back(algorithm: Algorithm) -> None:
+    digest = Digest(algorithm, bytes(range(algorithm.size)))
+    assert parse_digest(str(digest)) == digest
+    assert algorithm_of_code(algorithm.code) is algorithm
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "blake3",
+        "blake3:",
+        "blake3:" + "0" * 63,
+        "blake3:" + "0" * 65,
+        "blake3:" + "A" * 64,
+        "blake3:" + "g" * 64,
+        "blake3:" + "0" * 64 + "\n",
+        " blake3:" + "0" * 64,
+        "BLAKE3:" + "0" * 64,
+        "0" * 64,
+        "md5:" + "0" * 64,
+        "sha256:" + "0" * 32,
+        "sha1:" + "0" * 40,
+        "blake3:../../" + "0" * 58,
+        "blake3:" + "\u0660" * 64,
+    ],
+)
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(FormatError, match="is not a digest"):
+        parse_digest(text)
+
+
+@pytest.mark.parametrize("code", [0, 4, 255])
+def test_unknown_numbers_are_refused(code: int) -> None:
+    with pytest.raises(FormatError, match=str(code)):
+        algorithm_of_code(code)
+
+
+def test_only_blake3_is_an_address() -> None:
+    oid = ObjectId(bytes(32))
+    assert blake3_digest(oid).oid == oid
+    with pytest.raises(FormatError, match="no address"):
+        _ = Digest(Algorithm.SHA256, bytes(32)).oid
