@@ -82,6 +82,9 @@ def _asked(start: bytes, environ: Mapping[str, str]) -> GitRepo | None:
         outputs = [_rev_parse(start, environ, (question,)) for question in _QUESTIONS]
         answers = [each.stdout.removesuffix(b"\n") for each in outputs if each is not None]
     worktree, git_dir, common_dir = (os.path.normpath(os.path.join(start, answer)) for answer in answers)
+    # With GIT_WORK_TREE set, git also answers from outside of it.
+    if os.path.commonpath([worktree, start]) != worktree:
+        return None
     return GitRepo(worktree, git_dir, common_dir, environ)
 
 

@@ -36,7 +36,8 @@ def pointer_pathspecs(subdir: bytes = b"") -> list[bytes]:
 def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
     """Sorted paths of the pointer files that exist and that git tracks or would track.
 
-    Those of another dvtool project further down are left out.
+    Those of another dvtool project further down are left out. A symbolic link is in the list:
+    who reads it must refuse to follow.
     """
     output = repo.run(
         "ls-files",
@@ -49,7 +50,7 @@ def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
         _below(subdir, _MARKER),
     )
     found = _own(set(_split(output.stdout)), subdir)
-    return sorted(path for path in found if os.path.lexists(os.path.join(repo.worktree, path)))
+    return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
 
 
 def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str]:
@@ -137,6 +138,10 @@ def _own(paths: Iterable[bytes], subdir: bytes) -> set[bytes]:
     every = set(paths)
     inner = tuple(path.removesuffix(_MARKER) for path in every if path.endswith(b"/" + _MARKER) and path != own_marker)
     return {path for path in every if _is_pointer(path) and not path.startswith(inner)}
+
+
+def _is_file(path: bytes) -> bool:
+    return os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path))
 
 
 def _is_pointer(path: bytes) -> bool:

@@ -83,13 +83,18 @@ def test_git_dir_from_the_environment_wins(make_sandbox: Callable[..., Sandbox],
     assert paths(repo)[:2] == (os.path.realpath(os.fsencode(tmp_path)), sandbox.top + b"/.git")
     assert repo is not None
     assert repo.run("rev-parse", "HEAD").stdout.decode().strip() == commit
+    outside = os.path.dirname(os.path.realpath(os.fsencode(tmp_path)))
+    assert find_git(outside, environ) is None
 
 
-def test_core_worktree_is_left_to_git(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+def test_core_worktree_is_left_to_git(make_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = make_sandbox()
-    os.mkdir(tmp_path / "elsewhere")
-    sandbox.git("config", "core.worktree", str(tmp_path / "elsewhere"))
-    assert paths(find_git(sandbox.top, sandbox.environ))[0] == os.path.realpath(os.fsencode(tmp_path / "elsewhere"))
+    os.mkdir(sandbox.top + b"/inner")
+    os.rename(sandbox.top + b"/.git", sandbox.top + b"/inner/.git")
+    sandbox.git("config", "--file", b"inner/.git/config", "core.worktree", "../..")
+    assert paths(find_git(sandbox.top + b"/inner", sandbox.environ))[0] == sandbox.top
+    sandbox.git("config", "--file", b"inner/.git/config", "core.worktree", "/nonexistent")
+    assert find_git(sandbox.top + b"/inner", sandbox.environ) is None
 
 
 def test_bare_repository_and_git_directory_have_no_worktree(make_sandbox: Callable[..., Sandbox]) -> None:

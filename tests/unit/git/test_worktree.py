@@ -45,7 +45,11 @@ def test_worktree_pointers_exist_and_are_not_ignored(sandbox: Sandbox) -> None:
     sandbox.write(b".gitignore", b"/ignored\n")
     sandbox.write(b"ignored/a.dvt")
     sandbox.write(b"new.dvt")
-    assert worktree.pointers_in_worktree(sandbox.repo) == [b"kept.dvt", b"new.dvt"]
+    os.symlink(b"nowhere", sandbox.top + b"/link.dvt")
+    sandbox.write(b"directory.dvt/file")
+    sandbox.git("update-index", "--add", "--cacheinfo", f"160000,{sandbox.git('rev-parse', 'HEAD')},sub.dvt")
+    os.mkdir(sandbox.top + b"/sub.dvt")
+    assert worktree.pointers_in_worktree(sandbox.repo) == [b"kept.dvt", b"link.dvt", b"new.dvt"]
 
 
 def test_conflict_lists_a_pointer_once_with_all_its_blobs(sandbox: Sandbox) -> None:
