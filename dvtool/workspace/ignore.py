@@ -1,0 +1,190 @@
+"""``.dvtoolignore``: which paths dvtool passes over, by the rules of ``.gitignore``.
+
+A file counts for its directory and everything below. The last pattern that matches decides,
+files further down before files further up, and nothing below an ignored directory comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_file
+from dvtool.disk.beneath import open_root
+from dvtool.errors import FormatError
+from dvtool.errors import storage_error
+from dvtool.model.paths import join
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+
+IGNORE_FILE = b".dvtoolignore"
+MAX_BYTES = 1 << 20
+
+_TRAILING_SPACES = re.compile(rb"(?<!\\) +\Z")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Rule(NamedTuple):
+    """The pattern that decided: its file (relative to the root), its line from 1, its text."""
+
+    file: bytes
+    line: int
+    pattern: bytes
+
+    @property
+    def negated(self) -> bool:
+        return self.pattern.startswith(b"!")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """``regex`` is pathspec's. It may end before the path does: for pathspec, what lies below counts too."""
+
+    rule: Rule
+    regex: re.Pattern[bytes]
+    only_directories: bool
+    everything_below: bool
+
+    def matches(self, path: bytes, *, is_dir: bool) -> bool:
+        """Whether the pattern means *path* itself, not just a directory above it."""
+        if self.only_directories and not is_dir:
+            return False
+        found = self.regex.match(path)
+        return found is not None and (self.everything_below or found.end() == len(path))
+
+
+class IgnoreRules:
+    """The rules of one project. The file of a directory is read when something in it is first asked about."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._found = False
+        self._chains: dict[bytes, tuple[_Chain, Rule | None]] = {}
+
+    @classmethod
+    def load(cls, root: bytes) -> IgnoreRules:
+        """The rules of the project at *root*. Raises `FormatError` for a pattern that is none, `StorageError`."""
+        rules = cls(root)
+        rules.for_directory(b"")
+        return rules
+
+    def for_directory(self, directory: bytes) -> IgnoreRules:
+        """The same rules, after the files from the root down to *directory* were read: `is_empty` counts them."""
+        self._chain(directory)
+        return self
+
+    @property
+    def is_empty(self) -> bool:
+        """True: no pattern in any file read so far. Ask all the same about a directory with an ignore file in it."""
+        return not self._found
+
+    def is_ignored(self, path: bytes, is_dir: bool) -> bool:  # noqa: FBT001
+        """Whether *path*, relative to the root, is passed over, itself or with a directory above it."""
+        rule = self.explain(path, is_dir)
+        return rule is not None and not rule.negated
+
+    def explain(self, path: bytes, is_dir: bool) -> Rule | None:  # noqa: FBT001
+        """The pattern that decides about *path*; it may be a negation. None: no pattern matches."""
+        directory, name = split(path)
+        chain, above = self._chain(directory)
+        if above is not None:
+            return above
+        return _decide(chain, directory, name, is_dir=is_dir) if chain else None
+
+    def _chain(self, directory: bytes) -> tuple[_Chain, Rule | None]:
+        """Patterns that count in *directory*, and the rule that ignores all of it."""
+        known = self._chains.get(directory)
+        if known is not None:
+            return known
+        chain: _Chain = ()
+        above: Rule | None = None
+        if directory:
+            parent, name = split(directory)
+            chain, above = self._chain(parent)
+            if above is None and chain:
+                rule = _decide(chain, parent, name, is_dir=True)
+                above = rule if rule is not None and not rule.negated else None
+        if above is None:
+            own = _read(self._root, directory)
+            if own:
+                self._found = True
+                chain = ((len(directory) + 1 if directory else 0, own), *chain)
+        self._chains[directory] = chain, above
+        return chain, above
+
+
+# Deepest directory first: how many bytes of a path stand before what its patterns are about, and the patterns.
+_Chain = tuple[tuple[int, tuple[_Pattern, ...]], ...]
+
+
+def _decide(chain: _Chain, directory: bytes, name: bytes, *, is_dir: bool) -> Rule | None:
+    path = join(directory, name)
+    for skip, patterns in chain:
+        relative = path[skip:]
+        for pattern in reversed(patterns):
+            if pattern.matches(relative, is_dir=is_dir):
+                return pattern.rule
+    return None
+
+
+def _read(root: bytes, directory: bytes) -> tuple[_Pattern, ...]:
+    file = join(directory, IGNORE_FILE)
+    try:
+        data = _content(root, directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise storage_error(error, "read", file) from error
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{show(file)}: an ignore file is not larger than {MAX_BYTES} bytes", path=file)
+    lines = [line.removesuffix(b"\r") for line in data.removeprefix(_BOM).split(b"\n")]
+    return tuple(
+        pattern
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.startswith(b"#")
+        if (pattern := _compile(file, number, line)) is not None
+    )
+
+
+def _content(root: bytes, directory: bytes) -> bytes:
+    root_fd = open_root(root)
+    try:
+        dir_fd = open_dir(root_fd, directory)
+        try:
+            with open(open_file(dir_fd, IGNORE_FILE, shown=join(directory, IGNORE_FILE)), "rb") as file:
+                return file.read(MAX_BYTES + 1)
+        finally:
+            os.close(dir_fd)
+    finally:
+        os.close(root_fd)
+
+
+def _compile(file: bytes, number: int, line: bytes) -> _Pattern | None:
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+    text = _TRAILING_SPACES.sub(b"", line)
+    # pathspec reads "a/**/" as "a/"; without its last slash, for directories alone, it is what Git makes of it.
+    body = text.removesuffix(b"/")
+    if body in (b"", b"!"):
+        return None
+    with warnings.catch_warnings():
+        # Of "[[]", which means to re what it means to Git.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            compiled = GitIgnoreSpecPattern(body)
+        except ValueError as error:
+            raise FormatError(
+                f"{show(file)}:{number}: {show(line)} is not a pattern",
+                path=file,
+                hint="the syntax is that of .gitignore: `git help gitignore`",
+            ) from error
+        if compiled.regex is None:
+            return None
+        source = compiled.regex.pattern
+        # pathspec's own flags know no line feed in a name.
+        regex = re.compile(source, re.DOTALL)
+    return _Pattern(Rule(file, number, text), regex, body != text, source == b"." or body.endswith(b"/**"))
