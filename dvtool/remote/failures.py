@@ -53,3 +53,8 @@ def wrong_length(remote: str, key: str, expected: int, got: int) -> StorageError
     return StorageError(
         f"remote {remote}: {key} has {got} bytes, expected {expected}", hint="run `dvtool push` again to send it anew"
     )
+
+
+def one_line(error: BaseException) -> str:
+    """What another library's exception says, on one line of bounded length."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

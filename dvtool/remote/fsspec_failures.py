@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dvtool.errors import AccessDenied
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
 from dvtool.remote.failures import TransientError
+from dvtool.remote.failures import one_line
 from dvtool.remote.redact import redact
 
 _TRANSIENT_NAMES = ("Timeout", "ConnectionError", "ServerDisconnected", "ClientPayload", "IncompleteRead")
@@ -34,7 +34,7 @@ def fsspec_failure(error: Exception, place: Place, doing: str) -> DvtoolError:
     if isinstance(error, DvtoolError):
         return error
     status = http_status(error)
-    said = redact(_first_line(error))
+    said = redact(one_line(error))
     about = f"remote {place.name}: cannot {doing} on {place.host}"
     if isinstance(error, PermissionError) or status in (401, 403):
         return AccessDenied(f"{about}: {said}", hint=f"check the credentials and rights of remote {place.name}")
@@ -77,13 +77,8 @@ def _is_unresolved(error: BaseException) -> bool:
 def _is_transient(error: BaseException, status: int) -> bool:
     if status:
         return status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
-    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError, EOFError)):
+    if isinstance(error, (ConnectionError, TimeoutError, EOFError)):
         return True
     if isinstance(error, OSError) and error.errno in _TRANSIENT_ERRNO:
         return True
     return any(name in type(error).__name__ for name in _TRANSIENT_NAMES)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

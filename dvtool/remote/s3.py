@@ -102,26 +102,35 @@ class S3Remote:
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
         where = self._where(key)
-        with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "write") as target:
-            self._run(
-                f"read {key}",
-                lambda client, _: self._or_missing(client, key, download(client, where, target, size, self.name)),
-            )
+
+        async def fetch(client: Any) -> None:
+            with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "write") as target:
+                await download(client, where, target, size, self.name)
+
+        self._run(f"read {key}", lambda client, _: self._or_missing(client, key, fetch(client)))
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
         where = self._where(key)
+        patience = self._options.patience(len(data))
         if not create_only:
-            self._run(f"write {key}", lambda client, _: client.put_object(**where, Body=data))
+            self._run(
+                f"write {key}",
+                lambda client, _: asyncio.wait_for(client.put_object(**where, Body=data), patience),
+            )
             return True
         # A server that ignores the condition would overwrite: look first, at the cost of a request.
         if self.stat(key) is not None:
             return False
-        return self._run(f"write {key}", lambda client, _: _put_once(client, where, data))
+        return self._run(f"write {key}", lambda client, _: asyncio.wait_for(_put_once(client, where, data), patience))
 
     def put_file(self, key: str, path: bytes) -> None:
         where = self._where(key)
-        with _opened(path, os.O_RDONLY, "read") as source:
-            self._run(f"write {key}", lambda client, slots: upload(client, where, source, slots))
+
+        async def send(client: Any, slots: asyncio.Semaphore) -> None:
+            with _opened(path, os.O_RDONLY, "read") as source:
+                await upload(client, where, source, slots, self._options.patience)
+
+        self._run(f"write {key}", send)
 
     def delete(self, key: str) -> None:
         where = self._where(key)
@@ -226,6 +235,8 @@ async def _put_once(client: Any, where: dict[str, str], data: bytes) -> bool:
 
 @contextlib.contextmanager
 def _opened(path: bytes, flags: int, doing: str) -> Iterator[int]:
+    """Open inside the coroutine only: a cancelled one runs on for a moment, and must not write to
+    a descriptor that its caller has closed and somebody else has got."""
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     except OSError as error:

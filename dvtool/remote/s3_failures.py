@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from dvtool.errors import AccessDenied
@@ -10,6 +9,7 @@ from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
 from dvtool.remote.failures import TransientError
+from dvtool.remote.failures import one_line
 from dvtool.remote.redact import redact
 from dvtool.remote.s3_options import S3Options
 
@@ -136,12 +136,12 @@ def _unanswered(error: Exception, name: str, options: S3Options, doing: str) -> 
         )
     if kind in ("ParamValidationError", "InvalidRegionError", "InvalidDNSNameError", "NoRegionError", "ValueError"):
         return ConfigError(
-            f"remote {name}: {redact(_first_line(error))}",
+            f"remote {name}: {redact(one_line(error))}",
             hint=f"check `dvtool config remote.{name}.url` and its region",
         )
     if "SSL" in kind or "Certificate" in kind or "CERTIFICATE_VERIFY_FAILED" in str(error):
         return StorageError(
-            f"remote {name}: TLS with {options.host} failed: {redact(_first_line(error))}",
+            f"remote {name}: TLS with {options.host} failed: {redact(one_line(error))}",
             hint=f"for a private authority: `dvtool config --local remote.{name}.ssl_verify /path/to/ca.pem`",
         )
     if isinstance(error, MemoryError):
@@ -158,8 +158,8 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _connection_trouble(error: Exception, options: S3Options) -> str:
-    text = redact(_first_line(error))
-    if isinstance(error, (TimeoutError, asyncio.TimeoutError)) or "Timeout" in type(error).__name__:
+    text = redact(one_line(error))
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         return f"{options.host} does not answer in time"
     cause = error.__context__
     if (cause is not None and "DNS" in type(cause).__name__) or "Name or service not known" in text:
@@ -193,8 +193,3 @@ def _retry_after(error: Exception) -> float | None:
     response: dict[str, Any] = getattr(error, "response", None) or {}
     value = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
     return float(value) if str(value).isdigit() else None
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -14,6 +14,7 @@ from dvtool.remote.redact import redact
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 
+_SLOWEST = 64 << 10
 _ADDRESSING = ("auto", "path", "virtual")
 
 
@@ -45,6 +46,13 @@ class S3Options:
     @property
     def url(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def patience(self, size: int) -> float:
+        """Seconds that sending *size* bytes in one request may take: a line slower than 64 KiB/s counts as dead.
+
+        aiohttp has no time limit of its own while it sends or waits for "100 Continue".
+        """
+        return self.connect_timeout + self.read_timeout + size / _SLOWEST
 
     @property
     def host(self) -> str:

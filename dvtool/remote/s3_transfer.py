@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
 from dvtool.errors import StorageError
+from dvtool.errors import storage_error
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import wrong_length
@@ -62,15 +64,22 @@ async def download(client: Any, where: _Where, target: int, size: int, remote: s
     try:
         await work.run()
     except BaseException:
-        os.ftruncate(target, work.complete())
+        with contextlib.suppress(OSError):
+            os.ftruncate(target, work.complete())
         raise
 
 
-async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semaphore) -> None:
-    """Send all bytes of the descriptor *source*; *slots* bounds the parts of all uploads in memory."""
+async def upload(
+    client: Any, where: _Where, source: int, slots: asyncio.Semaphore, patience: Callable[[int], float]
+) -> None:
+    """Send all bytes of the descriptor *source*.
+
+    *slots* bounds the parts of all uploads in memory; *patience* gives the seconds for so many bytes.
+    """
     size = os.fstat(source).st_size
     if size <= PART:
-        await client.put_object(**where, Body=_read_exactly(source, 0, size))
+        body = _read_exactly(source, 0, size)
+        await asyncio.wait_for(client.put_object(**where, Body=body), patience(size))
         return
     part = max(PART, -(-size // _MOST_PARTS))
     started = await client.create_multipart_upload(**where)
@@ -85,7 +94,8 @@ async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semapho
                 async with slots:
                     start = number * part
                     body = _read_exactly(source, start, min(part, size - start))
-                    answer = await client.upload_part(**where, PartNumber=number + 1, Body=body)
+                    sending = client.upload_part(**where, PartNumber=number + 1, Body=body)
+                    answer = await asyncio.wait_for(sending, patience(len(body)))
                     tags[number] = answer["ETag"]
 
         await _together(send() for _ in range(min(PARTS_AT_ONCE, count)))
@@ -177,23 +187,26 @@ async def _together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _read_exactly(source: int, start: int, length: int) -> bytes:
-    data = os.pread(source, length, start)
-    if len(data) == length:
-        return data
-    parts = [data]
-    got = len(data)
-    while got < length and data:
-        data = os.pread(source, length - got, start + got)
+    parts: list[bytes] = []
+    while length:
+        try:
+            data = os.pread(source, length, start)
+        except OSError as error:
+            raise storage_error(error, "read the file being sent") from error
+        if not data:
+            raise StorageError("the file being sent became shorter while it was read")
         parts.append(data)
-        got += len(data)
-    if got < length:
-        raise StorageError("the file being sent became shorter while it was read")
-    return b"".join(parts)
+        start += len(data)
+        length -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _write_at(target: int, data: bytes, offset: int) -> None:
     rest = memoryview(data)
     while rest:
-        done = os.pwrite(target, rest, offset)
+        try:
+            done = os.pwrite(target, rest, offset)
+        except OSError as error:
+            raise storage_error(error, "write the file being fetched") from error
         offset += done
         rest = rest[done:]

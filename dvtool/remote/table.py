@@ -13,8 +13,6 @@ from dvtool.model.ports import Remote
 from dvtool.remote.local import LocalRemote
 from dvtool.remote.redact import redact
 from dvtool.remote.retry import RetryingRemote
-from dvtool.remote.s3 import S3Remote
-from dvtool.remote.s3_options import parse_s3
 
 SCHEMES = ("file", "s3")
 """What may stand before ``://``; a URL without it is a directory."""
@@ -35,6 +33,9 @@ def open_remote(
     if scheme in ("", "file"):
         return RetryingRemote(LocalRemote(name, _directory(name, url, base_dir)))
     if scheme == "s3":
+        from dvtool.remote.s3 import S3Remote
+        from dvtool.remote.s3_options import parse_s3
+
         return RetryingRemote(S3Remote(name, parse_s3(name, url, settings, base_dir, environ)))
     raise ConfigError(
         f"remote {name}: no driver for {scheme}:// in {redact(url)}",

@@ -44,9 +44,11 @@ class Seaweed:
 
     A bucket costs it a second and several of its volumes, of which it has about a hundred: tests
     share ``bucket`` and have an URL of their own in it, unless the bucket is what they are about.
+    ``other_service`` answers HTTP and is no S3.
     """
 
     endpoint: str
+    other_service: str
     bucket: str = "shared"
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -150,7 +152,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
         endpoint = f"http://127.0.0.1:{port}"
         if not _answers(endpoint, process):
             unavailable(f"SeaweedFS did not start: {(directory / 'log').read_text(errors='replace')[-2000:]}")
-        server = Seaweed(endpoint)
+        server = Seaweed(endpoint, other_service=f"http://127.0.0.1:{others[0]}")
         server.make_bucket(server.bucket)
         yield server
     finally:
