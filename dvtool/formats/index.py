@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable
-from collections.abc import Sequence
 from itertools import accumulate
 from mmap import mmap
 from operator import lt
@@ -15,10 +14,13 @@ from xxhash import xxh3_64_intdigest
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
+from dvtool.formats.pack import FOOTER_BYTES
 from dvtool.formats.pack import KINDS_OF_CLASS
 from dvtool.formats.pack import PACK_BYTES_LIMIT
 from dvtool.formats.pack import PACK_OBJECTS_LIMIT
 from dvtool.formats.pack import TABLE_ENTRY_BYTES
+from dvtool.formats.pack import Footer
+from dvtool.formats.pack import check_table
 
 MAGIC = b"DVTINDX1"
 END = b"DVTIEND1"
@@ -76,15 +78,16 @@ def encode_index(packs: Iterable[tuple[IndexedPack, bytes]]) -> bytes:
     bits = fanout_bits(len(rows))
     head = _HEAD.pack(MAGIC, len(ordered), len(rows))
     pack_rows = [_PACK.pack(pack.id, pack.suffix, pack.pack_class, bytes(3), pack.size) for pack, _ in ordered]
-    body = b"".join((head, *pack_rows, _fanout(rows, bits), *rows))
+    entries = b"".join(rows)
+    body = b"".join((head, *pack_rows, _fanout(entries, bits), entries))
     return body + struct.pack("<Q", xxh3_64_intdigest(body)) + END
 
 
-def _fanout(rows: Sequence[bytes], bits: int) -> bytes:
-    counts = array("I", bytes(4 << bits))
+def _fanout(entries: bytes, bits: int) -> bytes:
+    counts = array("Q", bytes(8 << bits))
     shift = 16 - bits
-    for row in rows:
-        counts[(row[0] << 8 | row[1]) >> shift] += 1
+    for first, second in zip(entries[::ENTRY_BYTES], entries[1::ENTRY_BYTES]):
+        counts[(first << 8 | second) >> shift] += 1
     return struct.pack(f"<{1 << bits}I", *accumulate(counts))
 
 
@@ -152,17 +155,27 @@ class IndexReader:
     def tables(self) -> list[bytes]:
         """The table of each pack, made again from the entries, in the order of ``packs``.
 
-        An index holds all objects of a pack or none, so BLAKE3 of the class and the table must
-        give the pack's id: that is the caller's check.
+        Checks every row, so that encoding packs and tables gives this file again. An index holds
+        all objects of a pack or none, so BLAKE3 of the class and the table must give the pack's
+        id: that is the caller's check. Raises `FormatError`.
         """
         rows: list[list[bytes]] = [[] for _ in self.packs]
-        data = self._data
-        for at in range(self._entries_at, len(data) - TAIL_BYTES, ENTRY_BYTES):
-            number = int.from_bytes(data[at + 32 : at + 36], "little")
-            if number >= len(rows):
-                raise FormatError(f"{self._where}: the index file names a pack that it does not list")
-            rows[number].append(data[at : at + 32] + data[at + 36 : at + ENTRY_BYTES])
-        for number, table in enumerate(rows):
-            if not 0 < len(table) <= PACK_OBJECTS_LIMIT:
-                raise FormatError(f"{self._where}: pack {number} of the index file has {len(table)} objects")
-        return [b"".join(table) for table in rows]
+        entries = self._data[self._entries_at : len(self._data) - TAIL_BYTES]
+        previous = b""
+        for at in range(0, len(entries), ENTRY_BYTES):
+            row = entries[at : at + ENTRY_BYTES]
+            number = int.from_bytes(row[32:36], "little")
+            if row <= previous or number >= len(rows):
+                raise FormatError(f"{self._where}: the index file's entries are damaged")
+            previous = row
+            rows[number].append(row[:32] + row[36:])
+        if _fanout(entries, self._bits) != self._data[self._fanout_at : self._entries_at]:
+            raise FormatError(f"{self._where}: the index file's fanout is damaged")
+        tables = [b"".join(table) for table in rows]
+        for number, (pack, table) in enumerate(zip(self.packs, tables)):
+            count = len(rows[number])
+            if not 0 < count <= PACK_OBJECTS_LIMIT:
+                raise FormatError(f"{self._where}: pack {number} of the index file has {count} objects")
+            foot = Footer(pack.size - FOOTER_BYTES - len(table), count, xxh3_64_intdigest(table))
+            check_table(table, foot, pack.pack_class, f"{self._where}: pack {number}")
+        return tables
