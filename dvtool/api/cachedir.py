@@ -1,0 +1,49 @@
+"""Where the cache is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from dvtool.api.config import layout_of
+from dvtool.api.config import stored_path
+from dvtool.project.config import Level
+from dvtool.project.edit import set_setting
+from dvtool.project.edit import unset_setting
+from dvtool.project.environment import Environment
+from dvtool.project.open import open_project
+
+
+@dataclass(frozen=True, slots=True)
+class CacheDirResult:
+    """The cache directory, absolute; the place that sets it ("default" if none); the one before a change."""
+
+    dir: bytes
+    level: str
+    before: bytes | None = None
+
+
+def cache_dir(environment: Environment) -> CacheDirResult:
+    """The cache directory in force."""
+    project = open_project(environment.cwd, environment)
+    origin = project.config.origin("cache.dir")
+    return CacheDirResult(project.layout.cache_dir, "default" if origin is None else origin.level.value)
+
+
+def set_cache_dir(environment: Environment, path: str | None, level: Level = Level.LOCAL) -> CacheDirResult:
+    """Use another directory, or with None the default again. Nothing is moved.
+
+    *path* is meant from the current directory. Raises `UnsafeInput` for the committed file.
+    """
+    before = cache_dir(environment).dir
+    layout = layout_of(environment, level)
+    if path is None:
+        unset_setting(layout, level, "cache.dir")
+    else:
+        stored = stored_path(layout, environment, path, level)
+        # A cache inside the project follows it; one outside stays where it is.
+        whole = os.path.normpath(os.path.join(layout.root, os.fsencode(stored)))
+        inside = whole.startswith(layout.root + b"/")
+        set_setting(layout, level, "cache.dir", stored if inside else os.fsdecode(whole))
+    after = cache_dir(environment)
+    return CacheDirResult(after.dir, after.level, before)
