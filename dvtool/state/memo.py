@@ -28,6 +28,7 @@ CREATE TABLE page (directory BLOB, last_name BLOB, print BLOB, oid BLOB, size IN
 CREATE UNIQUE INDEX page_place ON page (directory, last_name);
 CREATE INDEX page_oid ON page (oid);
 CREATE TABLE file (path BLOB PRIMARY KEY, signature BLOB, oid BLOB, sum INTEGER) WITHOUT ROWID;
+CREATE TABLE applied (path BLOB PRIMARY KEY, entry BLOB, sum INTEGER) WITHOUT ROWID;
 """
 
 
@@ -136,9 +137,7 @@ class Memo:
     def bodies(self, directory: bytes, last_names: Iterable[bytes]) -> list[PageBody]:
         """What those pages were made of, each proved by its digest."""
         found: list[PageBody] = []
-        query = (
-            "SELECT last_name, print, oid, size, files, signatures, leaf FROM page WHERE directory = ? AND last_name = ?"
-        )
+        query = "SELECT last_name, print, oid, size, files, signatures, leaf FROM page WHERE directory = ? AND last_name = ?"
         for last_name in last_names:
             for *fields, signatures, leaf in self._rows(query, directory, last_name):
                 page = MemoPage(*fields)
@@ -150,7 +149,7 @@ class Memo:
         """The leaf page with that address, if it was seen."""
         for (leaf,) in self._rows("SELECT leaf FROM page WHERE oid = ? LIMIT 1", oid):
             if object_id(leaf) == oid:
-                return leaf
+                return bytes(leaf)
         return None
 
     def _write(self, query: str, rows: list[tuple[object, ...]]) -> None:
@@ -215,6 +214,25 @@ class Memo:
     def drop_file(self, path: bytes) -> None:
         """Forget a file tracked by itself."""
         self._write("DELETE FROM file WHERE path = ?", [(path,)])
+
+    def applied(self, path: bytes) -> bytes | None:
+        """What the last `add` or `checkout` recorded at a tracked path, as an encoded tree entry."""
+        for entry, stated in self._rows("SELECT entry, sum FROM applied WHERE path = ?", path):
+            if _file_sum(path, entry) == stated:
+                return bytes(entry)
+        return None
+
+    def applied_paths(self) -> list[bytes]:
+        """All paths that `applied` knows, sorted."""
+        return sorted(bytes(path) for (path,) in self._rows("SELECT path FROM applied"))
+
+    def put_applied(self, path: bytes, entry: bytes) -> None:
+        """Remember what stands at a tracked path by dvtool's own doing."""
+        self._write("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", [(path, entry, _file_sum(path, entry))])
+
+    def drop_applied(self, path: bytes) -> None:
+        """The path is not tracked any more."""
+        self._write("DELETE FROM applied WHERE path = ?", [(path,)])
 
     def save(self) -> None:
         """Keep what was put so far."""

@@ -111,6 +111,19 @@ class Cache:
             self._loose_shards[oid[0]] = shard
         return oid.hex().encode("ascii") in shard
 
+    def linked_object(self, target: bytes) -> tuple[ObjectId, int] | None:
+        """Address and size of the loose blob that a symbolic link to *target* stands for; None for any other."""
+        folder = os.path.join(os.path.abspath(self.root), b"objects", b"")
+        name = os.path.basename(target)
+        if not target.startswith(folder) or len(name) != 64:
+            return None
+        try:
+            oid = ObjectId(bytes.fromhex(name.decode("ascii")))
+            size = os.stat(target).st_size
+        except (ValueError, OSError):
+            return None
+        return (oid, size) if target == os.path.abspath(self.loose_path(oid)) else None
+
     def added_loose(self, oid: bytes) -> None:
         """A loose blob was published by this process."""
         self.has_loose(oid)

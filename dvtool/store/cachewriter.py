@@ -59,6 +59,8 @@ class CacheWriter:
         self._timeout = timeout
         self._on_wait = on_wait
         self._known: set[bytes] = set()
+        self._keep_pages = False
+        self._pages: dict[bytes, bytes] = {}
         self._folders_to_sync: set[bytes] = set()
         self._loose_limit = 1 if cache.settings.loose_all else LOOSE_FROM
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -117,7 +119,17 @@ class CacheWriter:
             self._known.add(oid)
             if not self._cache.has_meta(oid, TREE):
                 self._meta.add(oid, TREE, page)
+                if self._keep_pages:
+                    self._pages[oid] = page
         return oid
+
+    def keep_pages(self) -> None:
+        """From now on `pending_page` knows the pages that are put: an edit may read what it has just written."""
+        self._keep_pages = True
+
+    def pending_page(self, oid: ObjectId) -> bytes | None:
+        """A page put since `keep_pages` and not yet committed."""
+        return self._pages.get(oid)
 
     def put_keyed(self, key: ObjectId, kind: int, data: bytes) -> None:
         """Store a recipe or an alias under the digest of something else; the first one stays."""

@@ -10,6 +10,7 @@ import os
 import stat
 import struct
 from array import array
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,7 @@ from typing import Protocol
 from xxhash import xxh3_128_digest
 
 from dvtool.disk.beneath import open_dir
+from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.scan import list_names
 from dvtool.disk.signature import Moment
 from dvtool.disk.signature import StatSignature
@@ -84,7 +86,15 @@ class Snapshot:
     """Takes snapshots below one root. *moment* is when it began, on the file system's own clock."""
 
     def __init__(
-        self, root_fd: int, ignore: Ignore, memo: Memo, sink: Sink, moment: Moment, reporter: Reporter
+        self,
+        root_fd: int,
+        ignore: Ignore,
+        memo: Memo,
+        sink: Sink,
+        moment: Moment,
+        reporter: Reporter,
+        *,
+        linked: Callable[[bytes], tuple[ObjectId, int] | None] | None = None,
     ) -> None:
         self._root_fd = root_fd
         self._ignore = ignore
@@ -92,6 +102,11 @@ class Snapshot:
         self._sink = sink
         self._horizon = moment.horizon_ns
         self._reporter = reporter
+        self._linked = linked
+        self.leftovers: list[bytes] = []
+        """Temporaries of killed commands that were met, and passed over."""
+        self.fresh: dict[bytes, tuple[bytes, Entry]] = {}
+        """Signature and entry of paths that this process has just written itself."""
         self.counts = Counts()
 
     def directory(self, path: bytes) -> TreeRef:
@@ -144,6 +159,9 @@ class Snapshot:
         if depth > MAX_DEPTH:
             raise UnsafeInput(f"{show(path)} is nested deeper than {MAX_DEPTH} directories", path=path)
         names = list_names(fd)
+        if any(name.startswith(TEMPORARY_PREFIX) for name in names):
+            self.leftovers += [join(path, name) for name in names if name.startswith(TEMPORARY_PREFIX)]
+            names = [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
         if not self._ignore.is_empty:
             names = [name for name in names if not self._is_ignored(fd, path, name)]
         ends = cut_pages(names)
@@ -181,7 +199,9 @@ class Snapshot:
             try:
                 status = status_of(name, dir_fd=fd, follow_symlinks=False)
             except FileNotFoundError:
-                raise StorageError(f"{show(join(path, name))} vanished while being read", path=join(path, name)) from None
+                raise StorageError(
+                    f"{show(join(path, name))} vanished while being read", path=join(path, name)
+                ) from None
             mode = status.st_mode
             if mode & 0o170000 == 0o040000:
                 tree = self._subdirectory(fd, join(path, name), name, depth)
@@ -192,7 +212,7 @@ class Snapshot:
         self.counts.files_seen += len(names) - len(below)
         live = signatures.tobytes()
         seen = known.get(last_name)
-        if seen is not None and seen.print == _print(names, live):
+        if seen is not None and seen.print == fingerprint(names, live):
             if not self._sink.asks_store or self._store_has(path, seen):
                 self._reporter.advance(len(names))
                 return PageRef(last_name, seen.oid, seen.size, seen.files)
@@ -229,6 +249,7 @@ class Snapshot:
         stale: Sequence[bytes],
     ) -> PageRef:
         old = self._old_entries(path, stale)
+        fresh = self.fresh
         holds = self._sink.holds
         entries: list[Entry] = []
         kept: list[bytes] = []
@@ -237,6 +258,8 @@ class Snapshot:
                 raise _cannot_track(join(path, name), problem)
             signature = live[number * SIGNATURE_BYTES : (number + 1) * SIGNATURE_BYTES]
             before = old.get(name)
+            if fresh:
+                before = fresh.get(join(path, name), before)
             tree = below.get(name)
             if tree is not None:
                 entries.append(directory_entry(name, tree))
@@ -251,7 +274,7 @@ class Snapshot:
         oid = self._sink.page(leaf)
         size, files = totals(entries)
         recorded = b"".join(kept)
-        page = MemoPage(last_name, _print(names, recorded), oid, size, files)
+        page = MemoPage(last_name, fingerprint(names, recorded), oid, size, files)
         self._memo.put_page(path, page, recorded, leaf)
         return PageRef(last_name, oid, size, files)
 
@@ -293,7 +316,7 @@ class Snapshot:
             raise _cannot_track(path, problem)
         if stat.S_ISLNK(status.st_mode):
             self._reporter.advance(1)
-            return link_entry(name, os.readlink(name, dir_fd=fd)), self._settled(status)
+            return self._link(name, os.readlink(name, dir_fd=fd)), self._settled(status)
         if not stat.S_ISREG(status.st_mode):
             raise UnsafeInput(
                 f"{show(path)} is neither a file, a directory nor a link, so it cannot be tracked",
@@ -303,6 +326,10 @@ class Snapshot:
         oid, after = self._read(fd, path, name, status)
         self._count(after.st_size)
         return file_entry(name, oid, after.st_size, bool(after.st_mode & 0o100)), self._settled(after)
+
+    def _link(self, name: bytes, target: bytes) -> Entry:
+        stored = self._linked(target) if self._linked is not None else None
+        return link_entry(name, target) if stored is None else file_entry(name, *stored, executable=False)
 
     def _read(self, fd: int, path: bytes, name: bytes, status: os.stat_result) -> tuple[ObjectId, os.stat_result]:
         for _ in range(_TRIES):
@@ -332,12 +359,18 @@ class Snapshot:
         self._reporter.advance(1)
 
 
+def directory_signature(oid: bytes) -> bytes:
+    """What stands for a directory among the packed signatures of a page: its tree's address."""
+    return _FIVE.pack(*_FOUR.unpack(oid), 0o040000)
+
+
 def _signature(status: os.stat_result) -> bytes:
     inode = status.st_ino & _INODE_MASK
     return _FIVE.pack(inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
 
 
-def _print(names: Sequence[bytes], signatures: bytes) -> bytes:
+def fingerprint(names: Sequence[bytes], signatures: bytes) -> bytes:
+    """What the memo compares: 128 bits over the names and the packed signatures of a page."""
     return xxh3_128_digest(b"\0".join((*names, b"", signatures)))
 
 

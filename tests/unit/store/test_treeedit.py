@@ -88,7 +88,9 @@ def test_one_change_in_a_wide_directory_reads_and_writes_few_pages() -> None:
 
 def test_deep_paths_make_and_keep_directories() -> None:
     pages = Pages()
-    tree = edit_tree(pages.get, pages.put, empty_tree(pages.put), {b"a/b/c": entry_of(b"c", 1), b"a/d": entry_of(b"d", 2)})
+    tree = edit_tree(
+        pages.get, pages.put, empty_tree(pages.put), {b"a/b/c": entry_of(b"c", 1), b"a/d": entry_of(b"d", 2)}
+    )
     found = lookup(pages.get, tree, b"a/b/c")
     assert found is not None and found.size == 1
     assert (tree.size, tree.files) == (3, 2)

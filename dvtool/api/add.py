@@ -1,0 +1,233 @@
+"""Tracking files and directories."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.errors import MissingData
+from dvtool.errors import UnsafeInput
+from dvtool.errors import UsageError
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import POINTER_SUFFIX
+from dvtool.model.paths import check_path
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import LINK
+from dvtool.model.tree import Entry
+from dvtool.model.tree import TreeRef
+from dvtool.project.open import Project
+from dvtool.project.parts import is_durable
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_paths
+from dvtool.project.pages import PageSource
+from dvtool.project.recording import record_pointers
+from dvtool.store.cachewriter import CacheWriter
+from dvtool.store.treeedit import edit_tree
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.pointers import pointer_path_of
+from dvtool.workspace.sinks import StoreSink
+from dvtool.workspace.snapshot import Snapshot
+from dvtool.workspace.worktree import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """``targets`` are relative to the current directory: files, directories, paths inside tracked directories."""
+
+    targets: tuple[bytes, ...]
+    no_wait: bool = False
+
+
+class Added(NamedTuple):
+    """One tracked path after `add`. ``changed`` is False where the pointer stood there already."""
+
+    path: bytes
+    pointer_path: bytes
+    kind: str
+    digest: str
+    size: int
+    files: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """``visible`` are data paths that the user's own ignore rules keep visible to Git."""
+
+    added: tuple[Added, ...]
+    files_seen: int
+    files_hashed: int
+    bytes_hashed: int
+    git_files: tuple[bytes, ...]
+    visible: tuple[bytes, ...]
+
+
+class _Target(NamedTuple):
+    """Where a target's entry goes: a pointer of its own, or a place inside a tracked directory."""
+
+    path: bytes
+    owner: Tracked | None
+
+    @property
+    def is_partial(self) -> bool:
+        return self.owner is not None and self.owner.path != self.path
+
+
+def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> AddResult:
+    """Store the targets' bytes in the cache and write pointers for Git.
+
+    When it returns, every object is complete in the cache and durable, and so are the pointers.
+    Raises `UsageError`, `UnsafeInput` (what cannot or must not be tracked), `MissingData` (a
+    target that is not there), `StorageError`, `Locked`.
+    """
+    cache = open_cache(project)
+    with open_worktree(project, cache) as worktree:
+        worktree.lock("dvtool add", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        tracked = open_tracked(project)
+        targets = _plan(project, worktree, tracked, relative_paths(project, request.targets))
+        with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:
+            snapshot = worktree.snapshot(StoreSink(cache, writer), reporter)
+            reporter.begin("hashing")
+            entries = [(target, _entry(worktree, snapshot, target)) for target in targets]
+            reporter.end()
+            pointers = _pointers(project, writer, entries, reporter)
+            writer.commit()
+        recorded = record_pointers(project, pointers, durable=is_durable(project))
+        for item in pointers:
+            worktree.set_base(item.path, item.as_entry)
+        counts = snapshot.counts
+    added = tuple(
+        Added(
+            item.path,
+            item.pointer_path,
+            item.pointer.kind.value,
+            str(item.pointer.digest),
+            item.pointer.size,
+            item.pointer.files,
+            item.pointer_path in recorded.changed,
+        )
+        for item in pointers
+    )
+    return AddResult(
+        added, counts.files_seen, counts.files_hashed, counts.bytes_hashed, recorded.git_files, recorded.visible
+    )
+
+
+def _plan(project: Project, worktree: Worktree, tracked: TrackedPaths, paths: tuple[bytes, ...]) -> list[_Target]:
+    targets = []
+    for path in paths:
+        owner = tracked.owner(path)
+        target = _Target(path, owner)
+        _check(worktree, tracked, target)
+        targets.append(target)
+    new = [target.path for target in targets if target.owner is None]
+    if project.git is not None and new:
+        from dvtool.git.worktree import tracked as tracked_by_git
+
+        layout = project.layout
+        taken = tracked_by_git(project.git, [layout.to_git(path) for path in new])
+        for path in new:
+            if layout.to_git(path) in taken:
+                raise UnsafeInput(
+                    f"{show(path)} is tracked by Git already",
+                    path=path,
+                    hint=f"take it out of Git first: git rm -r --cached {show(path)}",
+                )
+    covered = [target.path for target in targets]
+    return [
+        target
+        for target in targets
+        if not any(target.path != other and target.path.startswith(other + b"/") for other in covered)
+    ]
+
+
+def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
+    path = target.path
+    if not path:
+        raise UsageError("the project's top directory cannot be tracked as a whole", hint="name directories in it")
+    if path.endswith(POINTER_SUFFIX):
+        data = path[: -len(POINTER_SUFFIX)]
+        raise UsageError(f"{show(path)} is a pointer, not data", path=path, hint=f"dvtool add {show(data)}")
+    status = worktree.stat(path)
+    if status is None and not target.is_partial:
+        raise MissingData(
+            f"{show(path)} does not exist",
+            path=path,
+            hint=f"`dvtool checkout {show(path)}` brings it back" if target.owner else "check the spelling",
+        )
+    if target.is_partial:
+        return
+    check_path(path, show(path))
+    if len(split(path)[1]) > 255 - len(POINTER_SUFFIX):
+        raise UsageError(f"{show(path)}: the name is too long for a pointer beside it", path=path)
+    inside = [item for item in tracked.below(path) if item.path != path]
+    if inside:
+        raise UnsafeInput(
+            f"{show(path)} holds {show(inside[0].path)}, which is tracked by itself",
+            path=path,
+            hint=f"dvtool remove {show(inside[0].pointer_path)}, then add {show(path)}",
+        )
+    if status is not None and stat.S_ISLNK(status.st_mode) and target.owner is None:
+        raise UnsafeInput(
+            f"{show(path)} is a symbolic link", path=path, hint="add what it points to; Git tracks links by itself"
+        )
+    if status is not None and worktree.ignore.is_ignored(path, stat.S_ISDIR(status.st_mode)):
+        raise UsageError(
+            f"{show(path)} is ignored by .dvtoolignore", path=path, hint=f"dvtool check-ignore -d {show(path)}"
+        )
+
+
+def _entry(worktree: Worktree, snapshot: Snapshot, target: _Target) -> Entry | None:
+    entry = worktree.current(snapshot, target.path, is_top=not target.is_partial)
+    if entry is not None and entry.kind == LINK and not target.is_partial:
+        raise UnsafeInput(f"{show(target.path)} is a symbolic link", path=target.path)
+    return entry
+
+
+def _pointers(
+    project: Project, writer: CacheWriter, entries: list[tuple[_Target, Entry | None]], reporter: Reporter
+) -> list[Tracked]:
+    pointers: list[Tracked] = []
+    partial: dict[Tracked, dict[bytes, Entry | None]] = {}
+    for target, entry in entries:
+        owner = target.owner
+        if owner is not None and target.is_partial:
+            partial.setdefault(owner, {})[target.path[len(owner.path) + 1 :]] = entry
+        elif entry is not None:
+            pointers.append(_tracked(target, entry))
+    writer.keep_pages()
+    with PageSource(project, writer, reporter) as pages:
+        for owner, changes in partial.items():
+            if not owner.is_directory:
+                raise UsageError(f"{show(owner.path)} is tracked as a file, so nothing can be added below it")
+            tree = edit_tree(pages.get, writer.put_tree, owner.tree, changes)
+            pointers.append(owner._replace(pointer=_directory_pointer(owner.pointer, tree)))
+    return sorted(pointers)
+
+
+def _tracked(target: _Target, entry: Entry) -> Tracked:
+    path = target.path
+    extra = target.owner.pointer.extra if target.owner is not None else ""
+    pointer_path = target.owner.pointer_path if target.owner is not None else pointer_path_of(path)
+    name = split(path)[1]
+    digest = blake3_digest(ObjectId(entry.raw))
+    if entry.kind == DIRECTORY:
+        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra)
+    else:
+        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra)
+    return Tracked(pointer_path, pointer)
+
+
+def _directory_pointer(old: Pointer, tree: TreeRef) -> Pointer:
+    return old._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files)

@@ -1,0 +1,191 @@
+"""Bringing the worktree to what the pointers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import NamedTuple
+
+from dvtool.api.status import Selected
+from dvtool.api.status import select
+from dvtool.api.status import wanted_entry
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import Entry
+from dvtool.project.open import Project
+from dvtool.project.parts import link_types
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_paths
+from dvtool.store.trees import GetPage
+from dvtool.workspace.applying import Applied
+from dvtool.workspace.applying import Applying
+from dvtool.workspace.checkoutplan import CheckoutPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRequest:
+    """``targets`` as in `StatusRequest`. ``force`` also replaces the user's own files, whose bytes
+    are kept in the cache. ``relink``: place every large file anew with the link type now set.
+    ``allow_missing``: what the cache does not hold is no failure. ``now``: Unix seconds, for the
+    record of what was replaced. ``removed``: tracked paths whose pointers are gone, to be removed.
+    """
+
+    targets: tuple[bytes, ...] = ()
+    force: bool = False
+    relink: bool = False
+    allow_missing: bool = False
+    dry_run: bool = False
+    now: float = 0.0
+    no_wait: bool = False
+
+
+class Left(NamedTuple):
+    """A path that is not what its pointer says, and why."""
+
+    path: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutResult:
+    """``plans``: what was decided, path by path. ``replaced_kept``: paths of the user's own files
+    that ``force`` replaced; `recover` lists them. ``kept``: untracked files that were left.
+    """
+
+    plans: tuple[CheckoutPlan, ...]
+    created: int = 0
+    replaced: int = 0
+    removed: int = 0
+    bytes_written: int = 0
+    kept: tuple[bytes, ...] = ()
+    replaced_kept: tuple[bytes, ...] = ()
+    missing: tuple[Left, ...] = ()
+    conflicts: tuple[Left, ...] = ()
+    problems: tuple[Left, ...] = ()
+    link_types: tuple[str, ...] = ()
+    errors: tuple[DvtoolError, ...] = field(default=(), repr=False)
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.created or self.replaced or self.removed)
+
+
+def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SILENT) -> CheckoutResult:
+    """Restore files from the cache. What is missing never blocks what is there.
+
+    The result lists what could not be done; `raise_for` turns it into the error to end with.
+    Raises `UsageError`, `FormatError`, `UnsafeInput`, `StorageError`, `Locked`.
+    """
+    tracked = open_tracked(project)
+    selected = select(tracked, relative_paths(project, request.targets))
+    cache = open_cache(project)
+    done: list[Applied] = []
+    unreadable: list[Left] = []
+    errors: list[DvtoolError] = []
+    with open_worktree(project, cache) as worktree:
+        if not request.dry_run:
+            worktree.lock("dvtool checkout", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        applying = Applying(worktree, link_types(project), reporter, now=request.now)
+        _refuse_git_tracked(project, selected)
+        for one in selected:
+            try:
+                wanted = _wanted(one, worktree.stored_page)
+                plan = applying.plan(one.path, wanted, one.item.path, force=request.force, relink=request.relink)
+            except (MissingData, IntegrityError) as error:
+                unreadable.append(Left(one.path, "its listing is not in the cache"))
+                errors.append(error)
+                continue
+            done.append(Applied(plan) if request.dry_run else applying.apply(plan, one.item))
+        if not request.targets:
+            done += _vanished(applying, {one.item.path for one in selected}, request)
+    return _result(done, unreadable, errors)
+
+
+def _wanted(one: Selected, get: GetPage) -> Entry:
+    entry = wanted_entry(one.item, one.below, get)
+    if entry is None:
+        raise DvtoolError(
+            f"{show(one.path)} is not in {show(one.item.pointer_path)}",
+            path=one.path,
+            hint=f"dvtool list {show(one.item.path)}",
+        )
+    return entry
+
+
+def _vanished(applying: Applying, tracked: set[bytes], request: CheckoutRequest) -> Iterable[Applied]:
+    """Paths that were tracked here but whose pointer another revision does not have."""
+    for path in applying.vanished(tracked):
+        plan = applying.plan(path, None, path, force=request.force, relink=False)
+        yield Applied(plan) if request.dry_run else applying.apply(plan, None)
+
+
+def _refuse_git_tracked(project: Project, selected: list[Selected]) -> None:
+    if project.git is None or not selected:
+        return
+    from dvtool.errors import UnsafeInput
+    from dvtool.git.worktree import tracked as tracked_by_git
+
+    layout = project.layout
+    paths = {layout.to_git(one.item.path): one.item for one in selected}
+    for taken in sorted(tracked_by_git(project.git, list(paths))):
+        item = paths[taken]
+        raise UnsafeInput(
+            f"{show(item.pointer_path)} stands for {show(item.path)}, which Git tracks as well",
+            path=item.pointer_path,
+            hint=f"decide for one: git rm -r --cached {show(item.path)}, or dvtool remove {show(item.pointer_path)}",
+        )
+
+
+def _result(done: list[Applied], unreadable: list[Left], errors: list[DvtoolError]) -> CheckoutResult:
+    problems = [problem for one in done for problem in one.placed.problems]
+    missing = [Left(path, "its bytes are not in the cache") for one in done for path, _ in one.placed.missing]
+    conflicts = [Left(path, why) for one in done for path, why in one.plan.conflicts]
+    return CheckoutResult(
+        tuple(one.plan for one in done),
+        sum(one.placed.created for one in done),
+        sum(one.placed.replaced for one in done),
+        sum(one.placed.removed for one in done),
+        sum(one.placed.bytes_written for one in done),
+        tuple(path for one in done for path in one.plan.kept),
+        tuple(path for one in done for path in one.plan.overwritten),
+        tuple(unreadable + missing),
+        tuple(conflicts),
+        tuple(Left(problem.path, problem.error.message) for problem in problems),
+        tuple(sorted({link for one in done for link in one.placed.link_types})),
+        tuple(errors) + tuple(problem.error for problem in problems),
+    )
+
+
+def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
+    """Raise the error that a checkout ends with, if it left anything undone."""
+    causes: list[DvtoolError] = [error for error in result.errors if not isinstance(error, MissingData)]
+    if result.conflicts:
+        causes.append(
+            DvtoolError(
+                f"{len(result.conflicts)} paths hold changes of your own and were left as they are: "
+                + ", ".join(f"{show(left.path)} ({left.why})" for left in result.conflicts[:3]),
+                path=result.conflicts[0].path,
+                hint="keep them with `dvtool add PATH`, or replace them with `dvtool checkout --force PATH` "
+                "(their bytes stay in the cache: `dvtool recover`)",
+            )
+        )
+    if result.missing and not request.allow_missing:
+        causes.append(
+            MissingData(
+                f"{len(result.missing)} paths are not in the cache: "
+                + ", ".join(show(left.path) for left in result.missing[:3]),
+                path=result.missing[0].path,
+                hint="`dvtool pull` fetches them",
+            )
+        )
+    if len(causes) == 1:
+        raise causes[0]
+    if causes:
+        raise DvtoolError("the worktree is not what the pointers say", hint=causes[0].hint, causes=tuple(causes))

@@ -1,0 +1,213 @@
+"""What differs: the worktree from the pointers, the pointers from the last commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.errors import MissingData
+from dvtool.errors import UsageError
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import Entry
+from dvtool.project.history import changed_since_head
+from dvtool.project.open import Project
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_paths
+from dvtool.store.treediff import EntryChange
+from dvtool.store.treediff import diff_entries
+from dvtool.store.trees import GetPage
+from dvtool.store.trees import lookup
+from dvtool.store.trees import subtree
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.sinks import HashSink
+from dvtool.workspace.snapshot import Snapshot
+from dvtool.workspace.worktree import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """``targets``: tracked paths, directories above them or paths inside; empty is everything.
+
+    ``cloud``: also say what the remote (``remote``, or the default one) does not hold.
+    """
+
+    targets: tuple[bytes, ...] = ()
+    cloud: bool = False
+    remote: str | None = None
+
+
+class Difference(NamedTuple):
+    """One path that differs: ``change`` is "added", "deleted" or "modified".
+
+    ``size`` is that of the newer side in bytes. ``files`` is more than 1 where a whole directory
+    stands for what it holds, because its listing is not at hand.
+    """
+
+    change: str
+    path: bytes
+    size: int
+    files: int = 1
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """``workspace``: worktree against pointers, to be taken over by `add`. ``committed``: pointers
+    against ``HEAD``, to be committed by Git. ``missing``: tracked paths of which nothing stands in
+    the worktree. ``cloud``: paths whose bytes the remote does not hold; None when not asked.
+    """
+
+    tracked: int
+    workspace: tuple[Difference, ...]
+    committed: tuple[Difference, ...]
+    missing: tuple[Difference, ...]
+    cloud: tuple[Difference, ...] | None
+    files_seen: int
+    files_hashed: int
+    bytes_hashed: int
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.workspace or self.committed or self.missing or self.cloud)
+
+
+class Selected(NamedTuple):
+    """A tracked path, or the part of it at ``path``."""
+
+    item: Tracked
+    path: bytes
+
+    @property
+    def below(self) -> bytes:
+        """The part's path inside the tracked directory; empty for all of it."""
+        return self.path[len(self.item.path) + 1 :]
+
+
+def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
+    """The tracked paths that *targets* mean. Raises `UsageError` for one that means none."""
+    if not targets:
+        return [Selected(item, item.path) for item in tracked]
+    by_pointer = tracked.by_pointer()
+    chosen: dict[tuple[bytes, bytes], Selected] = {}
+    for target in targets:
+        if target in by_pointer:
+            item = by_pointer[target]
+            found = [Selected(item, item.path)]
+        elif (owner := tracked.owner(target)) is not None:
+            found = [Selected(owner, target)]
+        else:
+            found = [Selected(item, item.path) for item in tracked.below(target)]
+        if not found:
+            raise UsageError(
+                f"{show(target) or 'this directory'} is not tracked and holds nothing that is",
+                path=target,
+                hint=f"dvtool add {show(target)}",
+            )
+        chosen.update(((one.item.path, one.path), one) for one in found)
+    return list(chosen.values())
+
+
+def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT) -> StatusResult:
+    """Compare. Reads only files that changed since the last look; writes nothing but the memo.
+
+    Raises `FormatError` and `UnsafeInput` for pointers that cannot be read, `UsageError`,
+    `StorageError`.
+    """
+    tracked = open_tracked(project)
+    selected = select(tracked, relative_paths(project, request.targets))
+    workspace: list[Difference] = []
+    missing: list[Difference] = []
+    with open_worktree(project) as worktree:
+        sink = HashSink()
+        snapshot = worktree.snapshot(sink, reporter)
+        reporter.begin("looking")
+        for one in selected:
+            found = list(_workspace(worktree, snapshot, worktree.current_pages(sink), one))
+            if len(found) == 1 and found[0].change == "missing":
+                missing += found
+            else:
+                workspace += found
+        reporter.end()
+        counts = snapshot.counts
+        committed = list(_committed(project, worktree, tracked, selected if request.targets else None))
+    cloud = None
+    if request.cloud:
+        from dvtool.project.transfers import missing_on_remote
+
+        cloud = tuple(
+            Difference("missing", path, size)
+            for path, size in missing_on_remote(project, selected, request.remote, reporter)
+        )
+    return StatusResult(
+        len(selected),
+        tuple(workspace),
+        tuple(committed),
+        tuple(missing),
+        cloud,
+        counts.files_seen,
+        counts.files_hashed,
+        counts.bytes_hashed,
+    )
+
+
+def _workspace(worktree: Worktree, snapshot: Snapshot, get: GetPage, one: Selected) -> Iterator[Difference]:
+    item = one.item
+    current = worktree.current(snapshot, one.path, is_top=not one.below)
+    if current is None and not one.below:
+        pointer = item.pointer
+        yield Difference("missing", one.path, pointer.size, pointer.files)
+        return
+    try:
+        wanted = wanted_entry(item, one.below, worktree.stored_page)
+        if wanted is None and current is None:
+            raise UsageError(f"{show(one.path)} is neither in the worktree nor in {show(item.pointer_path)}")
+        yield from differences(diff_entries(worktree.stored_page, wanted, get, current, one.path))
+    except MissingData:
+        if current is not None and not one.below and current.oid != item.pointer.digest.oid:
+            why = "the recorded listing is not in the cache"
+            yield Difference("modified", one.path, current.size, current.files, why)
+
+
+def wanted_entry(item: Tracked, below: bytes, get: GetPage) -> Entry | None:
+    """What a pointer says of its path, or of one inside it. Raises what *get* raises."""
+    entry = item.as_entry
+    if not below:
+        return entry
+    return lookup(get, subtree(entry), below) if entry.kind == DIRECTORY else None
+
+
+def differences(changes: Iterator[EntryChange]) -> Iterator[Difference]:
+    """Changes in words."""
+    for path, old, new in changes:
+        if new is None:
+            yield Difference("deleted", path, old.size if old is not None else 0)
+        elif old is None:
+            yield Difference("added", path, new.size)
+        else:
+            why = "mode" if old._replace(executable=new.executable) == new else ""
+            yield Difference("modified", path, new.size, why=why)
+
+
+def _committed(
+    project: Project, worktree: Worktree, tracked: TrackedPaths, selected: list[Selected] | None
+) -> Iterator[Difference]:
+    chosen = None if selected is None else {one.item.pointer_path for one in selected}
+    for pointer_path, old, new in changed_since_head(project, tracked):
+        if chosen is not None and pointer_path not in chosen:
+            continue
+        before = None if old is None else old.as_entry
+        after = None if new is None else new.as_entry
+        path = (new or old).path  # type: ignore[union-attr]
+        try:
+            yield from differences(diff_entries(worktree.stored_page, before, worktree.stored_page, after, path))
+        except MissingData:
+            word = "deleted" if after is None else "added" if before is None else "modified"
+            side = after or before
+            if side is not None:
+                yield Difference(word, path, side.size, side.files, "the listing is not in the cache")

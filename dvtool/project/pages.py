@@ -1,0 +1,58 @@
+"""Where tree pages come from: the cache, then the remotes, asked only when a page is missing."""
+
+from __future__ import annotations
+
+from dvtool.errors import ConfigError
+from dvtool.errors import MissingData
+from dvtool.formats.pack import TREE
+from dvtool.model.digest import ObjectId
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_remote_of
+from dvtool.store.cache import Cache
+from dvtool.store.cachewriter import CacheWriter
+
+
+class PageSource:
+    """Reads tree pages; one that is not in the cache is fetched from the default remote, if there is one.
+
+    With *writer*, pages just put there but not yet committed are found as well.
+    """
+
+    def __init__(self, project: Project, writer: CacheWriter | None = None, reporter: Reporter = SILENT) -> None:
+        self._project = project
+        self._writer = writer
+        self._cache: Cache = open_cache(project)
+        self._remote: Remote | None = None
+        self._reporter = reporter
+
+    def __enter__(self) -> PageSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._remote is not None:
+            self._remote.close()
+
+    def get(self, oid: ObjectId) -> bytes:
+        """The bytes of a page. Raises `MissingData` with the next step, `IntegrityError`, `StorageError`."""
+        if self._writer is not None and (page := self._writer.pending_page(oid)) is not None:
+            return page
+        try:
+            return self._cache.read_meta(oid, TREE)
+        except MissingData:
+            return self._fetch(oid)
+
+    def _fetch(self, oid: ObjectId) -> bytes:
+        from dvtool.transfer.trees import RemoteTrees
+
+        try:
+            remote = self._remote = self._remote or open_remote_of(self._project)
+        except ConfigError:
+            raise MissingData(
+                f"the listing blake3:{oid.hex()} is not in the cache, and there is no remote to fetch it from",
+                hint="dvtool remote add -d NAME URL, then dvtool fetch",
+            ) from None
+        return RemoteTrees(self._cache, [remote]).get_page(oid)

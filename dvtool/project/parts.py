@@ -1,0 +1,86 @@
+"""The parts of an open project: cache, worktree, remotes, put together from its settings."""
+
+from __future__ import annotations
+
+import os
+
+from dvtool.errors import UsageError
+from dvtool.model.paths import show
+from dvtool.model.ports import Remote
+from dvtool.project.open import Project
+from dvtool.state.memo import Memo
+from dvtool.store.cache import Cache
+from dvtool.store.cache import Settings
+from dvtool.workspace.ignore import IgnoreRules
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.pointers import load_tracked
+from dvtool.workspace.worktree import Worktree
+
+DEFAULT_LINKS = ("reflink", "copy")
+
+
+def is_durable(project: Project) -> bool:
+    """True unless ``core.durability`` is none."""
+    return project.config.text("core.durability") != "none"
+
+
+def link_types(project: Project) -> tuple[str, ...]:
+    """How large files are brought into the worktree, in order of preference."""
+    return project.config.choices("cache.type") or DEFAULT_LINKS
+
+
+def open_cache(project: Project) -> Cache:
+    """The cache. Touches no file."""
+    settings = Settings(
+        durable=is_durable(project),
+        loose_all=bool({"hardlink", "symlink"} & set(link_types(project))),
+        group_shared=project.config.text("cache.shared") == "group",
+    )
+    return Cache(project.layout.cache_dir, settings)
+
+
+def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
+    """The worktree with its memo: a context manager."""
+    from dvtool.disk.space import is_network_fs
+
+    layout = project.layout
+    memo = Memo(os.path.join(layout.state_dir, b"memo.sqlite"), network=is_network_fs(layout.state_dir))
+    ignore = IgnoreRules.load(project.root)
+    return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore)
+
+
+def open_tracked(project: Project) -> TrackedPaths:
+    """All tracked paths of the worktree."""
+    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"))
+
+
+def open_remote_of(project: Project, name: str | None = None) -> Remote:
+    """The remote of that name, or the default one. Nothing is contacted yet."""
+    from dvtool.remote.table import open_remote
+
+    settings = project.config.remote(name)
+    return open_remote(settings.name, settings.url, settings.options, settings.base_dir, project.environment.environ)
+
+
+def relative_path(project: Project, path: bytes) -> bytes:
+    """A path as the user typed it, relative to the root. The last component is never resolved.
+
+    Raises `UsageError` for a path outside the project.
+    """
+    full = os.path.normpath(os.path.join(project.environment.cwd, path))
+    for candidate in (full, os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))):
+        for root in (project.root, os.path.realpath(project.root)):
+            if candidate == root:
+                return b""
+            if candidate.startswith(root + b"/"):
+                return candidate[len(root) + 1 :]
+    raise UsageError(
+        f"{show(path)} is outside the project at {show(project.root)}",
+        path=path,
+        hint="track it from inside its own project, or copy it in with `dvtool add -o NAME PATH`",
+    )
+
+
+def relative_paths(project: Project, paths: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """`relative_path` of each, in order, without repeats."""
+    return tuple(dict.fromkeys(relative_path(project, path) for path in paths))

@@ -1,0 +1,105 @@
+"""What differs between two directories: pages that both have are never read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import Entry
+from dvtool.model.tree import PageRef
+from dvtool.model.tree import TreeRef
+from dvtool.store.trees import GetPage
+from dvtool.store.trees import leaf_entries
+from dvtool.store.trees import leaf_refs
+from dvtool.store.trees import subtree
+from dvtool.store.trees import walk
+
+
+class EntryChange(NamedTuple):
+    """One path that differs: ``old`` is None where it was added, ``new`` where it was taken away.
+
+    Directories stand for themselves only where they come or go empty of files: the files and
+    links below a directory are listed one by one.
+    """
+
+    path: bytes
+    old: Entry | None
+    new: Entry | None
+
+
+def diff_entries(
+    get_old: GetPage,
+    old: Entry | None,
+    get_new: GetPage,
+    new: Entry | None,
+    path: bytes,
+    *,
+    whole: bool = False,
+) -> Iterator[EntryChange]:
+    """Every difference from *old* to *new*, both standing at *path*; None is nothing there.
+
+    With *whole*, a directory that comes new is one change, unread.
+    """
+    if old == new:
+        return
+    yield from _Diff(get_old, get_new, whole=whole).entries(old, new, path)
+
+
+def diff_trees(
+    get_old: GetPage, old: TreeRef | None, get_new: GetPage, new: TreeRef | None, prefix: bytes = b""
+) -> Iterator[EntryChange]:
+    """Every difference from *old* to *new*, in order of names; None is a directory that is not there."""
+    return _Diff(get_old, get_new, whole=False).trees(old, new, prefix)
+
+
+class _Diff:
+    """Walks two directories side by side."""
+
+    def __init__(self, get_old: GetPage, get_new: GetPage, *, whole: bool) -> None:
+        self._get_old = get_old
+        self._get_new = get_new
+        self._whole_added = whole
+
+    def trees(self, old: TreeRef | None, new: TreeRef | None, prefix: bytes) -> Iterator[EntryChange]:
+        if old is not None and new is not None and old.oid == new.oid:
+            return
+        old_refs = [] if old is None else leaf_refs(self._get_old, old)
+        new_refs = [] if new is None else leaf_refs(self._get_new, new)
+        shared = {ref.raw for ref in old_refs} & {ref.raw for ref in new_refs}
+        before = _load(self._get_old, old_refs, shared)
+        after = _load(self._get_new, new_refs, shared)
+        for name in sorted(before.keys() | after.keys()):
+            a, b = before.get(name), after.get(name)
+            if a is None or b is None or not a.same_content(b):
+                yield from self.entries(a, b, prefix + name)
+
+    def entries(self, old: Entry | None, new: Entry | None, path: bytes) -> Iterator[EntryChange]:
+        old_tree = subtree(old) if old is not None and old.kind == DIRECTORY else None
+        new_tree = subtree(new) if new is not None and new.kind == DIRECTORY else None
+        if old_tree is not None and new_tree is not None:
+            yield from self.trees(old_tree, new_tree, path + b"/")
+            return
+        if old_tree is not None:
+            yield from _whole(self._get_old, old, old_tree, path, added=False)
+            old = None
+        if old is not None or (new is not None and new_tree is None):
+            yield EntryChange(path, old, new if new_tree is None else None)
+        if new_tree is not None and self._whole_added:
+            yield EntryChange(path, None, new)
+        elif new_tree is not None:
+            yield from _whole(self._get_new, new, new_tree, path, added=True)
+
+
+def _load(get: GetPage, refs: list[PageRef], shared: set[bytes]) -> dict[bytes, Entry]:
+    return {entry.name: entry for ref in refs if ref.raw not in shared for entry in leaf_entries(get, ref)}
+
+
+def _whole(get: GetPage, entry: Entry | None, tree: TreeRef, path: bytes, *, added: bool) -> Iterator[EntryChange]:
+    empty = True
+    for below, child in walk(get, tree, path + b"/"):
+        empty = False
+        if child.kind != DIRECTORY or child.files == 0:
+            yield EntryChange(below, None if added else child, child if added else None)
+    if empty:
+        yield EntryChange(path, None if added else entry, entry if added else None)

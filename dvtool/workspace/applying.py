@@ -1,0 +1,232 @@
+"""Planning and executing checkouts of one worktree, and keeping the memo true afterwards."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from dataclasses import field
+
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_file
+from dvtool.disk.signature import StatSignature
+from dvtool.errors import DvtoolError
+from dvtool.formats.tree import encode_leaf
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import split
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import FILE
+from dvtool.model.tree import Entry
+from dvtool.state.memo import MemoPage
+from dvtool.store.cachewriter import CacheWriter
+from dvtool.store.treeedit import edit_tree
+from dvtool.store.trees import lookup
+from dvtool.store.trees import subtree
+from dvtool.workspace.checkout import Checkout
+from dvtool.workspace.checkout import NewPage
+from dvtool.workspace.checkout import Placed
+from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.checkoutplan import States
+from dvtool.workspace.checkoutplan import plan_checkout
+from dvtool.workspace.kept import Kept
+from dvtool.workspace.kept import KeptFile
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.sinks import HashSink
+from dvtool.workspace.sinks import StoreSink
+from dvtool.workspace.sinks import is_small
+from dvtool.workspace.snapshot import directory_signature
+from dvtool.workspace.snapshot import fingerprint
+from dvtool.workspace.snapshot import pack_signature
+from dvtool.workspace.worktree import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A plan and what came of it."""
+
+    plan: CheckoutPlan
+    placed: Placed = field(default_factory=Placed)
+
+
+class Applying:
+    """Checkouts in one worktree, one after the other. *now* is Unix seconds, for the record."""
+
+    def __init__(self, worktree: Worktree, links: tuple[str, ...], reporter: Reporter, *, now: float) -> None:
+        self._worktree = worktree
+        self._links = links
+        self._reporter = reporter
+        self._now = now
+        self._journal = os.path.join(worktree.state_dir, b"checkout")
+        self._was_killed = os.path.exists(self._journal)
+        self._sink = HashSink()
+        self._snapshot = worktree.snapshot(self._sink, reporter)
+
+    def plan(self, path: bytes, wanted: Entry | None, top: bytes, *, force: bool, relink: bool) -> CheckoutPlan:
+        """Decide about *path*, which is the tracked path *top* or lies inside it."""
+        worktree = self._worktree
+        self._reporter.begin("looking")
+        current = worktree.current(self._snapshot, path, is_top=path == top)
+        self._reporter.end()
+        base = worktree.base(top)
+        is_known = base is not None
+        if base is not None and path != top:
+            below = path[len(top) + 1 :]
+            try:
+                base = lookup(worktree.stored_page, subtree(base), below) if base.kind == DIRECTORY else None
+            except DvtoolError:
+                is_known = False
+        states = States(
+            current,
+            base,
+            is_known,
+            wanted,
+            worktree.current_pages(self._sink),
+            worktree.stored_page,
+        )
+        return plan_checkout(
+            path,
+            states,
+            force=force,
+            has_blob=worktree.cache.has_blob,
+            is_torn=self._is_torn,
+            relink=relink,
+        )
+
+    def vanished(self, tracked: set[bytes]) -> list[bytes]:
+        """Paths that dvtool placed here once and that no pointer names now."""
+        return [path for path in self._worktree.memo.applied_paths() if path not in tracked]
+
+    def apply(self, plan: CheckoutPlan, item: Tracked | None) -> Applied:
+        """Carry a plan out, unless it has conflicts. *item*: the pointer behind it, None when it is gone."""
+        top = item.path if item is not None else plan.path
+        if plan.conflicts:
+            return Applied(plan)
+        if plan.is_empty:
+            self._record(plan, top, item, Placed())
+            return Applied(plan)
+        if plan.overwritten:
+            self._keep(plan)
+        began_ns = self._begin()
+        total = sum(change.new.files for change in (*plan.create, *plan.replace) if change.new is not None)
+        self._reporter.begin("restoring", total=total)
+        run = Checkout(
+            self._worktree.root_fd,
+            self._worktree.cache,
+            self._worktree.stored_page,
+            links=self._links,
+            began_ns=began_ns,
+            expect=self._worktree.expect,
+            placed=self._placed,
+            page_done=self._page_done,
+            reporter=self._reporter,
+        )
+        placed = run.execute(plan)
+        self._reporter.end()
+        self._record(plan, top, item, placed)
+        self._worktree.forget_seen()
+        os.unlink(self._journal)
+        return Applied(plan, placed)
+
+    def _begin(self) -> int:
+        """Leave a note that a checkout is under way; returns now, on the file system's own clock."""
+        with open(self._journal, "wb") as journal:
+            return os.fstat(journal.fileno()).st_mtime_ns
+
+    def _is_torn(self, path: bytes, current: Entry, wanted: Entry) -> bool:
+        """True for a small file that a killed checkout left with only the first of its bytes."""
+        if not self._was_killed or current.kind != FILE or wanted.kind != FILE:
+            return False
+        if current.size >= wanted.size or not is_small(wanted.size):
+            return False
+        parent, name = split(path)
+        try:
+            data = self._worktree.cache.read_blob(wanted.oid)
+            fd = open_dir(self._worktree.root_fd, parent)
+            try:
+                file = open_file(fd, name, shown=path)
+            finally:
+                os.close(fd)
+            with open(file, "rb") as stream:
+                return data.startswith(stream.read(len(data)))
+        except (DvtoolError, OSError):
+            return False
+
+    def _keep(self, plan: CheckoutPlan) -> None:
+        """Bring the user's own files into the cache before they are replaced, and note them for `recover`."""
+        worktree = self._worktree
+        kept: list[KeptFile] = []
+        with CacheWriter(worktree.cache, what="dvtool checkout", on_wait=self._reporter.note) as writer:
+            snapshot = worktree.snapshot(StoreSink(worktree.cache, writer), self._reporter)
+            for path in plan.overwritten:
+                entry = snapshot.file(path)
+                if entry.kind == FILE:
+                    kept.append(KeptFile(path, entry.oid, entry.size, entry.executable, self._now, "replaced by force"))
+            writer.commit()
+        Kept(worktree.state_dir).append(kept)
+
+    def _placed(self, path: bytes, entry: Entry, signature: StatSignature) -> None:
+        self._snapshot.fresh[path] = (pack_signature(signature), entry)
+
+    def _page_done(self, page: NewPage) -> None:
+        signatures: list[bytes] = []
+        for entry, signature in zip(page.entries, page.signatures, strict=True):
+            signatures.append(directory_signature(entry.raw) if signature is None else pack_signature(signature))
+        packed = b"".join(signatures)
+        names = [entry.name for entry in page.entries]
+        ref = page.ref
+        row = MemoPage(ref.last_name, fingerprint(names, packed), ObjectId(ref.raw), ref.size, ref.files)
+        self._worktree.memo.put_page(page.directory, row, packed, encode_leaf(page.entries))
+
+    def _record(self, plan: CheckoutPlan, top: bytes, item: Tracked | None, placed: Placed) -> None:
+        memo = self._worktree.memo
+        for path, (signature, entry) in self._snapshot.fresh.items():
+            if path == plan.path and entry.kind == FILE:
+                memo.put_file(path, signature, entry.oid)
+        if self._snapshot.fresh:
+            self._refresh(plan)
+        if item is None:
+            if placed.is_complete:
+                memo.drop_applied(plan.path)
+                memo.drop_below(plan.path)
+                memo.drop_file(plan.path)
+            return
+        base = self._new_base(plan, top, item, placed)
+        if base is not None:
+            self._worktree.set_base(top, base)
+
+    def _refresh(self, plan: CheckoutPlan) -> None:
+        """Look at the directories where single files were placed, so that the next command need not read them."""
+        if plan.wanted is not None and plan.wanted.kind == DIRECTORY:
+            self._snapshot.directory(plan.path)
+        self._snapshot.fresh.clear()
+
+    def _new_base(self, plan: CheckoutPlan, top: bytes, item: Tracked, placed: Placed) -> Entry | None:
+        """What stands at *top* by dvtool's doing now: the wanted state, less what could not be placed."""
+        left = {path for path, _ in placed.missing} | {problem.path for problem in placed.problems}
+        full = item.as_entry
+        if full.kind != DIRECTORY:
+            return None if left else full
+        undone: dict[bytes, Entry | None] = {}
+        for change in (*plan.create, *plan.replace):
+            undone.update((path[len(top) + 1 :], change.old) for path in left if path == change.path and path != top)
+        old = self._worktree.base(top)
+        if plan.path != top:
+            if old is None or old.kind != DIRECTORY:
+                return None
+            undone = {plan.path[len(top) + 1 :]: plan.wanted, **undone}
+            full = old
+        if not undone:
+            return full
+        try:
+            with CacheWriter(self._worktree.cache, what="dvtool checkout", on_wait=self._reporter.note) as writer:
+                writer.keep_pages()
+
+                def get(oid: ObjectId) -> bytes:
+                    page = writer.pending_page(oid)
+                    return page if page is not None else self._worktree.stored_page(oid)
+
+                tree = edit_tree(get, writer.put_tree, subtree(full), undone)
+                writer.commit()
+        except DvtoolError:
+            return None
+        return full._replace(raw=tree.oid, size=tree.size, files=tree.files)

@@ -1,0 +1,289 @@
+"""Carrying a checkout plan out: remove, replace, create; verified bytes only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from typing import NamedTuple
+
+from dvtool.disk.replace import ChangedMeanwhile
+from dvtool.disk.replace import remove_file
+from dvtool.disk.signature import StatSignature
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.errors import storage_error
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import join
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import LINK
+from dvtool.model.tree import Entry
+from dvtool.model.tree import PageRef
+from dvtool.model.tree import TreeRef
+from dvtool.store.cache import Cache
+from dvtool.store.treediff import EntryChange
+from dvtool.store.trees import GetPage
+from dvtool.store.trees import leaf_entries
+from dvtool.store.trees import leaf_refs
+from dvtool.store.trees import lookup
+from dvtool.store.trees import subtree
+from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.placing import Directories
+from dvtool.workspace.placing import Placer
+
+_BATCH_FILES = 32_768
+"""So many files are placed at a time, in the order of their packs: 100 bytes of plan each."""
+
+Expect = Callable[[bytes, Entry], StatSignature]
+"""The signature of the file at a path, proved to hold the entry's bytes. Raises `ChangedMeanwhile`."""
+
+
+class Problem(NamedTuple):
+    """A path that could not be brought to the wanted state, and why."""
+
+    path: bytes
+    error: DvtoolError
+
+
+@dataclass(slots=True)
+class Placed:
+    """What an execution did."""
+
+    created: int = 0
+    replaced: int = 0
+    removed: int = 0
+    bytes_written: int = 0
+    missing: list[tuple[bytes, ObjectId]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    link_types: set[str] = field(default_factory=set)
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing and not self.problems
+
+
+class NewPage(NamedTuple):
+    """A leaf page of a directory that was made from nothing: all of it was placed."""
+
+    directory: bytes
+    ref: PageRef
+    entries: list[Entry]
+    signatures: list[StatSignature | None]
+
+
+class _Item(NamedTuple):
+    path: bytes
+    entry: Entry
+    expected: Entry | None
+    page: int
+    slot: int
+
+
+class Checkout:
+    """Executes plans in one worktree.
+
+    ``placed`` is called for each file that now stands there by dvtool's doing, ``page_done``
+    for each whole directory page: both feed the memo.
+    """
+
+    def __init__(
+        self,
+        root_fd: int,
+        cache: Cache,
+        get_page: GetPage,
+        *,
+        links: tuple[str, ...],
+        began_ns: int,
+        expect: Expect,
+        placed: Callable[[bytes, Entry, StatSignature], None],
+        page_done: Callable[[NewPage], None],
+        reporter: Reporter,
+    ) -> None:
+        self._directories = Directories(root_fd)
+        self._cache = cache
+        self._get_page = get_page
+        self._placer = Placer(self._directories, cache, links, began_ns)
+        self._expect = expect
+        self._placed = placed
+        self._page_done = page_done
+        self._reporter = reporter
+        self._result = Placed(link_types=self._placer.used)
+        self._pages: dict[int, NewPage] = {}
+        self._page_count = 0
+
+    def execute(self, plan: CheckoutPlan) -> Placed:
+        """Carry *plan* out as far as possible. Raises only for what stops everything (a full disk)."""
+        try:
+            for change in reversed(plan.remove):
+                self._remove(change)
+            self._prune(plan)
+            for batch in _batches(self._items(plan)):
+                self._place(batch)
+        except OSError as error:
+            raise storage_error(error, "write", error.filename or plan.path) from error
+        finally:
+            self._directories.close()
+        return self._result
+
+    def _remove(self, change: EntryChange) -> None:
+        entry = change.old
+        parent, name = split(change.path)
+        if entry is None or entry.kind == DIRECTORY:
+            return
+        try:
+            expected = self._expect(change.path, entry)
+            if remove_file(self._directories.get(parent), name, expected, shown=change.path):
+                self._result.removed += 1
+        except ChangedMeanwhile as error:
+            self._result.problems.append(Problem(change.path, error))
+        except FileNotFoundError:
+            pass
+
+    def _prune(self, plan: CheckoutPlan) -> None:
+        """Remove directories that are not wanted and that nothing is left in, deepest first."""
+        candidates: set[bytes] = set()
+        for change in plan.remove:
+            path = change.path if change.old is not None and change.old.kind == DIRECTORY else split(change.path)[0]
+            while len(path) >= len(plan.path) and path not in candidates:
+                candidates.add(path)
+                path = split(path)[0]
+        for path in sorted(candidates, reverse=True):
+            if not self._is_wanted_directory(plan, path):
+                self._directories.forget(path)
+                parent, name = split(path)
+                with contextlib.suppress(OSError):
+                    os.rmdir(name, dir_fd=self._directories.get(parent))
+
+    def _is_wanted_directory(self, plan: CheckoutPlan, path: bytes) -> bool:
+        entry = plan.wanted
+        if entry is not None and path != plan.path:
+            is_tree = entry.kind == DIRECTORY
+            entry = lookup(self._get_page, subtree(entry), path[len(plan.path) + 1 :]) if is_tree else None
+        return entry is not None and entry.kind == DIRECTORY
+
+    def _items(self, plan: CheckoutPlan) -> Iterator[_Item]:
+        for change in plan.replace:
+            if change.new is not None:
+                yield _Item(change.path, change.new, change.old, -1, 0)
+        for change in plan.create:
+            entry = change.new
+            if entry is None:
+                continue
+            if entry.kind == DIRECTORY:
+                yield from self._directory(change.path, subtree(entry))
+            else:
+                yield _Item(change.path, entry, None, -1, 0)
+
+    def _directory(self, path: bytes, tree: TreeRef) -> Iterator[_Item]:
+        try:
+            refs = leaf_refs(self._get_page, tree)
+            self._directories.get(path, create=True)
+        except (MissingData, IntegrityError) as error:
+            self._result.problems.append(Problem(path, error))
+            return
+        for ref in refs:
+            try:
+                entries = leaf_entries(self._get_page, ref)
+            except (MissingData, IntegrityError) as error:
+                self._result.problems.append(Problem(path, error))
+                continue
+            number = self._page_count
+            self._page_count += 1
+            self._pages[number] = NewPage(path, ref, entries, [None] * len(entries))
+            for slot, entry in enumerate(entries):
+                below = join(path, entry.name)
+                if entry.kind == DIRECTORY:
+                    yield from self._directory(below, subtree(entry))
+                else:
+                    yield _Item(below, entry, None, number, slot)
+
+    def _place(self, items: list[_Item]) -> None:
+        wanted: dict[ObjectId, list[_Item]] = {}
+        for item in items:
+            if item.entry.kind == LINK:
+                self._one(item, None)
+            else:
+                wanted.setdefault(item.entry.oid, []).append(item)
+        packed, other = self._cache.in_pack_order(wanted)
+        for oid, data in self._cache.read_packed(packed):
+            for item in wanted[oid]:
+                if isinstance(data, IntegrityError):
+                    self._fail(item, data)
+                else:
+                    self._one(item, data)
+        for oid in other:
+            is_loose = self._cache.has_loose(oid)
+            for item in wanted[oid]:
+                if is_loose:
+                    self._one(item, None)
+                else:
+                    self._result.missing.append((item.path, oid))
+        self._finish_pages()
+
+    def _one(self, item: _Item, data: bytes | None) -> None:
+        try:
+            signature = self._put(item, data)
+        except FileExistsError as error:
+            taken = DvtoolError(f"{show(item.path)} appeared meanwhile and was left as it is", path=item.path)
+            taken.__cause__ = error
+            self._fail(item, taken)
+        except (ChangedMeanwhile, IntegrityError) as error:
+            self._fail(item, error)
+        else:
+            self._result.bytes_written += item.entry.size
+            if item.expected is None:
+                self._result.created += 1
+            else:
+                self._result.replaced += 1
+            if item.page >= 0:
+                self._pages[item.page].signatures[item.slot] = signature
+            else:
+                self._placed(item.path, item.entry, signature)
+            self._reporter.advance(1)
+
+    def _put(self, item: _Item, data: bytes | None) -> StatSignature:
+        path, entry = item.path, item.entry
+        if item.expected is None:
+            if entry.kind == LINK:
+                return self._placer.create_link(path, entry.target)
+            if data is not None:
+                return self._placer.create(path, entry, data)
+            return self._placer.put(path, entry, None, None)
+        expected = self._expect(path, item.expected)
+        if entry.kind == LINK:
+            return self._placer.put_link(path, entry.target, expected)
+        return self._placer.put(path, entry, data, expected)
+
+    def _fail(self, item: _Item, error: DvtoolError) -> None:
+        self._result.problems.append(Problem(item.path, error))
+
+    def _finish_pages(self) -> None:
+        """Hand over the pages whose files are all placed; the last one may go on in the next batch."""
+        done = [number for number, page in self._pages.items() if _is_placed(page)]
+        for number in done:
+            self._page_done(self._pages.pop(number))
+
+
+def _is_placed(page: NewPage) -> bool:
+    return all(
+        signature is not None or entry.kind == DIRECTORY
+        for entry, signature in zip(page.entries, page.signatures, strict=True)
+    )
+
+
+def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    batch: list[_Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) >= _BATCH_FILES:
+            yield batch
+            batch = []
+    yield batch

@@ -1,0 +1,216 @@
+"""The tracked paths of a workspace: finding, reading and writing pointers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_file
+from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import write_file
+from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
+from dvtool.errors import UnsafeInput
+from dvtool.errors import storage_error
+from dvtool.formats.pointer import MAX_BYTES
+from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.pointer import encode_pointer
+from dvtool.git.run import GitRepo
+from dvtool.git.worktree import pointers_in_worktree
+from dvtool.model.paths import POINTER_SUFFIX
+from dvtool.model.paths import join
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+from dvtool.model.tree import Entry
+from dvtool.model.tree import TreeRef
+from dvtool.model.tree import directory_entry
+from dvtool.model.tree import file_entry
+
+
+class Tracked(NamedTuple):
+    """A pointer and where it lies, relative to the root."""
+
+    pointer_path: bytes
+    pointer: Pointer
+
+    @property
+    def path(self) -> bytes:
+        """The file or directory that it stands for."""
+        return join(split(self.pointer_path)[0], self.pointer.name)
+
+    @property
+    def is_directory(self) -> bool:
+        return self.pointer.kind is Kind.DIRECTORY
+
+    @property
+    def tree(self) -> TreeRef:
+        """The directory; only where `is_directory`."""
+        return TreeRef(self.pointer.digest.oid, self.pointer.size, self.pointer.files)
+
+    @property
+    def as_entry(self) -> Entry:
+        """What stands at the path, as an entry of the directory above."""
+        pointer = self.pointer
+        if self.is_directory:
+            return directory_entry(pointer.name, self.tree)
+        return file_entry(pointer.name, pointer.digest.oid, pointer.size, pointer.executable)
+
+
+def pointer_path_of(path: bytes) -> bytes:
+    """Where the pointer of a tracked path lies unless it was renamed."""
+    return path + POINTER_SUFFIX
+
+
+class TrackedPaths:
+    """All tracked paths of one workspace, by path. None lies inside another."""
+
+    def __init__(self, items: Iterable[Tracked]) -> None:
+        self._by_path: dict[bytes, Tracked] = {}
+        problems: list[DvtoolError] = []
+        for item in sorted(items):
+            other = self._by_path.setdefault(item.path, item)
+            if other is not item:
+                problems.append(_clash(item, other, "is also the path in"))
+        for item in self._by_path.values():
+            problems += self._overlaps(item)
+        if problems:
+            raise (
+                problems[0]
+                if len(problems) == 1
+                else UnsafeInput(f"{len(problems)} pointers stand for paths that overlap", causes=tuple(problems))
+            )
+
+    def _overlaps(self, item: Tracked) -> Iterable[DvtoolError]:
+        if item.path.endswith(POINTER_SUFFIX):
+            yield UnsafeInput(
+                f"{show(item.pointer_path)}: its path {show(item.pointer.name)} is the name of a pointer",
+                path=item.pointer_path,
+            )
+        outer = self.owner(split(item.path)[0])
+        if outer is not None:
+            yield _clash(item, outer, "lies inside the path in")
+
+    def __iter__(self) -> Iterator[Tracked]:
+        return iter(self._by_path.values())
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def get(self, path: bytes) -> Tracked | None:
+        """The pointer of exactly this path."""
+        return self._by_path.get(path)
+
+    def owner(self, path: bytes) -> Tracked | None:
+        """The pointer of this path or of a directory above it."""
+        while path:
+            found = self._by_path.get(path)
+            if found is not None:
+                return found
+            path = split(path)[0]
+        return None
+
+    def below(self, directory: bytes) -> list[Tracked]:
+        """The pointers of paths at or below a directory; the empty path is everything."""
+        prefix = directory + b"/"
+        return [
+            item
+            for path, item in self._by_path.items()
+            if not directory or path == directory or path.startswith(prefix)
+        ]
+
+    def by_pointer(self) -> Mapping[bytes, Tracked]:
+        """The same by pointer path."""
+        return {item.pointer_path: item for item in self._by_path.values()}
+
+
+def _clash(item: Tracked, other: Tracked, how: str) -> UnsafeInput:
+    return UnsafeInput(
+        f"{show(item.pointer_path)}: its path {show(item.path)} {how} {show(other.pointer_path)}",
+        path=item.pointer_path,
+        hint="remove one of the two pointers",
+    )
+
+
+def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes) -> list[bytes]:
+    """Paths of all pointer files below *root*, relative to it. *subdir* is *root* within Git's work tree."""
+    if git is not None:
+        prefix = subdir + b"/" if subdir else b""
+        return [path[len(prefix) :] for path in pointers_in_worktree(git, subdir)]
+    return sorted(_walk(root, b""))
+
+
+def _walk(root: bytes, directory: bytes) -> Iterable[bytes]:
+    with os.scandir(os.path.join(root, directory)) as listing:
+        found = list(listing)
+    names = {entry.name for entry in found}
+    for entry in found:
+        path = join(directory, entry.name)
+        if entry.name.endswith(POINTER_SUFFIX) and entry.is_file(follow_symlinks=False):
+            yield path
+        elif entry.is_dir(follow_symlinks=False) and entry.name not in (b".git", b".dvtool"):
+            is_tracked = entry.name + POINTER_SUFFIX in names
+            if not is_tracked and not os.path.isdir(os.path.join(root, path, b".dvtool")):
+                yield from _walk(root, path)
+
+
+def read_pointer(root: bytes, path: bytes) -> Pointer:
+    """Read one pointer file, never through a link. Raises `FormatError`, `UnsafeInput`, `StorageError`."""
+    directory, name = split(path)
+    try:
+        root_fd = open_root(root)
+        try:
+            fd = open_dir(root_fd, directory)
+        finally:
+            os.close(root_fd)
+        try:
+            file = open_file(fd, name, shown=path)
+        finally:
+            os.close(fd)
+        with open(file, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise storage_error(error, "read", path) from error
+    return decode_pointer(data, show(path))
+
+
+def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes) -> TrackedPaths:
+    """All tracked paths. One unreadable pointer fails the whole, naming each: none is passed over."""
+    items: list[Tracked] = []
+    problems: list[DvtoolError] = []
+    for path in find_pointers(root, git, subdir):
+        try:
+            items.append(Tracked(path, read_pointer(root, path)))
+        except (FormatError, UnsafeInput) as error:
+            problems.append(error)
+    if problems:
+        raise (
+            problems[0]
+            if len(problems) == 1
+            else FormatError(f"{len(problems)} pointers cannot be read", causes=tuple(problems))
+        )
+    return TrackedPaths(items)
+
+
+def write_pointer(root: bytes, path: bytes, pointer: Pointer, *, durable: bool) -> bool:
+    """Write a pointer whole or not at all; False when it stood there already, byte for byte."""
+    data = encode_pointer(pointer)
+    full = os.path.join(root, path)
+    try:
+        with open(full, "rb") as stream:
+            if stream.read(len(data) + 1) == data:
+                return False
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_error(error, "read", path) from error
+    try:
+        write_file(full, data, durable=durable)
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
+    return True
