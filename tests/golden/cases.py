@@ -69,7 +69,7 @@ def decode_pack(data: bytes) -> Packed:
     pack.check_table(table, foot, pack_class, WHERE)
     entries = [pack.unpack_table_entry(table, at) for at in range(0, len(table), pack.TABLE_ENTRY_BYTES)]
     decoder = pack.RecordDecoder()
-    found = []
+    found: list[tuple[tuple[int, bytes, bytes], ...]] = []
     at = pack.HEADER_BYTES
     while at < foot.table_offset:
         here = [entry for entry in entries if entry.offset == at]
