@@ -16,8 +16,19 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     "Start": {
         "init": Verb("init:init", "Set up dvtool in a Git repository."),
     },
-    "Settings": {},
+    "Data": {
+        "add": Verb("add:add", "Track files or directories: store their bytes, write pointers for Git."),
+        "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
+        "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
+    },
+    "Settings": {
+        "cache": Verb("cache:cache", "Show or choose the cache, where the bytes of tracked data lie."),
+        "config": Verb("config:config", "Print or change settings."),
+        "remote": Verb("remote:remote", "Say where data is pushed to and fetched from."),
+    },
     "Help": {
+        "check-ignore": Verb("check_ignore:check_ignore", "Say which paths `.dvtoolignore` makes dvtool pass over."),
+        "completion": Verb("completion:completion", "Print a completion script for a shell."),
         "root": Verb("root:root", "Print the top directory of the dvtool project."),
         "version": Verb("version:version", "Print the versions of dvtool and of what it stands on."),
     },

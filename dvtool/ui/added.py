@@ -1,0 +1,23 @@
+"""What `add` did, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dvtool.api.add import AddResult
+from dvtool.model.paths import show
+from dvtool.ui.counts import count
+from dvtool.ui.sizes import size
+
+
+def added_lines(result: AddResult) -> Iterator[str]:
+    """A line for each target, then what to tell Git."""
+    for item in result.added:
+        what = size(item.size) if item.kind == "file" else f"{count(item.files, 'file')}, {size(item.size)}"
+        state = "" if item.changed else ", unchanged"
+        yield f"{show(item.path)}: {what}{state}"
+    if result.files_seen:
+        seen = count(result.files_seen, "file")
+        yield f"read {result.files_hashed:,} of {seen} ({size(result.bytes_hashed)})"
+    if result.git_files:
+        yield "next: git add " + " ".join(show(path) for path in result.git_files)
