@@ -12,6 +12,7 @@ from typing import Any
 from typing import TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from dvtool.cli.exitcodes import MEANINGS
 from dvtool.cli.session import Session
@@ -120,6 +121,10 @@ class PathArgument(_ParamType):
 
     def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> bytes:
         return value if isinstance(value, bytes) else os.fsencode(value)
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The shell knows files best."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 PATH = PathArgument()

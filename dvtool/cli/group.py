@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from dvtool import __version__
 from dvtool.cli.frame import VerbGroup
@@ -23,6 +24,13 @@ class Program(VerbGroup):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = VERBS.get(ALIASES.get(cmd_name, cmd_name))
         return None if entry is None else load(entry.target)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs from the table alone: importing each for its summary would take longer than a key press."""
+        verbs = [
+            CompletionItem(name, help=entry.summary) for name, entry in VERBS.items() if name.startswith(incomplete)
+        ]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, verbs in SECTIONS.items():

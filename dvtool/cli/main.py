@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from typing import BinaryIO
 from typing import TextIO
 
 from dvtool import __version__
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dvtool.cli.session import Session
 
 NAME = "dvtool"
+COMPLETE_VARIABLE = "_DVTOOL_COMPLETE"
+"""Set by the scripts of ``dvtool completion``: what the shell wants to know."""
 
 
 def main() -> int:
@@ -37,7 +40,7 @@ def main() -> int:
 
     try:
         with hold_signals():
-            code = run(argv, sys.stdout, sys.stderr, os.environ, os.getcwdb())
+            code = run(argv, sys.stdin.buffer, sys.stdout, sys.stderr, os.environ, os.getcwdb())
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Terminated:
@@ -48,18 +51,23 @@ def main() -> int:
     return code
 
 
-def run(argv: Sequence[str], out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> int:
+def run(argv: Sequence[str], stdin: BinaryIO, out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> int:
     """Carry out one command line in the world that is passed in; returns the exit code."""
     from dvtool.cli.door import guarded
     from dvtool.cli.session import Session
 
-    session = Session(out, err, environ, cwd)
+    session = Session(stdin, out, err, environ, cwd)
     return guarded(session, argv, lambda: _dispatch(session, argv))
 
 
 def _dispatch(session: Session, argv: Sequence[str]) -> int:
     from dvtool.cli.group import program
 
+    instruction = session.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {"obj": session}, NAME, COMPLETE_VARIABLE, instruction)
     with program.make_context(NAME, list(argv), obj=session) as ctx:
         answer = program.invoke(ctx)
     return answer if isinstance(answer, int) else 0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
+from typing import BinaryIO
 from typing import TextIO
 
 from dvtool.errors import UsageError
@@ -35,7 +36,8 @@ class Session:
     ``cwd`` is absolute. ``asked_json`` is set as soon as ``--json`` was read.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> None:
+    def __init__(self, stdin: BinaryIO, out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> None:
+        self.stdin = stdin
         self.out = out
         self.err = err
         self.environ = environ
@@ -77,6 +79,11 @@ class Session:
         mode: Mode = "off" if not self.progress else "bar" if bar else "lines"
         return ProgressReporter(self.err, time.monotonic, mode, quiet=self.quiet)
 
+    def read_paths(self) -> tuple[bytes, ...]:
+        """``--stdin``: paths from standard input, one a line, or ended by NUL if there is one in it."""
+        data = self.stdin.read()
+        return tuple(path for path in data.split(b"\0" if b"\0" in data else b"\n") if path)
+
     def line(self, text: str = "") -> None:
         """A line of the result, made safe; shown under ``--quiet`` too, since it was asked for."""
         self.lines((safe(text),))
@@ -105,6 +112,11 @@ class Session:
         """What was done, on standard output; silent under ``--quiet``."""
         if not self.quiet:
             self.line(text)
+
+    def note(self, text: str) -> None:
+        """A remark on standard error; silent under ``--quiet``."""
+        if not self.quiet:
+            self.reporter.note(text)
 
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """A warning on standard error, with the next step; silent under ``--quiet``."""

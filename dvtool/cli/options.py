@@ -1,0 +1,56 @@
+"""Options and completions that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from typing import TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from dvtool.cli.session import Session
+from dvtool.project.config import Level
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_LEVELS = (
+    ("--local", Level.LOCAL, "this clone: kept in the Git directory, never committed"),
+    ("--project", Level.PROJECT, "everyone: the committed .dvtool/config"),
+    ("--global", Level.USER, "this user"),
+    ("--system", Level.SYSTEM, "this machine"),
+)
+
+
+def level_options(function: Function) -> Function:
+    """``--local``, ``--project``, ``--global``, ``--system``: the function gets ``level``, or None."""
+    for name, level, text in reversed(_LEVELS):
+        names = (name, "--user") if level is Level.USER else (name,)
+        function = click.option(*names, "level", flag_value=level, type=click.UNPROCESSED, help=f"For {text}.")(
+            function
+        )
+    return function
+
+
+def complete_remote(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the configured remotes; nothing where there is no project."""
+    from dvtool.errors import DvtoolError
+
+    session = ctx.find_object(Session)
+    assert session is not None
+    try:
+        remotes = session.project().config.remotes()
+    except (DvtoolError, OSError):
+        return []
+    return [CompletionItem(name, help=remote.url) for name, remote in remotes.items() if name.startswith(incomplete)]
+
+
+def complete_setting(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of settings that have no remote in them."""
+    from dvtool.formats.settings import SETTINGS
+
+    return [
+        CompletionItem(setting.key, help=setting.doc)
+        for setting in SETTINGS
+        if "*" not in setting.key and setting.key.startswith(incomplete)
+    ]
