@@ -11,9 +11,25 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, tuple[str, ...]] = {
+    "dvtool.api.cachedir": ("CacheDirResult", "cache_dir", "set_cache_dir"),
+    "dvtool.api.check_ignore": ("IgnoreAnswer", "check_ignore"),
+    "dvtool.api.config": ("SettingView", "config_get", "config_list", "config_set", "config_unset"),
+    "dvtool.api.doctor": ("Check", "DoctorRequest", "DoctorResult", "doctor"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
+    "dvtool.api.remote": (
+        "RemoteAddRequest",
+        "RemoteView",
+        "remote_add",
+        "remote_default",
+        "remote_list",
+        "remote_modify",
+        "remote_remove",
+        "remote_rename",
+        "remote_set_default",
+    ),
     "dvtool.api.root": ("RootResult", "root"),
     "dvtool.api.version": ("VersionResult", "version"),
+    "dvtool.project.config": ("Level",),
     "dvtool.project.environment": ("Environment",),
     "dvtool.project.open": ("Project", "open_project"),
 }

@@ -63,7 +63,8 @@ def config_get(environment: Environment, key: str, level: Level | None = None) -
     if level is None and setting.default is not None:
         return SettingView(str(parsed), _text(setting.default), "default", None, None)
     where = "" if level is None else f" in the {level.value} config"
-    raise ConfigError(f"{parsed} is not set{where}", hint=f"dvtool config {parsed} VALUE")
+    place = "" if setting.in_project and not setting.secret else "--local "
+    raise ConfigError(f"{parsed} is not set{where}", hint=f"dvtool config {place}{parsed} VALUE")
 
 
 def config_set(environment: Environment, key: str, value: str, level: Level = Level.PROJECT) -> bytes:

@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     "Help": {
         "check-ignore": Verb("check_ignore:check_ignore", "Say which paths `.dvtoolignore` makes dvtool pass over."),
         "completion": Verb("completion:completion", "Print a completion script for a shell."),
+        "doctor": Verb("doctor:doctor", "Look for what may stand in the way."),
         "root": Verb("root:root", "Print the top directory of the dvtool project."),
         "version": Verb("version:version", "Print the versions of dvtool and of what it stands on."),
     },

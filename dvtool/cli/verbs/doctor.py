@@ -1,0 +1,34 @@
+"""``dvtool doctor``"""
+
+from __future__ import annotations
+
+import click
+
+from dvtool.cli.exitcodes import DONE
+from dvtool.cli.exitcodes import FAILED
+from dvtool.cli.frame import json_option
+from dvtool.cli.frame import verb
+from dvtool.cli.session import Session
+
+
+@verb("doctor", examples=("dvtool doctor", "dvtool doctor --remote     # contacts the remotes too"))
+@click.option("--remote", "remotes", is_flag=True, help="Contact every configured remote too.")
+@json_option
+@click.pass_obj
+def doctor(session: Session, remotes: bool, as_json: bool) -> int:
+    """Look for what may stand in the way.
+
+    Checks Python and Git, the project and its settings, the cache and what its file system can do.
+    Exit status 1 if there is a problem.
+    """
+    from dvtool.api.doctor import DoctorRequest
+    from dvtool.api.doctor import doctor as run
+    from dvtool.ui.checks import check_lines
+
+    result = run(session.environment, DoctorRequest(remotes=remotes), session.reporter)
+    if as_json:
+        session.json("doctor/1", {"healthy": result.healthy, "checks": result.checks})
+    else:
+        for line in check_lines(result.checks, session.paint, quiet=session.quiet):
+            session.lines((line,))
+    return DONE if result.healthy else FAILED
