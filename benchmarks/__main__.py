@@ -104,8 +104,11 @@ def measure(key: str, row: Row, runs: int, bench: Bench, profile: bool) -> Resul
         if contender.check is not None:
             contender.check()
     if row.count is not None and bench.dvtool.name == "dvtool":
-        result.counts.update(row.count())
-        print(f"  {result.counts}", flush=True)
+        try:
+            result.counts.update(row.count())
+            print(f"  {result.counts}", flush=True)
+        except CommandFailed as error:
+            print(f"  NOT COUNTED: {error}", flush=True)
     if profile:
         _profile(key, row.contenders[0], runs * row.repeat, bench)
     result.marks.extend(mark.judge(result) for mark in row.marks)

@@ -18,7 +18,8 @@ HEAD = """# Benchmarks
 Written by `make bench`: dvtool beside other tools on the same data, on the same machine, in turn (A B A B). Times
 are medians in seconds of whole commands, with the smallest and the largest in parentheses; page cache warm; durable
 writes as each tool has them by default. The ratio is the other tool's median by dvtool's, and in parentheses the median
-of the ratios of neighbouring runs.
+of the ratios of neighbouring runs. Peak memory is that of the largest process; about 27 MB of it can be the benchmark's
+own, because a new process starts as its copy.
 """
 
 
