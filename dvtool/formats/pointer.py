@@ -90,17 +90,18 @@ class _Reader:
                     path=self._where,
                     hint="upgrade dvtool",
                 )
-            self._refuse("the first line must be `dvtool: 1`")
+            self._refuse("the first line must be `dvtool: 1`", back=1)
         name = self._name()
         kind_text = self._value("kind")
         if kind_text not in ("file", "directory"):
-            self._refuse(f"unknown kind {kind_text[:40]!r}: it is file or directory")
+            self._refuse(f"unknown kind {kind_text[:40]!r}: it is file or directory", back=1)
         kind = Kind(kind_text)
         executable = kind is Kind.FILE and self._optional("executable") == "true"
+        digest_text = self._value("digest")
         try:
-            digest = parse_digest(self._value("digest"))
+            digest = parse_digest(digest_text)
         except FormatError as error:
-            raise UnsafeInput(f"{self._place()}: {error.message}", path=self._where) from None
+            raise UnsafeInput(f"{self._place(back=1)}: {error.message}", path=self._where) from None
         size = self._count("size")
         files = self._count("files") if kind is Kind.DIRECTORY else 1
         extra = "\n".join(self._lines[self._at :])
@@ -108,7 +109,7 @@ class _Reader:
             check_yaml_mapping(extra, self._where, first_line=self._at + 1, reserved=_RESERVED)
         pointer = Pointer(name, kind, digest, size, files, executable, extra)
         if encode_pointer(pointer) != "\n".join(self._lines).encode("utf-8"):
-            self._refuse("not in the one valid form")
+            raise FormatError(f"{self._where}: not in the one valid form", path=self._where, hint=_RESTORE)
         return pointer
 
     def _value(self, key: str) -> str:
@@ -149,13 +150,10 @@ class _Reader:
         return f"{self._where}:{self._at + 1 - back}"
 
     def _refuse(self, why: str, back: int = 0) -> NoReturn:
-        raise FormatError(
-            f"{self._place(back)}: {why}",
-            path=self._where,
-            hint="restore it with `git checkout -- FILE`, or write it anew with `dvtool add`",
-        )
+        raise FormatError(f"{self._place(back)}: {why}", path=self._where, hint=_RESTORE)
 
 
+_RESTORE = "restore it with `git checkout -- FILE`, or write it anew with `dvtool add`"
 _RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files"))
 
 
