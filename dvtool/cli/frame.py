@@ -162,7 +162,9 @@ def write_exit_status(formatter: click.HelpFormatter) -> None:
 def _write_options(
     ctx: click.Context, formatter: click.HelpFormatter, title: str, params: Sequence[click.Parameter]
 ) -> None:
-    records = [record for param in params if (record := param.get_help_record(ctx)) is not None]
+    # Newer versions of click have records for arguments too; the usage line names them already.
+    options = [param for param in params if isinstance(param, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
     if records:
         with formatter.section(title):
             formatter.write_dl(records)

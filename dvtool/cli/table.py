@@ -37,4 +37,4 @@ SECTIONS: dict[str, dict[str, Verb]] = {
 
 VERBS: dict[str, Verb] = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 
-ALIASES: dict[str, str] = {"ls": "list"}
+ALIASES: dict[str, str] = {}
