@@ -29,6 +29,8 @@ class Bar:
             console=console,
             transient=True,
             auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task = self._progress.add_task("", total=None, amount="", left="")
         self._progress.start()

@@ -42,7 +42,7 @@ class Phase:
         text = size if self.unit == "bytes" else number
         noun = "" if self.unit == "bytes" else f" {self.unit}"
         if not self.total:
-            return f"{text(self.done)}{noun}"
+            return f"{text(self.done)}{noun.removesuffix('s') if self.done == 1 else noun}"
         return f"{text(self.done)} of {text(self.total)}{noun} ({min(100, 100 * self.done // self.total)} %)"
 
 
