@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 
-from dvtool.api.status import Selected
-from dvtool.api.status import select
 from dvtool.api.status import wanted_entry
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
@@ -27,6 +25,8 @@ from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.selection import Selected
+from dvtool.workspace.selection import select
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     if result.conflicts:
         causes.append(
             DvtoolError(
-                f"{len(result.conflicts)} paths hold changes of your own and were left as they are: "
+                f"{_paths(len(result.conflicts), 'holds', 'hold')} changes of your own, left as they are: "
                 + ", ".join(f"{show(left.path)} ({left.why})" for left in result.conflicts[:3]),
                 path=result.conflicts[0].path,
                 hint="keep them with `dvtool add PATH`, or replace them with `dvtool checkout --force PATH` "
@@ -179,7 +179,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     if result.missing and not request.allow_missing:
         causes.append(
             MissingData(
-                f"{len(result.missing)} paths are not in the cache: "
+                f"{_paths(len(result.missing), 'is', 'are')} not in the cache: "
                 + ", ".join(show(left.path) for left in result.missing[:3]),
                 path=result.missing[0].path,
                 hint="`dvtool pull` fetches them",
@@ -189,3 +189,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
         raise causes[0]
     if causes:
         raise DvtoolError("the worktree is not what the pointers say", hint=causes[0].hint, causes=tuple(causes))
+
+
+def _paths(count: int, one: str, many: str) -> str:
+    return f"1 path {one}" if count == 1 else f"{count:,} paths {many}"

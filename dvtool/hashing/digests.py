@@ -46,3 +46,8 @@ def digest_of(data: bytes, algorithm: Algorithm = Algorithm.BLAKE3) -> Digest:
     hasher = new_hasher(algorithm)
     hasher.update(data)
     return Digest(algorithm, hasher.digest())
+
+
+def pack_id(pack_class: int, table: bytes) -> ObjectId:
+    """The name of a pack: BLAKE3 of its class and its table."""
+    return object_id(bytes((pack_class,)) + table)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from contextlib import closing
+from types import TracebackType
+from typing import TYPE_CHECKING
 from dvtool.errors import ConfigError
 from dvtool.errors import MissingData
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import SILENT
-from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.store.cache import Cache
-from dvtool.store.cachewriter import CacheWriter
+
+if TYPE_CHECKING:
+    from dvtool.store.cachewriter import CacheWriter
+    from dvtool.transfer.pages import RemoteTrees
 
 
 class PageSource:
@@ -26,15 +32,17 @@ class PageSource:
         self._project = project
         self._writer = writer
         self._cache: Cache = open_cache(project)
-        self._remote: Remote | None = None
         self._reporter = reporter
+        self._stack = ExitStack()
+        self._trees: RemoteTrees | None = None
 
     def __enter__(self) -> PageSource:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._remote is not None:
-            self._remote.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def get(self, oid: ObjectId) -> bytes:
         """The bytes of a page. Raises `MissingData` with the next step, `IntegrityError`, `StorageError`."""
@@ -43,16 +51,18 @@ class PageSource:
         try:
             return self._cache.read_meta(oid, TREE)
         except MissingData:
-            return self._fetch(oid)
+            return self._remote_trees(oid).get_page(oid)
 
-    def _fetch(self, oid: ObjectId) -> bytes:
-        from dvtool.transfer.trees import RemoteTrees
+    def _remote_trees(self, oid: ObjectId) -> RemoteTrees:
+        if self._trees is None:
+            from dvtool.transfer.pages import RemoteTrees
 
-        try:
-            remote = self._remote = self._remote or open_remote_of(self._project)
-        except ConfigError:
-            raise MissingData(
-                f"the listing blake3:{oid.hex()} is not in the cache, and there is no remote to fetch it from",
-                hint="dvtool remote add -d NAME URL, then dvtool fetch",
-            ) from None
-        return RemoteTrees(self._cache, [remote]).get_page(oid)
+            try:
+                remote = self._stack.enter_context(closing(open_remote_of(self._project)))
+            except ConfigError:
+                raise MissingData(
+                    f"the listing blake3:{oid.hex()} is not in the cache, and there is no remote to fetch it from",
+                    hint="dvtool remote add -d NAME URL, then dvtool fetch",
+                ) from None
+            self._trees = self._stack.enter_context(RemoteTrees(self._cache, [remote], reporter=self._reporter))
+        return self._trees

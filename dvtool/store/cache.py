@@ -102,6 +102,8 @@ class Cache:
     def has_loose(self, oid: bytes) -> bool:
         """True when the blob lies loose. Each folder is listed once; own additions are `added_loose`."""
         shard = self._loose_shards.get(oid[0])
+        if shard is not None and not shard:
+            return False
         if shard is None:
             self._check_version()
             try:

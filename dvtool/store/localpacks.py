@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dvtool.disk.durable import create_only
+from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -25,10 +26,12 @@ from dvtool.formats.pack import META
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import RecordDecoder
 from dvtool.hashing.digests import object_id
+from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.store.names import CLASS_FOLDER
 from dvtool.store.names import pack_name
+from dvtool.store.names import parse_pack_name
 from dvtool.store.packfile import PackFile
 from dvtool.store.packfile import Table
 
@@ -109,10 +112,13 @@ class LocalPacks:
         for pack_class in (DATA, META):
             folder = os.path.join(self._root, os.fsencode(CLASS_FOLDER[pack_class]))
             for shard in _names(folder):
+                if not os.path.isdir(os.path.join(folder, shard)):
+                    continue
                 for entry in os.scandir(os.path.join(folder, shard)):
-                    if len(entry.name) == 64:
-                        size = entry.stat(follow_symlinks=False).st_size
-                        yield PackKey(pack_class, bytes.fromhex(entry.name.decode("ascii"))), size
+                    name = f"{CLASS_FOLDER[pack_class]}/{os.fsdecode(shard)}/{os.fsdecode(entry.name)}"
+                    parsed = parse_pack_name(name)
+                    if parsed is not None and not parsed[2]:
+                        yield PackKey(pack_class, parsed[1]), entry.stat(follow_symlinks=False).st_size
 
     def _open_indexes(self) -> Iterable[tuple[bytes, IndexReader]]:
         folder = os.path.join(self._root, b"index")
@@ -147,6 +153,9 @@ class LocalPacks:
         pack = self._open.get(key)
         if pack is None:
             pack = PackFile(self.path(key))
+            if pack.pack_class != key.pack_class:
+                pack.close()
+                raise FormatError(f"{show(self.path(key))}: a pack of another class than its name says")
             while len(self._open) >= _OPEN_PACKS:
                 self._open.popitem(last=False)
             self._open[key] = pack
@@ -179,7 +188,7 @@ class LocalPacks:
     def read(self, oid: ObjectId, place: Place) -> bytes:
         """The object, verified against its digest; a recipe or alias only against its record's checksum."""
         objects = self.read_record(place.pack, place.offset)
-        if place.kind in (RECIPE, ALIAS) and len(objects) == 1:
+        if place.pack.pack_class == META and place.kind in (RECIPE, ALIAS) and len(objects) == 1:
             return objects[0]
         for data in objects:
             if len(data) == place.size and object_id(data) == oid:
@@ -234,15 +243,22 @@ class LocalPacks:
     def _merge(self, members: list[tuple[bytes, IndexReader]]) -> None:
         rows: dict[IndexedPack, bytes] = {}
         for _, reader in members:
+            try:
+                tables = _proved_tables(reader)
+            except (FormatError, IntegrityError) as error:
+                # Its packs are uncovered from now on, and so read by their own tables.
+                self.damage.append(f"index file thrown away: {error}")
+                self._loaded = False
+                continue
             rows.update(
                 (pack, table)
-                for pack, table in zip(reader.packs, reader.tables())
+                for pack, table in zip(reader.packs, tables)
                 if self._sizes.get(PackKey(pack.pack_class, pack.id)) == pack.size
             )
         merged = self._publish_index(encode_index(rows.items()))
         for name, _ in members:
             if name != merged:
-                os.unlink(os.path.join(self._root, b"index", name))
+                discard(None, os.path.join(self._root, b"index", name))
         self._readers = [item for item in self._readers if item not in members]
 
     def _publish_index(self, data: bytes) -> bytes:
@@ -265,6 +281,13 @@ class LocalPacks:
             self._cover([(key, table.data) for key, table in self._tables.items()])
             fsync_dir(folder)
         return objects
+
+
+def _proved_tables(reader: IndexReader) -> list[bytes]:
+    tables = reader.tables()
+    if any(pack_id(pack.pack_class, table) != pack.id for pack, table in zip(reader.packs, tables)):
+        raise IntegrityError("its entries are not those of the packs that it names")
+    return tables
 
 
 def _names(folder: bytes) -> list[bytes]:

@@ -20,8 +20,8 @@ from dvtool.formats.pack import check_table
 from dvtool.formats.pack import decode_footer
 from dvtool.formats.pack import decode_record_head
 from dvtool.formats.pack import unpack_table_entry
+from dvtool.hashing.digests import pack_id
 from dvtool.model.paths import show
-from dvtool.store.packwriter import pack_id
 
 _FIRST_READ = 72 << 10
 """One read covers the head and the whole of most records."""
@@ -46,9 +46,10 @@ class Table:
         data = self.data
         at = data.find(digest, start, end)
         while at >= 0:
-            if at % TABLE_ENTRY_BYTES == 0:
+            inside = at % TABLE_ENTRY_BYTES
+            if inside == 0:
                 return unpack_table_entry(data, at)
-            at = data.find(digest, at + 1, end)
+            at = data.find(digest, at + TABLE_ENTRY_BYTES - inside, end)
         return None
 
     def entries(self) -> list[TableEntry]:
@@ -58,6 +59,8 @@ class Table:
 
 class PackFile:
     """An open pack. Records are read by position, so threads may share it. Raises ``OSError`` as well."""
+
+    _fd = -1
 
     def __init__(self, path: bytes) -> None:
         self._path = path
@@ -69,7 +72,7 @@ class PackFile:
             tail_at = max(0, self.size - FOOTER_BYTES)
             self.footer: Footer = decode_footer(os.pread(self._fd, FOOTER_BYTES, tail_at), self.size, self._where)
         except BaseException:
-            os.close(self._fd)
+            self.close()
             raise
 
     def close(self) -> None:

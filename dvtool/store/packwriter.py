@@ -19,7 +19,7 @@ from dvtool.formats.pack import RecordEncoder
 from dvtool.formats.pack import footer
 from dvtool.formats.pack import header
 from dvtool.formats.pack import pack_table_entry
-from dvtool.hashing.digests import object_id
+from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
 
 RECORD_WANTED = 64 << 10
@@ -156,8 +156,3 @@ class _PackFile:
             self._fd = -1
             self._entries = []
             os.unlink(self._path)
-
-
-def pack_id(pack_class: int, table: bytes) -> ObjectId:
-    """The name of a pack: BLAKE3 of its class and its table."""
-    return object_id(bytes((pack_class,)) + table)

@@ -21,3 +21,15 @@ def added_lines(result: AddResult) -> Iterator[str]:
         yield f"read {result.files_hashed:,} of {seen} ({size(result.bytes_hashed)})"
     if result.git_files:
         yield "next: git add " + " ".join(show(path) for path in result.git_files)
+
+
+def added_json(result: AddResult) -> dict[str, object]:
+    """The same for programs. ``hashed``: files whose bytes were read."""
+    return {
+        "added": result.added,
+        "files": result.files_seen,
+        "hashed": result.files_hashed,
+        "bytes_hashed": result.bytes_hashed,
+        "git_files": [{"path": path} for path in result.git_files],
+        "visible_to_git": [{"path": path} for path in result.visible],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 from typing import Protocol
 
 from dvtool.disk.beneath import open_file
@@ -16,7 +17,9 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.store.cache import LOOSE_FROM
 from dvtool.store.cache import Cache
-from dvtool.store.cachewriter import CacheWriter
+
+if TYPE_CHECKING:
+    from dvtool.store.cachewriter import CacheWriter
 
 _TRIES = 3
 

@@ -56,6 +56,8 @@ _INODE_MASK = (1 << 63) - 1
 _FOUR = struct.Struct("<4q")
 _FIVE = struct.Struct("<5q")
 _TRIES = 3
+_REPORT_EVERY = 64
+_LARGE = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -103,6 +105,7 @@ class Snapshot:
         self._horizon = moment.horizon_ns
         self._reporter = reporter
         self._linked = linked
+        self._unreported = 0
         self.leftovers: list[bytes] = []
         """Temporaries of killed commands that were met, and passed over."""
         self.fresh: dict[bytes, tuple[bytes, Entry]] = {}
@@ -265,7 +268,6 @@ class Snapshot:
                 entries.append(directory_entry(name, tree))
             elif before is not None and before[0] == signature and (before[1].kind == LINK or holds(before[1].raw)):
                 entries.append(before[1])
-                self._reporter.advance(1)
             else:
                 entry, signature = self._changed(fd, path, name, signature)
                 entries.append(entry)
@@ -354,9 +356,13 @@ class Snapshot:
         return _UNSETTLED
 
     def _count(self, size: int) -> None:
-        self.counts.files_hashed += 1
-        self.counts.bytes_hashed += size
-        self._reporter.advance(1)
+        counts = self.counts
+        counts.files_hashed += 1
+        counts.bytes_hashed += size
+        self._unreported += 1
+        if self._unreported == _REPORT_EVERY or size > _LARGE:
+            self._reporter.advance(self._unreported)
+            self._unreported = 0
 
 
 def directory_signature(oid: bytes) -> bytes:

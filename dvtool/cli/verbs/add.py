@@ -38,6 +38,7 @@ def add(
     from dvtool.api.add import add as run
     from dvtool.cli.targets import expand
     from dvtool.model.paths import show
+    from dvtool.ui.added import added_json
     from dvtool.ui.added import added_lines
 
     chosen = expand(session, targets, use_glob=use_glob, from_stdin=from_stdin)
@@ -48,7 +49,7 @@ def add(
             hint=f"look with: git check-ignore -v --no-index {show(path)}",
         )
     if as_json:
-        session.json("add/1", result)
+        session.json("add/1", added_json(result))
         return
     for line in added_lines(result):
         session.summary(line)

@@ -1,0 +1,82 @@
+"""Bringing data from remotes into the cache."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import relative_paths
+from dvtool.project.transfers import Revisions
+from dvtool.project.transfers import merged
+from dvtool.project.transfers import wanted_in_history
+from dvtool.project.transfers import wanted_now
+from dvtool.transfer.fetch import fetch as run_fetch
+from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import Wanted
+from dvtool.workspace.selection import select
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """As `PushRequest`."""
+
+    targets: tuple[bytes, ...] = ()
+    remote: str | None = None
+    revisions: Revisions = Revisions()
+    jobs: int = 0
+    dry_run: bool = False
+
+
+def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) -> FetchResult:
+    """Download into the cache what it lacks, every byte verified. The result lists what could not be had;
+    `raise_for` turns that into the error to end with.
+
+    Raises `StorageError`, `AccessDenied`, `ConfigError`, `UsageError`.
+    """
+    selected = select(open_tracked(project), relative_paths(project, request.targets))
+    wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
+    return fetch_wanted(project, wanted, request, reporter)
+
+
+def fetch_wanted(
+    project: Project, wanted: list[Wanted], request: FetchRequest, reporter: Reporter
+) -> FetchResult:
+    """Fetch what the transfer engine is told."""
+    settings = project.config.remote(request.remote)
+    jobs = request.jobs or int(settings.options.get("jobs", "0"))
+    with closing(open_remote_of(project, request.remote)) as remote:
+        return run_fetch(
+            open_cache(project), [remote], wanted, jobs=jobs, reporter=reporter, dry_run=request.dry_run
+        )
+
+
+def raise_for(result: FetchResult, name: str) -> None:
+    """Raise the error that a fetch from the remote *name* ends with, if it left anything undone."""
+    causes: list[DvtoolError] = [
+        IntegrityError(
+            f"{show(item.path)}: {blake3_digest(item.oid)} is damaged on {item.remote} ({item.key})", path=item.path
+        )
+        for item in result.damaged
+    ]
+    causes += [
+        MissingData(f"{show(item.path)}: {blake3_digest(item.oid)} is not on {name}", path=item.path)
+        for item in result.missing
+    ]
+    if not causes:
+        return
+    hint = "somebody who has the data can run `dvtool push` again"
+    if len(causes) == 1:
+        causes[0].hint = hint
+        raise causes[0]
+    raise DvtoolError(f"{len(causes):,} objects could not be fetched from {name}", hint=hint, causes=tuple(causes))

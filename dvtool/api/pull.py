@@ -1,0 +1,69 @@
+"""Fetch, then checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace
+
+from dvtool.api.checkout import CheckoutRequest
+from dvtool.api.checkout import CheckoutResult
+from dvtool.api.checkout import checkout
+from dvtool.api.checkout import raise_for as checkout_raise_for
+from dvtool.errors import DvtoolError
+from dvtool.api.fetch import FetchRequest
+from dvtool.api.fetch import fetch
+from dvtool.api.fetch import raise_for as fetch_raise_for
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.transfer.types import FetchResult
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What to fetch and how to check it out; both parts have the same targets."""
+
+    fetch: FetchRequest = FetchRequest()
+    checkout: CheckoutRequest = CheckoutRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """Both results; ``checkout`` is None after a dry run."""
+
+    fetched: FetchResult
+    checkout: CheckoutResult | None
+
+
+def pull(project: Project, request: PullRequest, reporter: Reporter = SILENT) -> PullResult:
+    """Fetch what the cache lacks and restore the worktree: all that can be had, the rest is listed.
+
+    Raises as `fetch` and `checkout` do.
+    """
+    fetched = fetch(project, request.fetch, reporter)
+    if request.fetch.dry_run:
+        return PullResult(fetched, None)
+    return PullResult(fetched, checkout(project, request.checkout, reporter))
+
+
+def raise_for(result: PullResult, request: PullRequest, name: str) -> None:
+    """Raise the error that a pull from the remote *name* ends with, if it left anything undone.
+
+    What the remote did not have is named by the fetch; the checkout's list of the same paths adds nothing.
+    """
+    fetched = result.fetched._replace(missing=()) if request.checkout.allow_missing else result.fetched
+    problems: list[DvtoolError] = []
+    try:
+        fetch_raise_for(fetched, name)
+    except DvtoolError as error:
+        problems.append(error)
+    try:
+        if result.checkout is not None:
+            checkout_raise_for(result.checkout, replace(request.checkout, allow_missing=True))
+    except DvtoolError as error:
+        problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        causes = tuple(cause for problem in problems for cause in (problem.causes or (problem,)))
+        raise DvtoolError("the worktree is not what the pointers say", hint=problems[0].hint, causes=causes)

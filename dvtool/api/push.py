@@ -1,0 +1,98 @@
+"""Bringing data to a remote."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import relative_paths
+from dvtool.project.transfers import Revisions
+from dvtool.project.transfers import commits_of
+from dvtool.project.transfers import merged
+from dvtool.project.transfers import wanted_in_history
+from dvtool.project.transfers import wanted_now
+from dvtool.transfer.push import PushPlan
+from dvtool.transfer.push import execute_push
+from dvtool.transfer.push import plan_push
+from dvtool.transfer.types import PushContext
+from dvtool.transfer.types import PushResult
+from dvtool.workspace.selection import select
+
+__all__ = ["PushReport", "PushRequest", "push"]
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """``targets`` as in `StatusRequest`; ``remote`` None is the default one. ``jobs``: requests at
+    once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
+    """
+
+    targets: tuple[bytes, ...] = ()
+    remote: str | None = None
+    revisions: Revisions = Revisions()
+    jobs: int = 0
+    dry_run: bool = False
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """``plan``: what was found to be needed; ``result`` is None after a dry run."""
+
+    remote: str
+    url: str
+    plan: PushPlan
+    result: PushResult | None
+
+
+def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) -> PushReport:
+    """Upload what the remote lacks. When it returns, the remote can give back every byte asked for.
+
+    Raises `MissingData` (neither here nor there, by path, after the rest was sent),
+    `IntegrityError`, `StorageError`, `AccessDenied`, `ConfigError`.
+    """
+    tracked = open_tracked(project)
+    selected = select(tracked, relative_paths(project, request.targets))
+    wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
+    settings = project.config.remote(request.remote)
+    with closing(open_remote_of(project, request.remote)) as remote:
+        remote.prepare()
+        context = PushContext(
+            repository_id=project.repo_id,
+            commits=_commits(project, request),
+            author=_author(project),
+            journal_dir=os.path.join(project.layout.state_dir, b"push"),
+            now=request.now,
+            jobs=request.jobs or int(settings.options.get("jobs", "0")),
+        )
+        plan = plan_push(open_cache(project), remote, wanted, context, reporter)
+        result = None if request.dry_run else execute_push(plan, reporter)
+        return PushReport(remote.name, remote.url, plan, result)
+
+
+def _commits(project: Project, request: PushRequest) -> tuple[str, ...]:
+    """The commits whose data this push covers whole: named in the root record."""
+    if project.git is None or request.targets:
+        return ()
+    from dvtool.git.revisions import head
+    from dvtool.project.history import changed_since_head
+
+    commits = set(commits_of(project, request.revisions))
+    current = head(project.git)
+    if current is not None and not any(changed_since_head(project, open_tracked(project))):
+        commits.add(current)
+    return tuple(sorted(commits))
+
+
+def _author(project: Project) -> str:
+    if project.git is None:
+        return ""
+    output = project.git.run("var", "GIT_AUTHOR_IDENT", expect=(0, 128))
+    return output.stdout.decode("utf-8", "replace").rpartition(">")[0] + ">" if b">" in output.stdout else ""

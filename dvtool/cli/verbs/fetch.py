@@ -1,0 +1,51 @@
+"""``dvtool fetch``"""
+
+from __future__ import annotations
+
+import click
+
+from dvtool.cli.frame import PATH
+from dvtool.cli.frame import json_option
+from dvtool.cli.frame import verb
+from dvtool.cli.session import Session
+from dvtool.cli.transfer_options import transfer_options
+
+
+@verb("fetch", examples=("dvtool fetch", "dvtool fetch data/images/cats", "dvtool fetch --all-tags"))
+@click.argument("targets", nargs=-1, type=PATH)
+@transfer_options
+@json_option
+@click.pass_obj
+def fetch(
+    session: Session,
+    targets: tuple[bytes, ...],
+    remote: str | None,
+    jobs: int | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Download into the cache what it lacks; the worktree stays as it is.
+
+    Every byte is checked against its digest before it gets a name. What cannot be had does not
+    stop the rest.
+    """
+    from dvtool.api.fetch import FetchRequest
+    from dvtool.api.fetch import fetch as run
+    from dvtool.api.fetch import raise_for
+    from dvtool.project.transfers import Revisions
+    from dvtool.ui.transfer import fetch_json
+    from dvtool.ui.transfer import fetch_lines
+
+    project = session.project()
+    revisions = Revisions(all_branches, all_tags, all_commits)
+    request = FetchRequest(targets, remote, revisions, jobs or 0, dry_run)
+    result = run(project, request, session.reporter)
+    if as_json:
+        session.json("fetch/1", fetch_json(result, dry_run=dry_run))
+    else:
+        for line in fetch_lines(result, dry_run=dry_run):
+            session.summary(line)
+    raise_for(result, project.config.remote(remote).name)

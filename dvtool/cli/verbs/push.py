@@ -1,0 +1,63 @@
+"""``dvtool push``"""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from dvtool.cli.frame import PATH
+from dvtool.cli.frame import json_option
+from dvtool.cli.frame import verb
+from dvtool.cli.session import Session
+from dvtool.cli.transfer_options import transfer_options
+
+
+@verb(
+    "push",
+    examples=(
+        "dvtool push",
+        "dvtool push data/images -r backup",
+        "dvtool push --all-tags --dry-run",
+    ),
+)
+@click.argument("targets", nargs=-1, type=PATH)
+@transfer_options
+@json_option
+@click.pass_obj
+def push(
+    session: Session,
+    targets: tuple[bytes, ...],
+    remote: str | None,
+    jobs: int | None,
+    all_branches: bool,
+    all_tags: bool,
+    all_commits: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Upload to a remote what it does not hold.
+
+    When it ends with 0, the remote can give back every byte that the pointers name: what is on
+    the remote is looked at, never believed. Only what was asked for leaves this machine.
+    """
+    from dvtool.api.push import PushRequest
+    from dvtool.api.push import push as run
+    from dvtool.project.transfers import Revisions
+    from dvtool.ui.transfer import push_json
+    from dvtool.ui.transfer import push_lines
+
+    request = PushRequest(
+        targets,
+        remote=remote,
+        revisions=Revisions(all_branches, all_tags, all_commits),
+        jobs=jobs or 0,
+        dry_run=dry_run,
+        now=time.time(),
+    )
+    report = run(session.project(), request, session.reporter)
+    if as_json:
+        session.json("push/1", push_json(report))
+        return
+    for line in push_lines(report):
+        session.summary(line)

@@ -1,0 +1,63 @@
+"""What a push or fetch did, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dvtool.api.push import PushReport
+from dvtool.model.digest import blake3_digest
+from dvtool.transfer.types import FetchResult
+from dvtool.ui.counts import count
+from dvtool.ui.sizes import size
+
+
+def push_lines(report: PushReport) -> Iterator[str]:
+    """One line: what was sent, where to."""
+    result = report.result
+    if result is None:
+        plan = report.plan
+        yield f"would send {count(plan.objects, 'object')} ({size(plan.bytes)}) to {report.remote} ({report.url})"
+    elif result.up_to_date:
+        yield f"up to date: {report.remote} ({report.url}) holds everything, checked just now"
+    else:
+        what = f"{count(result.objects, 'object')} in {count(result.packs, 'pack')}"
+        yield f"sent {what} ({size(result.bytes_sent)}) to {report.remote} ({report.url})"
+
+
+def push_json(report: PushReport) -> dict[str, object]:
+    """The same for programs."""
+    plan, result = report.plan, report.result
+    return {
+        "remote": report.remote,
+        "url": report.url,
+        "dry_run": result is None,
+        "planned": {"objects": plan.objects, "bytes": plan.bytes},
+        "sent": None
+        if result is None
+        else {"objects": result.objects, "bytes": result.bytes_sent, "packs": result.packs},
+        "up_to_date": result is not None and result.up_to_date,
+    }
+
+
+def fetch_lines(result: FetchResult, *, dry_run: bool) -> Iterator[str]:
+    """One line: what came."""
+    if dry_run:
+        yield f"would fetch {count(result.objects, 'object')}"
+    elif result.objects:
+        yield f"fetched {count(result.objects, 'object')} ({size(result.bytes_received)})"
+    elif not result.missing and not result.damaged:
+        yield "nothing to fetch: the cache holds everything"
+
+
+def fetch_json(result: FetchResult, *, dry_run: bool) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "dry_run": dry_run,
+        "objects": result.objects,
+        "bytes_received": result.bytes_received,
+        "missing": [{"path": item.path, "digest": str(blake3_digest(item.oid))} for item in result.missing],
+        "damaged": [
+            {"path": item.path, "digest": str(blake3_digest(item.oid)), "remote": item.remote, "key": item.key}
+            for item in result.damaged
+        ],
+    }

@@ -1,0 +1,46 @@
+"""Which tracked paths, or parts of them, targets mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dvtool.errors import UsageError
+from dvtool.model.paths import show
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
+
+
+class Selected(NamedTuple):
+    """A tracked path, or the part of it at ``path``."""
+
+    item: Tracked
+    path: bytes
+
+    @property
+    def below(self) -> bytes:
+        """The part's path inside the tracked directory; empty for all of it."""
+        return self.path[len(self.item.path) + 1 :]
+
+
+def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
+    """The tracked paths that *targets* mean; none given means all. Raises `UsageError` for one that means none."""
+    if not targets:
+        return [Selected(item, item.path) for item in tracked]
+    by_pointer = tracked.by_pointer()
+    chosen: dict[tuple[bytes, bytes], Selected] = {}
+    for target in targets:
+        if target in by_pointer:
+            item = by_pointer[target]
+            found = [Selected(item, item.path)]
+        elif (owner := tracked.owner(target)) is not None:
+            found = [Selected(owner, target)]
+        else:
+            found = [Selected(item, item.path) for item in tracked.below(target)]
+        if not found:
+            raise UsageError(
+                f"{show(target) or 'this directory'} is not tracked and holds nothing that is",
+                path=target,
+                hint=f"dvtool add {show(target)}",
+            )
+        chosen.update(((one.item.path, one.path), one) for one in found)
+    return list(chosen.values())
