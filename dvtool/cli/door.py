@@ -71,12 +71,12 @@ def report(session: Session, error: DvtoolError, code: int) -> None:
     paint = session.err_paint
     lines = [f"{paint('error:', 'red', 'bold')} {_indented(error.message)}"]
     limit = None if session.verbose else CAUSES_SHOWN
-    lines += [f"  {_indented(_message(cause))}" for cause in error.causes[:limit]]
+    lines += [f"  {_indented(_as_known(cause).message)}" for cause in error.causes[:limit]]
     hidden = len(error.causes[limit:]) if limit is not None else 0
     if hidden:
         lines.append(f"  ... and {hidden} more (-v shows all)")
     if session.verbose:
-        lines += [f"caused by: {_indented(_message(cause))}" for cause in _chain(error)]
+        lines += [f"caused by: {_indented(_as_known(cause).message)}" for cause in _chain(error)]
     hint = _hint(error)
     if hint is not None:
         lines.append(f"{paint('hint:', 'cyan')} {_indented(hint)}")
@@ -102,8 +102,7 @@ def _refused(session: Session, argv: Sequence[str], error: Exception) -> int:
     elif isinstance(error, click.ClickException):
         known = _usage(error)
     elif isinstance(error, OSError):
-        known = storage_error(error, "use", error.filename) if error.filename else _nameless(error)
-        known.__cause__ = error
+        known = _as_known(error)
     else:
         known = _bug(session, argv, error)
     if _wants_traceback(session) and not isinstance(error, click.ClickException):
@@ -126,8 +125,19 @@ def _usage(error: click.ClickException) -> UsageError:
     return UsageError(text[:1].lower() + text[1:], hint=hint)
 
 
-def _nameless(error: OSError) -> StorageError:
-    return StorageError(f"the system refused: {error.strerror or error}", hint=storage_error(error, "").hint)
+def _as_known(error: BaseException) -> DvtoolError:
+    """Any error as one that can be shown."""
+    if isinstance(error, DvtoolError):
+        return error
+    found: DvtoolError
+    if isinstance(error, OSError):
+        found = storage_error(error, "use", error.filename)
+        if not error.filename:
+            found = StorageError(f"the system refused: {error.strerror or error}", hint=found.hint)
+    else:
+        found = DvtoolError(f"{type(error).__name__}: {error}")
+    found.__cause__ = error
+    return found
 
 
 def _bug(session: Session, argv: Sequence[str], error: Exception) -> DvtoolError:
@@ -148,18 +158,10 @@ def _wants_traceback(session: Session) -> bool:
     return session.environ.get("DVTOOL_TRACEBACK", "") not in ("", "0")
 
 
-def _message(error: BaseException) -> str:
-    if isinstance(error, DvtoolError):
-        return error.message
-    if isinstance(error, OSError):
-        return storage_error(error, "use").message
-    return f"{type(error).__name__}: {error}"
-
-
 def _hint(error: DvtoolError) -> str | None:
     if error.hint is not None:
         return error.hint
-    return next((cause.hint for cause in error.causes if isinstance(cause, DvtoolError) and cause.hint), None)
+    return next((hint for cause in error.causes if (hint := _as_known(cause).hint)), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -168,15 +170,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _as_json(error: BaseException) -> dict[str, object]:
-    if not isinstance(error, DvtoolError):
-        return {"kind": "failed", "message": safe(_message(error)), "path": None, "hint": None, "causes": []}
+def _as_json(error: DvtoolError) -> dict[str, object]:
     return {
         "kind": error.kind,
         "message": safe(error.message),
         "path": None if error.path is None else os.fsencode(error.path),
         "hint": None if error.hint is None else safe(error.hint),
-        "causes": [_as_json(cause) for cause in error.causes],
+        "causes": [_as_json(_as_known(cause)) for cause in error.causes],
     }
 
 

@@ -29,8 +29,8 @@ HELP_NAMES = ["-h", "--help"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class VerbCommand(click.Command):
-    """A verb: its own options, the common ones, examples and exit status at the end of its help."""
+class Page(click.Command):
+    """The common options of a verb, and a help page with examples and exit status at its end."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         kwargs["context_settings"] = {"help_option_names": HELP_NAMES}
@@ -41,8 +41,16 @@ class VerbCommand(click.Command):
         own = super().get_params(ctx)
         return own + common_options(own)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = super().get_params(ctx)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
         _write_options(ctx, formatter, "Options", own)
         _write_options(ctx, formatter, "Common options", common_options(own))
 
@@ -51,22 +59,17 @@ class VerbCommand(click.Command):
         write_exit_status(formatter)
 
 
-class VerbGroup(click.Group):
+class VerbCommand(Page):
+    """A verb."""
+
+
+class VerbGroup(Page, click.Group):
     """A verb with verbs below it (``remote add``)."""
 
     command_class = VerbCommand
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        kwargs["context_settings"] = {"help_option_names": HELP_NAMES}
-        super().__init__(*args, **kwargs)
-        self.examples = tuple(examples)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        own = super().get_params(ctx)
-        return own + common_options(own)
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args and not self.invoke_without_command:
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
             names = ", ".join(self.list_commands(ctx))
             raise UsageError(f"{ctx.command_path} needs one of: {names}", hint=f"see `{ctx.command_path} --help`")
         return super().parse_args(ctx, args)
@@ -78,16 +81,6 @@ class VerbGroup(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
             raise unknown_verb(ctx.command_path, name, self.list_commands(ctx))
         return super().resolve_command(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = super().get_params(ctx)
-        self.format_commands(ctx, formatter)
-        _write_options(ctx, formatter, "Options", own)
-        _write_options(ctx, formatter, "Common options", common_options(own))
-
-    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        write_examples(formatter, self.examples)
-        write_exit_status(formatter)
 
 
 def verb(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., Any]], VerbCommand]:
@@ -168,6 +161,13 @@ def _write_options(
     if records:
         with formatter.section(title):
             formatter.write_dl(records)
+
+
+def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    # By way of the session: click's own `echo` would not know whose pipe was closed.
+    if value and not ctx.resilient_parsing:
+        _session(ctx).lines((ctx.get_help(),))
+        ctx.exit()
 
 
 def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
