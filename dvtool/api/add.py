@@ -23,6 +23,7 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
+from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
@@ -101,8 +102,10 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             reporter.begin("hashing")
             entries = [(target, _entry(worktree, snapshot, target)) for target in targets]
             reporter.end()
+            worktree.sweep(snapshot.leftovers, reporter)
             pointers = _pointers(project, writer, entries, reporter)
             writer.commit()
+        keep_in_shared_cache(project, cache, pointers)
         recorded = record_pointers(project, pointers, durable=is_durable(project))
         for item in pointers:
             worktree.set_base(item.path, item.as_entry)

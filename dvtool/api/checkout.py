@@ -11,10 +11,12 @@ from dvtool.api.status import wanted_entry
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.errors import StorageError
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import Entry
+from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
@@ -92,6 +94,11 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
     with open_worktree(project, cache) as worktree:
         if not request.dry_run:
             worktree.lock("dvtool checkout", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+            try:
+                keep_in_shared_cache(project, cache, [one.item for one in selected])
+            except StorageError as error:
+                # A cache may be mounted read-only: that must not keep anybody from reading it.
+                reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
         applying = Applying(worktree, link_types(project), reporter, now=request.now)
         _refuse_git_tracked(project, selected)
         for one in selected:

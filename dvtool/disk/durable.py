@@ -13,6 +13,8 @@ from dvtool.disk.exchange import NotSupported
 from dvtool.disk.exchange import rename_noreplace
 
 TEMPORARY_PREFIX = b".dvtool-tmp-"
+PART_PREFIX = b".dvtool-part-"
+"""An unfinished copy in a worktree. It never holds anybody's only bytes: whoever finds one may delete it."""
 
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_LINK = frozenset(

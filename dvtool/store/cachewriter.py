@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import reflink
+from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
@@ -19,6 +20,7 @@ from dvtool.disk.durable import publish
 from dvtool.disk.durable import write_all
 from dvtool.disk.signature import signature_of
 from dvtool.disk.space import require_space
+from dvtool.errors import Locked
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.formats.pack import BYTES
@@ -72,6 +74,7 @@ class CacheWriter:
     def __enter__(self) -> CacheWriter:
         try:
             self._cache.create()
+            self._sweep()
             self._lock = self._cache.lock.acquire(shared=True, timeout=self._timeout, on_wait=self._on_wait)
         except OSError as error:
             self._executor.shutdown()
@@ -82,6 +85,20 @@ class CacheWriter:
         self._lock.leave_note(self._what)
         self._cache.forget()
         return self
+
+    def _sweep(self) -> None:
+        """Delete what killed commands left in ``tmp``, if nobody else is writing just now."""
+        leftovers = os.listdir(self._cache.tmp)
+        if not leftovers:
+            return
+        try:
+            lock = self._cache.lock.acquire(shared=False, timeout=0.0)
+        except Locked:
+            return
+        with lock:
+            for name in leftovers:
+                if not lock.degraded and name.startswith(TEMPORARY_PREFIX):
+                    discard(None, os.path.join(self._cache.tmp, name))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -67,6 +67,9 @@ class Applying:
         self._reporter.begin("looking")
         current = worktree.current(self._snapshot, path, is_top=path == top)
         self._reporter.end()
+        if worktree.is_locked:
+            worktree.sweep(self._snapshot.leftovers, self._reporter)
+            self._snapshot.leftovers.clear()
         base = worktree.base(top)
         is_known = base is not None
         if base is not None and path != top:

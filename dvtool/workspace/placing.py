@@ -12,6 +12,7 @@ from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import hardlink
 from dvtool.disk.clone import reflink
 from dvtool.disk.clone import symlink
+from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import temporary_name
 from dvtool.disk.durable import write_all
@@ -27,7 +28,6 @@ from dvtool.store.cache import Cache
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_RW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_DIRECTORIES = 128
-LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 
 
 class Directories:
@@ -107,13 +107,16 @@ class Placer:
         parent, name = split(path)
         fd = self._directories.get(parent, create=True)
         tmp = temporary_name()
+        part = PART_PREFIX + tmp.rpartition(b"-")[2]
         try:
             if data is not None:
-                self._write(fd, tmp, entry, data)
+                self._write(fd, part, entry, data)
             else:
-                self._from_loose(fd, tmp, entry)
+                self._from_loose(fd, part, entry)
+            # From here on the name may come to stand for the user's old file: an exchange is two steps.
+            os.rename(part, tmp, src_dir_fd=fd, dst_dir_fd=fd)
         except BaseException:
-            discard(fd, tmp)
+            discard(fd, part)
             raise
         placed = replace_file(fd, tmp, name, expected, shown=path)
         return placed if placed is not None else signature_of(os.lstat(name, dir_fd=fd))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_file
 from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
@@ -213,4 +214,26 @@ def write_pointer(root: bytes, path: bytes, pointer: Pointer, *, durable: bool) 
         write_file(full, data, durable=durable)
     except OSError as error:
         raise storage_error(error, "write", path) from error
+    return True
+
+
+def remove_pointer(root: bytes, path: bytes, *, durable: bool) -> bool:
+    """Take a pointer file away, never through a link; False when it is not there."""
+    directory, name = split(path)
+    try:
+        root_fd = open_root(root)
+        try:
+            fd = open_dir(root_fd, directory)
+        finally:
+            os.close(root_fd)
+        try:
+            os.unlink(name, dir_fd=fd)
+            if durable:
+                fsync_dir(fd)
+        finally:
+            os.close(fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise storage_error(error, "remove", path) from error
     return True

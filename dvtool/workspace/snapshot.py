@@ -10,6 +10,7 @@ import os
 import stat
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Protocol
 from xxhash import xxh3_128_digest
 
 from dvtool.disk.beneath import open_dir
+from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.scan import list_names
 from dvtool.disk.signature import Moment
@@ -56,6 +58,8 @@ _INODE_MASK = (1 << 63) - 1
 _FOUR = struct.Struct("<4q")
 _FIVE = struct.Struct("<5q")
 _TRIES = 3
+_OWN_PREFIX = b".dvtool-"
+OWN_TEMPORARIES = (TEMPORARY_PREFIX, PART_PREFIX)
 _REPORT_EVERY = 64
 _LARGE = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -162,9 +166,11 @@ class Snapshot:
         if depth > MAX_DEPTH:
             raise UnsafeInput(f"{show(path)} is nested deeper than {MAX_DEPTH} directories", path=path)
         names = list_names(fd)
-        if any(name.startswith(TEMPORARY_PREFIX) for name in names):
-            self.leftovers += [join(path, name) for name in names if name.startswith(TEMPORARY_PREFIX)]
-            names = [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
+        at = bisect_left(names, _OWN_PREFIX)
+        if at < len(names) and names[at].startswith(_OWN_PREFIX):
+            own = [name for name in names if name.startswith(OWN_TEMPORARIES)]
+            self.leftovers += [join(path, name) for name in own]
+            names = [name for name in names if not name.startswith(OWN_TEMPORARIES)]
         if not self._ignore.is_empty:
             names = [name for name in names if not self._is_ignored(fd, path, name)]
         ends = cut_pages(names)

@@ -6,10 +6,13 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable
+from collections.abc import Iterable
 from types import TracebackType
 
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import PART_PREFIX
+from dvtool.disk.durable import discard
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import LockHandle
 from dvtool.disk.replace import ChangedMeanwhile
@@ -17,6 +20,7 @@ from dvtool.disk.signature import FileSystemClock
 from dvtool.disk.signature import Moment
 from dvtool.disk.signature import StatSignature
 from dvtool.disk.signature import signature_of
+from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.errors import storage_error
 from dvtool.formats.pack import TREE
@@ -82,6 +86,11 @@ class Worktree:
             self._lock = FileLock(path).acquire(shared=False, timeout=timeout, on_wait=on_wait, what=what)
         except OSError as error:
             raise storage_error(error, "lock the workspace with", error.filename or self.state_dir) from error
+
+    @property
+    def is_locked(self) -> bool:
+        """True after `lock`."""
+        return self._lock is not None
 
     def snapshot(self, sink: Sink, reporter: Reporter) -> Snapshot:
         """A look at the worktree that begins now. A file changed from here on is read again next time."""
@@ -151,6 +160,32 @@ class Worktree:
     def set_base(self, path: bytes, entry: Entry) -> None:
         """Record what stands at a tracked path by dvtool's own doing."""
         self.memo.put_applied(path, encode_leaf([entry]))
+
+    def sweep(self, leftovers: Iterable[bytes], reporter: Reporter) -> None:
+        """Delete what killed commands left in the worktree, unless it could be somebody's only bytes.
+
+        Needs the lock: then no command that is still at work owns them. A temporary that stood
+        in for the user's file goes only if the cache has its bytes; else it is named and stays.
+        """
+        for path in leftovers:
+            parent, name = split(path)
+            fd = open_dir(self.root_fd, parent)
+            try:
+                if name.startswith(PART_PREFIX) or self._is_stored(fd, name, path):
+                    discard(fd, name)
+                else:
+                    reporter.note(f"{show(path)} was left by a killed command and is not in the cache: look at it")
+            finally:
+                os.close(fd)
+
+    def _is_stored(self, fd: int, name: bytes, path: bytes) -> bool:
+        try:
+            if stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                return True
+            oid, _ = hash_large(fd, name, path)
+        except (DvtoolError, OSError):
+            return False
+        return self.cache.has_blob(oid)
 
     def forget_seen(self) -> None:
         """The memo was changed behind `expect`."""

@@ -1,0 +1,34 @@
+"""Telling a shared cache what this workspace needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from dvtool.disk.durable import create_only
+from dvtool.errors import storage_error
+from dvtool.formats.records import Root
+from dvtool.project.open import Project
+from dvtool.store.cache import Cache
+from dvtool.store.cacheroots import keep_roots
+from dvtool.workspace.pointers import Tracked
+
+
+def keep_in_shared_cache(project: Project, cache: Cache, items: Iterable[Tracked]) -> None:
+    """Name what *items* stand for in the cache's root file of this workspace; nothing where the cache is its own."""
+    if project.config.path("cache.dir") is None:
+        return
+    roots = [Root(item.is_directory, item.pointer.digest.oid) for item in items]
+    if roots:
+        keep_roots(cache, _workspace_id(project), project.repo_id, roots)
+
+
+def _workspace_id(project: Project) -> str:
+    path = os.path.join(project.layout.state_dir, b"workspace")
+    try:
+        os.makedirs(project.layout.state_dir, exist_ok=True)
+        create_only(path, os.urandom(16).hex().encode("ascii"))
+        with open(path, "rb") as file:
+            return file.read(32).decode("ascii")
+    except OSError as error:
+        raise storage_error(error, "read", path) from error

@@ -1,0 +1,45 @@
+"""Root files of a cache that several repositories share: what each workspace still needs.
+
+See ``docs/formats/remote.md``: a root file has the form of a root record, lies under
+``roots/WORKSPACE`` and is replaced by rename. It only grows here; a collection trims it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from dvtool.disk.durable import write_file
+from dvtool.errors import storage_error
+from dvtool.formats.records import Root
+from dvtool.formats.records import RootRecord
+from dvtool.formats.records import decode_root_record
+from dvtool.formats.records import encode_root_record
+from dvtool.model.paths import show
+from dvtool.store.cache import Cache
+
+
+def keep_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:
+    """Add *roots* to the file of a workspace; durable when this returns, and before any pointer names them.
+
+    Raises `FormatError`, `IntegrityError` for a damaged file, `StorageError`.
+    """
+    folder = os.path.join(cache.root, b"roots")
+    path = os.path.join(folder, os.fsencode(workspace))
+    known: set[Root] = set()
+    try:
+        with open(path, "rb") as file:
+            known.update(decode_root_record(file.read(), show(path)).roots)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_error(error, "read", path) from error
+    wanted = known.union(roots)
+    if wanted == known:
+        return
+    record = RootRecord(repository, (), tuple(wanted), ())
+    try:
+        cache.make_folder(folder)
+        write_file(path, encode_root_record(record), durable=cache.settings.durable)
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
