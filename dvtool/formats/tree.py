@@ -14,6 +14,7 @@ from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
+from dvtool.model.tree import LEVELS
 from dvtool.model.tree import LINK
 from dvtool.model.tree import PAGE_LIMIT
 from dvtool.model.tree import Entry
@@ -27,7 +28,6 @@ _ENTRY = struct.Struct("<BBBB")
 _U64 = struct.Struct("<Q")
 _TOTALS = struct.Struct("<QQ")
 _MAX_U63 = (1 << 63) - 1
-_MAX_LEVEL = 7
 _MAX_TARGET = 4_095
 _DIGEST_BYTES = {algorithm.code: algorithm.size for algorithm in Algorithm}
 
@@ -80,7 +80,7 @@ def decode_page(data: bytes, where: str = "tree page") -> Leaf | Upper:
     magic, level, count = _HEAD.unpack_from(data)
     if magic != MAGIC:
         raise FormatError(f"{where}: written in a newer tree format", hint="upgrade dvtool")
-    if count > PAGE_LIMIT or level > _MAX_LEVEL:
+    if count > PAGE_LIMIT or level >= LEVELS:
         raise FormatError(f"{where}: {count} entries at level {level} are more than a page holds")
     try:
         page = Leaf(_entries(data, count, where)) if level == 0 else Upper(level, _page_refs(data, level, count, where))

@@ -20,6 +20,10 @@ WIDE = 1_024
 """A directory of up to so many entries is one page."""
 PAGE_LIMIT = 4_096
 """No page holds more entries."""
+LEVELS = 8
+"""Leaf pages are level 0, the highest page is level 7."""
+MAX_DEPTH = 500
+"""Directories inside each other that are walked: a chain of thousands costs an attacker nothing."""
 LEVEL_BITS = 8
 """A name whose xxh3_64 ends in 8 zero bits ends its leaf page, in 16 also the page above, and so on."""
 CUT_LEVELS = 4

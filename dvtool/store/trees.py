@@ -7,13 +7,16 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.formats.tree import encode_upper
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import LEVELS
 from dvtool.model.tree import LINK
+from dvtool.model.tree import MAX_DEPTH
 from dvtool.model.tree import PAGE_LIMIT
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
@@ -114,6 +117,8 @@ def subtree(entry: Entry) -> TreeRef:
 
 def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
     """Every entry below a directory with its path, directories before what they hold."""
+    if prefix.count(b"/") > MAX_DEPTH:
+        raise FormatError(f"blake3:{tree.oid.hex()}: lies deeper than {MAX_DEPTH} directories")
     for entry in entries(get, tree):
         path = prefix + entry.name
         yield path, entry
@@ -121,25 +126,32 @@ def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[byt
             yield from walk(get, subtree(entry), path + b"/")
 
 
-def page_oids(get: GetPage, tree: TreeRef) -> Iterator[ObjectId]:
-    """The address of every page of one directory, without the directories below it."""
+def page_oids(get: GetPage, tree: TreeRef, *, below: int = LEVELS) -> Iterator[ObjectId]:
+    """The address of every page of one directory, without the directories below it.
+
+    *below*: the level that the top page must be under.
+    """
     page = decode_page(get(tree.oid), f"blake3:{tree.oid.hex()}")
     if not isinstance(page, Leaf):
+        if page.level >= below:
+            raise IntegrityError(f"blake3:{tree.oid.hex()}: not the page that the page above says")
         for ref in page.pages:
             if page.level == 1:
                 yield ObjectId(ref.raw)
             else:
-                yield from page_oids(get, tree_of(ref))
+                yield from page_oids(get, tree_of(ref), below=page.level)
     yield tree.oid
 
 
 def lookup(get: GetPage, tree: TreeRef, path: bytes) -> Entry | None:
     """The entry at a relative path, reading only the pages on the way to it."""
-    first, _, rest = path.partition(b"/")
+    first, *rest = path.split(b"/")
     entry = _find(get, tree, first)
-    if entry is None or not rest:
-        return entry
-    return lookup(get, subtree(entry), rest) if entry.kind == DIRECTORY else None
+    for name in rest:
+        if entry is None or entry.kind != DIRECTORY:
+            return None
+        entry = _find(get, subtree(entry), name)
+    return entry
 
 
 def _find(get: GetPage, tree: TreeRef, name: bytes) -> Entry | None:
