@@ -14,6 +14,8 @@ from typing import BinaryIO
 from typing import TextIO
 
 from dvtool import __version__
+from dvtool.cli.exitcodes import INTERRUPTED
+from dvtool.cli.exitcodes import TERMINATED
 
 if TYPE_CHECKING:
     from dvtool.cli.session import Session
@@ -29,26 +31,50 @@ def main() -> int:
     if argv == ["--version"]:
         print(f"{NAME} {__version__}")
         return 0
+    try:
+        code = _process(argv)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code in (INTERRUPTED, TERMINATED):
+        # The interpreter would wait for every worker thread, and one may hang in a request.
+        os._exit(code)
+    return code
+
+
+def _process(argv: Sequence[str]) -> int:
+    _fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is escaped instead of ending the command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     from dvtool.cli.door import Terminated
     from dvtool.cli.door import hold_signals
-    from dvtool.cli.exitcodes import INTERRUPTED
-    from dvtool.cli.exitcodes import TERMINATED
 
     try:
         with hold_signals():
-            code = run(argv, sys.stdin.buffer, sys.stdout, sys.stderr, os.environ, os.getcwdb())
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+            return run(argv, sys.stdin.buffer, sys.stdout, sys.stderr, os.environ, _current_directory())
     except Terminated:
-        code = TERMINATED
-    if code in (INTERRUPTED, TERMINATED):
-        # The interpreter would wait for every worker thread, and one may hang in a request.
-        os._exit(code)
-    return code
+        return TERMINATED
+
+
+def _fill_standard_streams() -> None:
+    """Where a standard stream was closed, the next file opened would take its number, and its output."""
+    fd = os.open(os.devnull, os.O_RDWR)
+    while fd <= 2:
+        fd = os.open(os.devnull, os.O_RDWR)
+    os.close(fd)
+    # Python has None for them, whatever their type says.
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def _current_directory() -> bytes:
+    try:
+        return os.getcwdb()
+    except OSError:
+        # It was deleted. Nothing is found there, and the message names it as the shell does.
+        return os.fsencode(os.environ.get("PWD") or "/")
 
 
 def run(argv: Sequence[str], stdin: BinaryIO, out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> int:
