@@ -1,0 +1,152 @@
+"""From remotes into the cache: everything that can be had, and a list of what cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from dvtool.formats.pack import BYTES
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.model.digest import ObjectId
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
+from dvtool.store.cache import Cache
+from dvtool.store.chunker import CHUNKED_FROM
+from dvtool.store.packwriter import FinishedPack
+from dvtool.transfer.large import LargeBlobs
+from dvtool.transfer.receive import Failure
+from dvtool.transfer.receive import Item
+from dvtool.transfer.session import RemoteDamage
+from dvtool.transfer.session import Session
+from dvtool.transfer.types import DamagedItem
+from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import Wanted
+from dvtool.transfer.walk import Walk
+
+OBJECTS_AT_ONCE = 200_000
+COMMIT_BYTES = 512 << 20
+"""After so many bytes what has arrived is committed, so that an interrupted fetch goes on from there."""
+
+
+def fetch(
+    cache: Cache,
+    remotes: Sequence[Remote],
+    wanted: Iterable[Wanted],
+    *,
+    jobs: int = 0,
+    reporter: Reporter = SILENT,
+    dry_run: bool = False,
+) -> FetchResult:
+    """Bring what *wanted* needs and the cache lacks; nothing is contacted when it lacks nothing.
+
+    What cannot be had does not stop the rest: the result lists it. *dry_run* fetches tree pages
+    only and counts the rest. Raises `StorageError` when the network or the disk fails, and when
+    something is missing while a remote could not be asked; `UsageError` for a path in ``below``
+    that does not exist.
+    """
+    with Session(cache, remotes, jobs=jobs, reporter=reporter, what="fetch") as session:
+        work = _Fetch(session, reporter, dry_run=dry_run)
+        walk = Walk(session.load_pages)
+        for need in walk.needs(wanted):
+            if need.kind == BYTES and not cache.has_blob(need.oid):
+                work.add(need.oid, need.size, need.path)
+        work.flush()
+        session.keep()
+        for path, oid, error in walk.failed:
+            if isinstance(error, RemoteDamage):
+                work.damaged.append(DamagedItem(path, oid, error.failure.remote, error.failure.key))
+            else:
+                work.missing.append(MissingItem(path, oid))
+        if work.missing and session.unreachable:
+            raise session.unreachable[0]
+        return FetchResult(work.objects, session.bytes_received, tuple(work.missing), tuple(work.damaged))
+
+
+class _Fetch:
+    def __init__(self, session: Session, reporter: Reporter, *, dry_run: bool) -> None:
+        self._session = session
+        self._reporter = reporter
+        self._dry_run = dry_run
+        self._pending: dict[ObjectId, tuple[int, list[bytes]]] = {}
+        self._uncommitted = 0
+        self.objects = 0
+        self.missing: list[MissingItem] = []
+        self.damaged: list[DamagedItem] = []
+
+    def add(self, oid: ObjectId, size: int, path: bytes) -> None:
+        """The file *path* needs this blob."""
+        known = self._pending.get(oid)
+        if known is not None:
+            known[1].append(path)
+            return
+        self._pending[oid] = (size, [path])
+        if len(self._pending) >= OBJECTS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Receive everything that was added."""
+        pending, self._pending = self._pending, {}
+        if not pending:
+            return
+        total = sum(size for size, _ in pending.values())
+        self._reporter.begin("downloading", total=total, unit="bytes")
+        try:
+            self._receive(pending)
+        finally:
+            self._reporter.end()
+
+    def _receive(self, pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
+        session = self._session
+        if not session.remotes or not session.stores:
+            self._fail({oid: Failure() for oid in pending}, pending)
+            return
+        if self._dry_run:
+            self._count_only(pending)
+            return
+        loose_all = session.cache.settings.loose_all
+        small = [Item(oid, DATA, BYTES, size) for oid, (size, _) in pending.items() if size < CHUNKED_FROM]
+        failures = session.receiver.receive(small, self._deliver, None if loose_all else self._adopt)
+        self.objects += len(small) - len(failures)
+        self._fail(failures, pending)
+        large = {oid: size for oid, (size, _) in pending.items() if size >= CHUNKED_FROM}
+        if large:
+            session.keep()
+            failures = LargeBlobs(session, self._reporter).fetch(large)
+            self.objects += len(large) - len(failures)
+            self._fail(failures, pending)
+        session.keep()
+
+    def _deliver(self, item: Item, data: bytes) -> None:
+        self._session.writer.put_small(data, item.oid)
+        self._arrived(len(data))
+        self._reporter.advance(len(data))
+
+    def _adopt(self, pack: FinishedPack) -> None:
+        self._session.writer.adopt_pack(pack)
+        self._arrived(pack.size)
+        self._reporter.advance(pack.size)
+
+    def _arrived(self, size: int) -> None:
+        self._uncommitted += size
+        if self._uncommitted > COMMIT_BYTES:
+            self._session.keep()
+            self._uncommitted = 0
+
+    def _fail(self, failures: dict[ObjectId, Failure], pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
+        for oid, failure in failures.items():
+            for path in pending[oid][1]:
+                if failure.damaged:
+                    self.damaged.append(DamagedItem(path, oid, failure.remote, failure.key))
+                else:
+                    self.missing.append(MissingItem(path, oid))
+
+    def _count_only(self, pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
+        for oid, (size, paths) in pending.items():
+            pack_class = DATA if size < CHUNKED_FROM else META
+            if any(True for store in self._session.stores for _ in store.find(oid, pack_class)):
+                self.objects += 1
+            else:
+                self.missing += (MissingItem(path, oid) for path in paths)

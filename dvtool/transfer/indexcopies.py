@@ -1,0 +1,138 @@
+"""Local copies of a remote's index files, each proved right once when it is fetched."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+
+from dvtool.disk.durable import create_only
+from dvtool.disk.durable import discard
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.errors import StorageError
+from dvtool.formats.index import IndexReader
+from dvtool.hashing.digests import object_id
+from dvtool.hashing.digests import pack_id
+from dvtool.model.paths import show
+from dvtool.model.ports import Remote
+from dvtool.store.names import INDEX
+from dvtool.transfer.parallel import Workers
+
+_LISTINGS = 4
+_NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class IndexCopies:
+    """Index files of one store, in *folder*. An index decides nothing, so one that is wrong is passed over."""
+
+    def __init__(self, remote: Remote, folder: bytes, workers: Workers) -> None:
+        self._remote = remote
+        self._folder = folder
+        self._workers = workers
+        self._readers: dict[str, IndexReader] = {}
+        self._bad: set[str] = set()
+        self.notes: list[str] = []
+        """One line for each index file that was passed over because it is damaged."""
+
+    @property
+    def readers(self) -> list[IndexReader]:
+        """The index files that were there at the last `refresh`, and those added since."""
+        return [*self._readers.values()]
+
+    def named_readers(self) -> dict[str, IndexReader]:
+        """The same by their names on the remote."""
+        return self._readers
+
+    def refresh(self) -> None:
+        """List the index files and fetch those without a copy; copies of files that are gone go too."""
+        for _ in range(_LISTINGS):
+            names = self._list()
+            fetched = dict(zip(names, self._workers.map(self._get, names)))
+            self._readers = {name: reader for name, reader in fetched.items() if reader is not None}
+            if all(name in self._readers or name in self._bad for name in names):
+                break  # else one was merged into another while we read: look again
+        self._prune()
+
+    def _list(self) -> list[str]:
+        names = [item.key.removeprefix(INDEX) for item in self._remote.list(INDEX)]
+        return sorted(name for name in names if _NAME.fullmatch(name))
+
+    def _get(self, name: str) -> IndexReader | None:
+        if name in self._bad:
+            return None
+        known = self._readers.get(name) or self._open(name)
+        if known is not None:
+            return known
+        try:
+            data = self._remote.get(INDEX + name)
+        except MissingData:
+            return None
+        where = f"remote {self._remote.name}: {INDEX}{name}"
+        try:
+            if object_id(data).hex() != name:
+                raise IntegrityError(f"{where}: the bytes are not what the name says")
+            reader = IndexReader(data, where)
+            reader.verify()
+            for pack, table in zip(reader.packs, reader.tables()):
+                if pack_id(pack.pack_class, table) != pack.id or len(pack.suffix.strip(b"\0")) == 0:
+                    raise IntegrityError(f"{where}: pack {pack.id.hex()} does not hold what the index says")
+        except (FormatError, IntegrityError) as error:
+            self._bad.add(name)
+            self.notes.append(f"index file passed over: {error.message}")
+            return None
+        self._keep(name, data)
+        return reader
+
+    def _open(self, name: str) -> IndexReader | None:
+        path = self._path(name)
+        try:
+            with open(path, "rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            reader = IndexReader(data, show(path))
+            reader.verify()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, FormatError, IntegrityError):
+            discard(None, path)
+            return None
+        return reader
+
+    def _keep(self, name: str, data: bytes) -> None:
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            create_only(self._path(name), data, mode=0o444, durable=False)
+        except OSError:
+            return  # a copy only saves time; the cache may be read-only
+
+    def _path(self, name: str) -> bytes:
+        return os.path.join(self._folder, name.encode("ascii"))
+
+    def _prune(self) -> None:
+        try:
+            here = os.listdir(self._folder)
+        except OSError:
+            return
+        for name in here:
+            if name.decode("ascii", "replace") not in self._readers:
+                discard(None, os.path.join(self._folder, name))
+
+    def publish(self, data: bytes) -> str:
+        """Write an index file to the remote, read it back, and count it; its name."""
+        name = object_id(data).hex()
+        if name not in self._readers:
+            self._remote.put(INDEX + name, data)
+            stored = self._remote.stat(INDEX + name)
+            if stored is None or stored.size != len(data):
+                raise StorageError(f"remote {self._remote.name}: {INDEX}{name} is not there after it was written")
+            self._keep(name, data)
+            self._readers[name] = IndexReader(data, f"remote {self._remote.name}: {INDEX}{name}")
+        return name
+
+    def drop(self, names: list[str]) -> None:
+        """Delete index files whose content a merged one holds."""
+        for name in names:
+            self._remote.delete(INDEX + name)
+            self._readers.pop(name, None)
+            discard(None, self._path(name))

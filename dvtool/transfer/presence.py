@@ -1,0 +1,95 @@
+"""Which packs of a remote are there now and not doomed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from dvtool.errors import MissingData
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.records import decode_dead_list
+from dvtool.model.ports import Remote
+from dvtool.model.ports import RemoteItem
+from dvtool.store.names import CLASS_FOLDER
+from dvtool.store.names import DEAD
+from dvtool.store.names import pack_name
+from dvtool.store.names import parse_pack_name
+from dvtool.transfer.parallel import Workers
+
+ASKED_ONE_BY_ONE = 16
+"""So many packs are asked for by name; more are looked up in a listing."""
+
+
+def key_of(pack: IndexedPack) -> str:
+    """The key of a pack on its remote."""
+    return pack_name(pack.pack_class, pack.id, pack.suffix)
+
+
+class Presence:
+    """What is known to be absent grows; nothing absent ever counts as present again, as no key is written twice."""
+
+    def __init__(self, remote: Remote, workers: Workers) -> None:
+        self._remote = remote
+        self._workers = workers
+        self._absent: set[IndexedPack] = set()
+        self._doomed: set[tuple[int, bytes, bytes]] = set()
+        self._lists_read: set[str] = set()
+        self.newest = 0.0
+        """The latest time that the server gave to anything that was listed or asked for."""
+
+    def is_absent(self, pack: IndexedPack) -> bool:
+        """True when the pack must not be relied on."""
+        return pack in self._absent or ((pack.pack_class, pack.id, pack.suffix) in self._doomed)
+
+    def gone(self, pack: IndexedPack) -> None:
+        """The pack was found to be absent or cut off."""
+        self._absent.add(pack)
+
+    def read_dead(self) -> None:
+        """Read every dead list that is there now."""
+        if not self._remote.capabilities.listing:
+            return
+        names = [item.key for item in self.saw(self._remote.list(DEAD)) if item.key not in self._lists_read]
+        for keys in self._workers.map(self._read_list, names):
+            self._doomed.update(parsed for parsed in map(parse_pack_name, keys) if parsed is not None)
+        self._lists_read.update(names)
+
+    def _read_list(self, name: str) -> tuple[str, ...]:
+        try:
+            return decode_dead_list(self._remote.get(name), f"remote {self._remote.name}: {name}").packs
+        except MissingData:
+            return ()  # a finished collection deletes its list last: the packs are gone already
+
+    def look(self, packs: Collection[IndexedPack]) -> set[IndexedPack]:
+        """Which of *packs* are doomed, or are not there now with their size.
+
+        Dead lists are read before packs are looked at: the other order loses data.
+        """
+        self.read_dead()
+        gone = {pack for pack in packs if self.is_absent(pack)}
+        rest = [pack for pack in packs if pack not in gone]
+        if len(rest) <= ASKED_ONE_BY_ONE or not self._remote.capabilities.listing:
+            sizes = self._ask([key_of(pack) for pack in rest])
+        else:
+            sizes = {item.key: item.size for item in self.list_packs({pack.pack_class for pack in rest})}
+        gone.update(pack for pack in rest if sizes.get(key_of(pack)) != pack.size)
+        self._absent |= gone
+        return gone
+
+    def _ask(self, keys: list[str]) -> dict[str, int]:
+        items = self._workers.map(self._remote.stat, keys)
+        return {item.key: item.size for item in self.saw(item for item in items if item is not None)}
+
+    def list_packs(self, classes: Iterable[int]) -> list[RemoteItem]:
+        """Every pack of these classes that is there now."""
+        folders = [f"{CLASS_FOLDER[pack_class]}/" for pack_class in classes]
+        listings = self._workers.map(lambda folder: [*self._remote.list(folder)], folders)
+        return [item for items in listings for item in self.saw(items) if parse_pack_name(item.key) is not None]
+
+    def saw(self, items: Iterable[RemoteItem]) -> Iterator[RemoteItem]:
+        """Pass *items* on and keep the latest of their times."""
+        for item in items:
+            if item.modified is not None and item.modified > self.newest:
+                self.newest = item.modified
+            yield item

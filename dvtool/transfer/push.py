@@ -1,0 +1,302 @@
+"""From the cache to a remote, and the proof that it arrived. See ``docs/explanation/transfer.md``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.disk.lock import LockHandle
+from dvtool.errors import AccessDenied
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.errors import StorageError
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.records import ChunkerSettings
+from dvtool.formats.records import Root
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
+from dvtool.remote.failures import TransientError
+from dvtool.store.cache import Cache
+from dvtool.transfer.journal import Done
+from dvtool.transfer.journal import DoneMemo
+from dvtool.transfer.journal import Journal
+from dvtool.transfer.outgoing import Outgoing
+from dvtool.transfer.presence import key_of
+from dvtool.transfer.pushplan import Survey
+from dvtool.transfer.pushplan import explain
+from dvtool.transfer.pushplan import survey
+from dvtool.transfer.remotestore import RemoteStore
+from dvtool.transfer.rootrecords import commit_name
+from dvtool.transfer.rootrecords import is_young
+from dvtool.transfer.rootrecords import root_name
+from dvtool.transfer.rootrecords import write_records
+from dvtool.transfer.sending import send
+from dvtool.transfer.session import Session
+from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import PushContext
+from dvtool.transfer.types import PushResult
+from dvtool.transfer.types import Wanted
+
+_ROUNDS = 6
+_LIST_FROM = 1 << 20
+"""Where so many bytes would be sent, a listing first shows packs that no index covers."""
+_RECORDS_KEPT = 64
+
+
+@dataclass(slots=True)
+class PushPlan:
+    """What a push will send. ``objects`` and ``bytes`` (plain) are upper bounds for files that are yet to be cut.
+
+    ``missing``: what is neither here nor there, by path; the rest is sent all the same.
+    """
+
+    remote: str
+    objects: int
+    bytes: int
+    missing: tuple[MissingItem, ...]
+    up_to_date: bool
+
+
+def plan_push(
+    cache: Cache,
+    remote: Remote,
+    wanted: Sequence[Wanted],
+    context: PushContext,
+    reporter: Reporter = SILENT,
+) -> PushPlan:
+    """What `push` would do now. Writes nothing on the remote. Raises `StorageError`, `IntegrityError`."""
+    with _Push(cache, remote, wanted, context, reporter) as work:
+        return work.plan()
+
+
+def push(
+    cache: Cache,
+    remote: Remote,
+    wanted: Sequence[Wanted],
+    context: PushContext,
+    reporter: Reporter = SILENT,
+) -> PushResult:
+    """Send what the remote lacks of *wanted*, write the root record, and look once more that all is there.
+
+    Raises `MissingData` with one cause for each path whose bytes are neither here nor there, and
+    `IntegrityError` likewise for damaged ones, after everything else was sent; the root record then
+    names the complete roots only. Raises `StorageError` when the network or the disk fails: the same
+    push goes on from there.
+    """
+    with _Push(cache, remote, wanted, context, reporter) as work:
+        return work.run()
+
+
+class _Proved(NamedTuple):
+    packs: list[IndexedPack]
+    record_needed: bool
+
+
+class _Push:
+    def __init__(
+        self, cache: Cache, remote: Remote, wanted: Sequence[Wanted], context: PushContext, reporter: Reporter
+    ) -> None:
+        self._cache = cache
+        self._remote = remote
+        self._wanted = wanted
+        self._context = context
+        self._reporter = reporter
+        self._session = Session(cache, [remote], jobs=context.jobs, reporter=reporter, what="push")
+        self._store = RemoteStore(remote, cache.root, self._session.workers)
+        self._lock: LockHandle | None = None
+        self._damaged: set[ObjectId] = set()
+        self._objects = self._bytes = self._packs = 0
+
+    def __enter__(self) -> _Push:
+        self._session.__enter__()
+        if os.path.isdir(self._cache.root):
+            self._lock = self._cache.lock.acquire(shared=True, on_wait=self._reporter.note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                self._session.keep()
+            self._session.__exit__(kind, error, trace)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def plan(self) -> PushPlan:
+        name = self._remote.name
+        self._open()
+        if self._proved_by_memo() is not None:
+            return PushPlan(name, 0, 0, (), up_to_date=True)
+        found = self._survey()
+        missing: list[MissingItem] = []
+        if not found.complete:
+            missing, _ = explain(self._session, self._wanted, found.lost)
+        return PushPlan(name, found.send.objects, found.send.bytes, tuple(missing), up_to_date=found.send.nothing)
+
+    def _open(self) -> None:
+        """Read what store this is; a place that cannot be read yet counts as empty until the first write tells."""
+        try:
+            opened = self._store.open()
+        except (AccessDenied, TransientError):
+            raise
+        except StorageError:
+            opened = False
+        self._session.use_stores([self._store] if opened else [])
+
+    def run(self) -> PushResult:
+        if not self._wanted:
+            return self._result()
+        self._open()
+        proved = self._proved_by_memo()
+        if proved is not None:
+            if not proved.record_needed:
+                return self._result()
+            found = Survey(relied=set(proved.packs))
+            roots = [Root(each.directory, each.oid) for each in self._wanted]
+            self._send_until_proved(found, roots)
+            return self._result()
+        found = self._survey()
+        chunker = ChunkerSettings() if self._context.chunk else ChunkerSettings(name="fixed")
+        self._store.open_or_create(os.urandom(16).hex(), chunker)
+        self._session.use_stores([self._store])
+        self._send_until_proved(found, None)
+        return self._result()
+
+    def _result(self) -> PushResult:
+        store = self._store.store_file
+        return PushResult(self._objects, self._bytes, self._packs, not self._packs, store.store_id if store else "")
+
+    def _store_id(self) -> str:
+        assert self._store.store_file is not None
+        return self._store.store_file.store_id
+
+    def _proved_by_memo(self) -> _Proved | None:
+        """An earlier push of this clone had all these roots, and every pack that it relied on is there now."""
+        if self._store.store_file is None or not self._wanted:
+            return None
+        roots = frozenset(root_name(Root(each.directory, each.oid)) for each in self._wanted)
+        done = DoneMemo(self._context.journal_dir, self._store_id()).covering(roots)
+        packs = done.remote_packs() if done is not None else None
+        if done is None or packs is None:
+            return None
+        # The order of the second look: record, dead lists, packs.
+        record = done.records.get(commit_name(self._context.commits))
+        item = self._remote.stat(record) if record is not None else None
+        if self._store.presence.look(packs):
+            return None
+        now = max(self._context.now, self._store.presence.newest)
+        return _Proved(packs, record_needed=not is_young(item, now))
+
+    def _survey(self) -> Survey:
+        store = self._store
+        if store.store_file is None:
+            return survey(self._session, store, self._wanted)
+        store.load_indexes()
+        with self._journal() as journal:
+            store.read_tables(journal.earlier().items())
+        listed = False
+        while True:
+            found = survey(self._session, store, self._wanted)
+            if not listed and (found.send.bytes >= _LIST_FROM or (found.send.objects and not store.has_indexes)):
+                listed = True
+                if store.find_uncovered():
+                    continue
+            if not found.relied or not store.presence.look(found.relied):
+                return found
+
+    def _journal(self) -> Journal:
+        return Journal(self._context.journal_dir, self._store_id(), os.urandom(8).hex())
+
+    def _send_until_proved(self, found: Survey, roots: list[Root] | None) -> None:
+        for _ in range(_ROUNDS):
+            self._send(found)
+            problems: list[MissingItem] = []
+            if roots is None:
+                problems, roots = self._complete_roots(found)
+            packs = sorted(found.relied)
+            records = write_records(self._remote, self._context, roots, packs)
+            if self._is_proved(records, packs):
+                if not problems:
+                    self._remember(roots, packs, records)
+                    return
+                raise self._incomplete(problems)
+            found, roots = self._survey(), None
+        raise StorageError(
+            f"remote {self._remote.name}: packs that were uploaded keep vanishing", hint="run `dvtool push` again later"
+        )
+
+    def _send(self, found: Survey) -> None:
+        store = self._store
+        assert store.store_file is not None
+        with self._journal() as journal:
+            journal.earlier()
+            if not found.send.nothing:
+                self._reporter.begin("uploading", total=found.send.bytes, unit="bytes")
+                try:
+                    with Outgoing(store, journal, self._cache.tmp, self._reporter) as outgoing:
+                        bad = send(self._session, store, found, outgoing, store.store_file.chunker)
+                finally:
+                    self._reporter.end()
+                self._session.keep()
+                self._damaged |= bad
+                found.lost |= bad
+                found.relied.update(outgoing.sent)
+                self._objects += outgoing.objects
+                self._bytes += outgoing.bytes_sent
+                self._packs += len(outgoing.sent)
+            if store.uncovered():
+                store.write_index()
+            journal.covered()
+
+    def _complete_roots(self, found: Survey) -> tuple[list[MissingItem], list[Root]]:
+        if found.complete:
+            whole = [Root(each.directory, each.oid) for each in self._wanted if not each.below]
+            return [], [*whole, *found.parts]
+        problems, complete = explain(self._session, self._wanted, found.lost)
+        return problems, [Root(each.directory, each.oid) for each in complete if not each.below]
+
+    def _is_proved(self, records: list[str], packs: list[IndexedPack]) -> bool:
+        """The second look: the records, then the dead lists, then the packs. In this order nothing is lost."""
+        there = all(item is not None for item in self._session.workers.map(self._remote.stat, records))
+        gone = self._store.presence.look(packs)
+        return there and not gone
+
+    def _remember(self, roots: list[Root], packs: list[IndexedPack], records: list[str]) -> None:
+        memo = DoneMemo(self._context.journal_dir, self._store_id())
+        names = frozenset(map(root_name, roots))
+        before = memo.covering(names)
+        earlier = before.records if before is not None and before.roots == names else {}
+        if records:
+            earlier = {**earlier, commit_name(self._context.commits): records[0]}
+        kept = tuple((key_of(pack), pack.size) for pack in packs)
+        memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:])))
+
+    def _incomplete(self, problems: list[MissingItem]) -> DvtoolError:
+        causes: list[DvtoolError] = []
+        for path, oid in problems:
+            if oid in self._damaged:
+                causes.append(
+                    IntegrityError(
+                        f"{show(path)}: its bytes in the cache are damaged",
+                        path=path,
+                        hint="run `dvtool fsck`, then `dvtool add` it again",
+                    )
+                )
+            else:
+                causes.append(
+                    MissingData(f"{show(path)}: blake3:{oid.hex()} is neither here nor on the remote", path=path)
+                )
+        count = len(problems)
+        what = f"{count} path{'s' if count != 1 else ''} could not be pushed to {self._remote.name}"
+        hint = "everything else was pushed; `dvtool pull` from another remote, or `dvtool add` the data again"
+        if self._damaged:
+            return IntegrityError(f"{what}: bytes in the cache are damaged", hint=hint, causes=tuple(causes))
+        return MissingData(
+            f"{what}: the data is neither in the cache nor on the remote", hint=hint, causes=tuple(causes)
+        )

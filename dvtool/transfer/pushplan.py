@@ -1,0 +1,212 @@
+"""Decides what a push has to send: what is wanted, less what is proved to be on the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from typing import NamedTuple
+
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.pack import BYTES
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.formats.pack import RECIPE
+from dvtool.formats.recipe import Piece
+from dvtool.formats.recipe import Recipe
+from dvtool.formats.records import Root
+from dvtool.model.digest import ObjectId
+from dvtool.model.ports import SILENT
+from dvtool.store.chunker import CHUNKED_FROM
+from dvtool.store.localpacks import PackKey
+from dvtool.store.localpacks import Place
+from dvtool.store.recipes import recipe_keys
+from dvtool.store.recipes import whole_recipe
+from dvtool.transfer.large import LargeBlobs
+from dvtool.transfer.remotestore import RemotePlace
+from dvtool.transfer.remotestore import RemoteStore
+from dvtool.transfer.session import Session
+from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import Wanted
+from dvtool.transfer.walk import Need
+from dvtool.transfer.walk import Walk
+
+
+class PiecesOf(NamedTuple):
+    """Pieces of a loose blob that the remote lacks, each with its offset in the blob."""
+
+    blob: ObjectId
+    pieces: list[tuple[int, Piece]]
+
+
+@dataclass(slots=True)
+class ToSend:
+    """Objects of the cache that the remote lacks, by where they lie."""
+
+    packed: dict[PackKey, list[tuple[Place, ObjectId]]] = field(default_factory=dict)
+    loose: dict[ObjectId, int] = field(default_factory=dict)
+    pieces: list[PiecesOf] = field(default_factory=list)
+    to_cut: dict[ObjectId, int] = field(default_factory=dict)
+    objects: int = 0
+    bytes: int = 0
+
+    def add_packed(self, place: Place, oid: ObjectId) -> None:
+        self.packed.setdefault(place.pack, []).append((place, oid))
+        self.objects += 1
+        self.bytes += place.size
+
+    @property
+    def nothing(self) -> bool:
+        return not self.objects
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the remote has and lacks of the wanted objects.
+
+    ``relied``: packs on the remote that hold wanted objects. ``lost``: objects that are neither
+    there nor here. ``failed``: directories that cannot be read. ``parts``: what was chosen below
+    directories that are wanted in part only.
+    """
+
+    send: ToSend = field(default_factory=ToSend)
+    relied: set[IndexedPack] = field(default_factory=set)
+    lost: set[ObjectId] = field(default_factory=set)
+    failed: list[MissingItem] = field(default_factory=list)
+    parts: list[Root] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return not self.lost and not self.failed
+
+
+def rely(store: RemoteStore, found: Survey, oid: bytes, pack_class: int, kind: int) -> bool:
+    """Whether the remote has the object; its pack is then relied on, one that is relied on already if possible."""
+    best: RemotePlace | None = None
+    for place in store.find(oid, pack_class):
+        if place.kind == kind:
+            if place.pack in found.relied:
+                return True
+            best = best or place
+    if best is None:
+        return False
+    found.relied.add(best.pack)
+    return True
+
+
+def survey(session: Session, store: RemoteStore, wanted: Sequence[Wanted]) -> Survey:
+    """Look every wanted object up on the remote, then in the cache."""
+    return _Surveyor(session, store).run(wanted)
+
+
+class _Surveyor:
+    def __init__(self, session: Session, store: RemoteStore) -> None:
+        self._session = session
+        self._cache = session.cache
+        self._store = store
+        self._found = Survey()
+        self._settled: set[bytes] = set()
+        self._large: dict[ObjectId, int] = {}
+
+    def run(self, wanted: Sequence[Wanted]) -> Survey:
+        found = self._found
+        walk = Walk(self._session.load_pages)
+        for need in walk.needs(wanted):
+            if need.kind == BYTES and need.size >= CHUNKED_FROM:
+                self._large[need.oid] = need.size
+            else:
+                self._small(need)
+        found.failed = [MissingItem(failed.path, failed.oid) for failed in walk.failed]
+        found.parts = walk.parts
+        if self._large:
+            self._plan_large()
+        return found
+
+    def _small(self, need: Need) -> None:
+        oid = need.oid
+        pack_class = DATA if need.kind == BYTES else META
+        if self._rely(oid, pack_class, need.kind) or oid in self._settled:
+            return
+        self._settled.add(oid)
+        place = self._cache.packs.find(oid, pack_class)
+        if place is not None and place.kind == need.kind:
+            self._found.send.add_packed(place, oid)
+        elif need.kind == BYTES and self._cache.has_loose(oid):
+            send = self._found.send
+            send.loose[oid] = need.size
+            send.objects += 1
+            send.bytes += need.size
+        else:
+            self._found.lost.add(oid)
+
+    def _rely(self, oid: bytes, pack_class: int, kind: int) -> bool:
+        return rely(self._store, self._found, oid, pack_class, kind)
+
+    def _plan_large(self) -> None:
+        stored = [oid for oid in self._large if any(each.kind == RECIPE for each in self._store.find(oid, META))]
+        large = LargeBlobs(self._session, SILENT)
+        fetched, _ = large.remote_recipes(stored) if stored else ({}, {})
+        for oid, size in self._large.items():
+            try:
+                if oid in fetched:
+                    recipe = whole_recipe(oid, size, lambda key: large.page(key, fetched))
+                else:
+                    recipe = whole_recipe(oid, size, lambda key: self._cache.read_meta(key, RECIPE))
+            except (MissingData, FormatError, IntegrityError):
+                self._cut_or_lose(oid, size)
+                continue
+            self._pieces(oid, recipe)
+
+    def _cut_or_lose(self, oid: ObjectId, size: int) -> None:
+        if self._cache.has_loose(oid):
+            send = self._found.send
+            send.to_cut[oid] = size
+            send.objects += 1
+            send.bytes += size
+        else:
+            self._found.lost.add(oid)
+
+    def _pieces(self, oid: ObjectId, recipe: Recipe) -> None:
+        send = self._found.send
+        lacking: list[tuple[int, Piece]] = []
+        offset = 0
+        for piece in recipe.pieces:
+            if piece.digest not in self._settled and not self._rely(piece.digest, DATA, BYTES):
+                self._settled.add(piece.digest)
+                lacking.append((offset, piece))
+            offset += piece.length
+        if lacking and not self._cache.has_loose(oid):
+            self._settled.difference_update(piece.digest for _, piece in lacking)
+            self._found.lost.add(oid)
+            return
+        if lacking:
+            send.pieces.append(PiecesOf(oid, lacking))
+            send.objects += len(lacking)
+            send.bytes += sum(piece.length for _, piece in lacking)
+        for key in recipe_keys(recipe):
+            if key in self._settled or self._rely(key, META, RECIPE):
+                continue
+            place = self._cache.packs.find(key, META)
+            if place is None or place.kind != RECIPE:
+                self._found.lost.add(oid)
+                return
+            self._settled.add(key)
+            send.add_packed(place, key)
+
+
+def explain(session: Session, wanted: Iterable[Wanted], lost: set[ObjectId]) -> tuple[list[MissingItem], list[Wanted]]:
+    """The paths that need what is *lost* or unreadable, and those of *wanted* that are complete."""
+    items: list[MissingItem] = []
+    complete: list[Wanted] = []
+    for each in wanted:
+        walk = Walk(session.load_pages)
+        before = len(items)
+        items += [MissingItem(need.path, need.oid) for need in walk.needs([each]) if need.oid in lost]
+        items += [MissingItem(failed.path, failed.oid) for failed in walk.failed]
+        if len(items) == before:
+            complete.append(each)
+    return items, complete

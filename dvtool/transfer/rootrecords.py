@@ -1,0 +1,61 @@
+"""Root records: what a push promises to keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.records import MAX_PACK_KEYS
+from dvtool.formats.records import Root
+from dvtool.formats.records import RootRecord
+from dvtool.formats.records import encode_root_record
+from dvtool.model.ports import Remote
+from dvtool.model.ports import RemoteItem
+from dvtool.store.names import ROOTS
+from dvtool.transfer.presence import key_of
+from dvtool.transfer.types import PushContext
+
+YOUNG_SECONDS = 7 * 86_400
+"""A record younger than this stands for a new push of the same commit."""
+_CLOCK_ERROR = 86_400
+_NO_COMMIT = "0" * 40
+
+
+def root_name(root: Root) -> str:
+    """A root in one word."""
+    return f"{'d' if root.directory else 'f'}{root.oid.hex()}"
+
+
+def commit_name(commits: Sequence[str]) -> str:
+    """What stands for a push in the names of its records: its first commit."""
+    return commits[0] if commits else _NO_COMMIT
+
+
+def is_young(item: RemoteItem | None, now: float) -> bool:
+    """Whether a record is there and keeps its packs for long enough without being written again."""
+    if item is None or item.modified is None:
+        return False
+    return -_CLOCK_ERROR < now - item.modified < YOUNG_SECONDS
+
+
+def write_records(
+    remote: Remote, context: PushContext, roots: Sequence[Root], packs: Sequence[IndexedPack]
+) -> list[str]:
+    """Write what this push promises under new names, the roots in the first; the keys."""
+    if not roots:
+        return []
+    keys = []
+    names = [key_of(pack) for pack in packs]
+    for at in range(0, max(len(names), 1), MAX_PACK_KEYS):
+        record = RootRecord(
+            repository=context.repository_id,
+            commits=tuple(context.commits),
+            roots=() if at else tuple(dict.fromkeys(roots)),
+            packs=tuple(names[at : at + MAX_PACK_KEYS]),
+            author=context.author,
+        )
+        key = f"{ROOTS}{context.repository_id}/{commit_name(context.commits)}-{os.urandom(8).hex()}"
+        remote.put(key, encode_root_record(record))
+        keys.append(key)
+    return keys
