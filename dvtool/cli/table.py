@@ -19,7 +19,14 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     "Data": {
         "add": Verb("add:add", "Track files or directories: store their bytes, write pointers for Git."),
         "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
+        "diff": Verb("diff:diff", "Show which files were added, deleted, modified or renamed."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
+        "remove": Verb("remove:remove", "Stop tracking files or directories."),
+    },
+    "Sharing": {
+        "push": Verb("push:push", "Upload to a remote what it does not hold."),
+        "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),
+        "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
     },
     "Settings": {
         "cache": Verb("cache:cache", "Show or choose the cache, where the bytes of tracked data lie."),
@@ -37,4 +44,4 @@ SECTIONS: dict[str, dict[str, Verb]] = {
 
 VERBS: dict[str, Verb] = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 
-ALIASES: dict[str, str] = {}
+ALIASES: dict[str, str] = {"rm": "remove"}

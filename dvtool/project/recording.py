@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Literal
 from typing import NamedTuple
 
 from dvtool.project.open import Project
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import remove_pointer
 from dvtool.workspace.pointers import write_pointer
 
 
@@ -51,3 +53,34 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
 
         stage(project.git, [layout.to_git(path) for path in git_files])
     return Recorded(changed, git_files, visible)
+
+
+def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bool) -> tuple[bytes, ...]:
+    """Take away the ignore lines of the data, then the pointers; stage both where ``core.autostage`` is set.
+
+    In this order a command that was killed can be run again: it finds its pointers. Returns what
+    belongs into the next commit. A pointer that is gone already is no error.
+    """
+    layout = project.layout
+    ignore_files: list[bytes] = []
+    git_files: list[bytes] = []
+    if project.git is not None:
+        from dvtool.git.ignore import remove_ignored
+        from dvtool.git.worktree import tracked as tracked_by_git
+
+        result = remove_ignored(project.git, [layout.to_git(item.path) for item in items])
+        ignore_files = [layout.from_git(path) for path in result.changed if path.startswith(layout.prefix)]
+        candidates = [*(item.pointer_path for item in items), *ignore_files]
+        in_git = tracked_by_git(project.git, [layout.to_git(path) for path in candidates])
+        git_files = [
+            path
+            for path in candidates
+            if layout.to_git(path) in in_git or (path in ignore_files and os.path.exists(project.root + b"/" + path))
+        ]
+    for item in items:
+        remove_pointer(project.root, item.pointer_path, durable=durable)
+    if project.git is not None and git_files and project.config.flag("core.autostage"):
+        from dvtool.git.worktree import stage
+
+        stage(project.git, [layout.to_git(path) for path in git_files])
+    return tuple(sorted(set(git_files)))

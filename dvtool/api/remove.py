@@ -1,0 +1,127 @@
+"""Ending the tracking of paths; with ``outs`` the data goes too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import UsageError
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.project.parts import is_durable
+from dvtool.project.parts import link_types
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_paths
+from dvtool.project.recording import unrecord_pointers
+from dvtool.workspace.applying import Applied
+from dvtool.workspace.applying import Applying
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.worktree import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRequest:
+    """``targets``: tracked paths or their pointers. ``outs``: the data goes too; ``force``: changed
+    files too, whose bytes are kept in the cache. ``now``: Unix seconds, for the record of those.
+    """
+
+    targets: tuple[bytes, ...]
+    outs: bool = False
+    force: bool = False
+    now: float = 0.0
+    no_wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """``paths`` are not tracked any more. ``kept``: untracked files inside them that were left.
+
+    ``replaced_kept``: changed files that ``force`` removed; `recover` lists them.
+    """
+
+    paths: tuple[bytes, ...]
+    files_removed: int
+    kept: tuple[bytes, ...]
+    replaced_kept: tuple[bytes, ...]
+    git_files: tuple[bytes, ...]
+
+
+def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT) -> RemoveResult:
+    """Take pointers and ignore lines away; data only on request and by Git's rule.
+
+    Nothing at all is changed when a file holds changes of the user's own and ``force`` is not
+    set. Raises `UsageError`, `DvtoolError` for such files, `StorageError`, `Locked`.
+    """
+    tracked = open_tracked(project)
+    items = [_find(tracked, path) for path in relative_paths(project, request.targets)]
+    cache = open_cache(project)
+    done: list[Applied] = []
+    with open_worktree(project, cache) as worktree:
+        worktree.lock("dvtool remove", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        if request.outs:
+            done = _remove_data(project, worktree, items, request, reporter)
+        # Before the pointers go: a path that is known here and has no pointer is one that `checkout` clears away.
+        for item in items:
+            worktree.memo.drop_applied(item.path)
+        worktree.memo.save()
+        git_files = unrecord_pointers(project, items, durable=is_durable(project))
+        for item in items:
+            worktree.memo.drop_below(item.path)
+            worktree.memo.drop_file(item.path)
+    return RemoveResult(
+        tuple(item.path for item in items),
+        sum(one.placed.removed for one in done),
+        tuple(path for one in done for path in one.plan.kept),
+        tuple(path for one in done for path in one.plan.overwritten),
+        git_files,
+    )
+
+
+def _find(tracked: TrackedPaths, path: bytes) -> Tracked:
+    item = tracked.by_pointer().get(path) or tracked.get(path)
+    if item is not None:
+        return item
+    owner = tracked.owner(path)
+    if owner is not None:
+        raise UsageError(
+            f"{show(path)} is part of {show(owner.path)}, which is tracked as a whole",
+            path=path,
+            hint=f"to take it out, delete it, then `dvtool add {show(path)}`",
+        )
+    below = tracked.below(path)
+    if below:
+        hint = "name the tracked paths: dvtool remove " + " ".join(show(item.path) for item in below[:3])
+        raise UsageError(f"{show(path) or 'this directory'} is not tracked itself", path=path, hint=hint)
+    raise UsageError(f"{show(path)} is not tracked", path=path, hint="`dvtool status` and `dvtool list` show what is")
+
+
+def _remove_data(
+    project: Project, worktree: Worktree, items: Sequence[Tracked], request: RemoveRequest, reporter: Reporter
+) -> list[Applied]:
+    applying = Applying(worktree, link_types(project), reporter, now=request.now)
+    plans = []
+    for item in items:
+        if worktree.base(item.path) is None:
+            worktree.set_base(item.path, item.as_entry)
+        plans.append(applying.plan(item.path, None, item.path, force=request.force, relink=False))
+    conflicts = [conflict for plan in plans for conflict in plan.conflicts]
+    if conflicts:
+        raise DvtoolError(
+            "these hold changes of your own, so nothing was removed: "
+            + ", ".join(f"{show(path)} ({why})" for path, why in conflicts[:3])
+            + (f" and {len(conflicts) - 3} more" if len(conflicts) > 3 else ""),
+            path=conflicts[0].path,
+            hint="keep them with `dvtool add PATH`, or remove them with --force (`dvtool recover` gets them back)",
+        )
+    done = [applying.apply(plan, None) for plan in plans]
+    problems = [problem for one in done for problem in one.placed.problems]
+    if problems:
+        causes = tuple(problem.error for problem in problems)
+        raise DvtoolError("not all data could be removed, so it stays tracked", hint=causes[0].hint, causes=causes)
+    return done
