@@ -55,7 +55,7 @@ class PackWriter:
         sync: bool = True,
         executor: ThreadPoolExecutor | None = None,
     ) -> None:
-        self._worker = _PackFile(pack_class, directory, finished, sync)
+        self._worker = _PackFile(pack_class, directory, finished, sync=sync)
         self._own_executor = executor is None
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="pack")
         self._pending: list[Future[None]] = []
@@ -106,7 +106,9 @@ class PackWriter:
 class _PackFile:
     """The pack being written. Lives in the worker thread."""
 
-    def __init__(self, pack_class: int, directory: bytes, finished: Callable[[FinishedPack], None], sync: bool) -> None:
+    def __init__(
+        self, pack_class: int, directory: bytes, finished: Callable[[FinishedPack], None], *, sync: bool
+    ) -> None:
         self._class = pack_class
         self._directory = directory
         self._finished = finished
@@ -118,12 +120,17 @@ class _PackFile:
         self._entries: list[bytes] = []
 
     def write_record(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
-        if self._fd < 0:
-            self._fd, self._path = open_temporary(self._directory)
-            write_all(self._fd, header(self._class))
-            self._offset = HEADER_BYTES
         record = self._encoder.encode([data for _, _, data in batch])
-        write_all(self._fd, record)
+        try:
+            if self._fd < 0:
+                self._fd, self._path = open_temporary(self._directory)
+                write_all(self._fd, header(self._class))
+                self._offset = HEADER_BYTES
+            write_all(self._fd, record)
+        except BaseException:
+            # Half a record may be in the file, and further records are queued: they must not follow it.
+            self.discard()
+            raise
         offset = self._offset
         self._entries += [pack_table_entry(oid, offset, len(data), kind) for oid, kind, data in batch]
         self._offset += len(record)
