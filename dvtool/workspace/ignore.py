@@ -42,19 +42,24 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """``regex`` is pathspec's. It may end before the path does: for pathspec, what lies below counts too."""
+    """``regex`` is pathspec's. It may end before the path does: for pathspec, what lies below counts too.
+
+    ``any_depth``: there is no slash in the pattern, so that the name alone decides.
+    """
 
     rule: Rule
     regex: re.Pattern[bytes]
     only_directories: bool
     everything_below: bool
+    any_depth: bool
 
-    def matches(self, path: bytes, *, is_dir: bool) -> bool:
+    def matches(self, path: bytes, name: bytes, is_dir: bool) -> bool:  # noqa: FBT001
         """Whether the pattern means *path* itself, not just a directory above it."""
         if self.only_directories and not is_dir:
             return False
-        found = self.regex.match(path)
-        return found is not None and (self.everything_below or found.end() == len(path))
+        subject = name if self.any_depth else path
+        found = self.regex.match(subject)
+        return found is not None and (self.everything_below or found.end() == len(subject))
 
 
 class IgnoreRules:
@@ -126,7 +131,7 @@ def _decide(chain: _Chain, directory: bytes, name: bytes, *, is_dir: bool) -> Ru
     for skip, patterns in chain:
         relative = path[skip:]
         for pattern in reversed(patterns):
-            if pattern.matches(relative, is_dir=is_dir):
+            if pattern.matches(relative, name, is_dir):
                 return pattern.rule
     return None
 
@@ -187,4 +192,5 @@ def _compile(file: bytes, number: int, line: bytes) -> _Pattern | None:
         source = compiled.regex.pattern
         # pathspec's own flags know no line feed in a name.
         regex = re.compile(source, re.DOTALL)
-    return _Pattern(Rule(file, number, text), regex, body != text, source == b"." or body.endswith(b"/**"))
+    everything = source == b"." or body.endswith(b"/**")
+    return _Pattern(Rule(file, number, text), regex, body != text, everything, b"/" not in body)
