@@ -43,10 +43,11 @@ class PushContext(NamedTuple):
 
 
 class MissingItem(NamedTuple):
-    """An object that is nowhere to be had, and the path that needs it."""
+    """An object that is nowhere to be had, and the path that needs it; ``size`` 0 where it is not known."""
 
     path: bytes
     oid: ObjectId
+    size: int = 0
 
 
 class DamagedItem(NamedTuple):

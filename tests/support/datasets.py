@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Any
 
 from dvtool.formats.pack import TREE
 from dvtool.formats.tree import encode_leaf
@@ -28,7 +29,8 @@ from dvtool.transfer.types import Wanted
 COMMIT = "c0" * 20
 REPOSITORY = "0123456789abcdef"
 
-Files = Mapping[str, "bytes | Files"]
+Files = Mapping[str, Any]
+"""Names to bytes or to further files."""
 
 
 def content(name: object, size: int) -> bytes:

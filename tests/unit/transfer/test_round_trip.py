@@ -10,6 +10,7 @@ from dvtool.remote.counting import CountingRemote
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
+from tests.support.datasets import Files
 from tests.support.datasets import content
 from tests.support.datasets import many_files
 from tests.support.datasets import packs_of
@@ -18,7 +19,7 @@ from tests.support.datasets import store_directory
 from tests.support.datasets import store_file
 from tests.unit.transfer.conftest import NewCache
 
-NESTED = {
+NESTED: Files = {
     "a": b"",
     "b": b"bee",
     "deep": {"er": {"x": content("x", 70_000)}, "empty": {}},
