@@ -1,0 +1,264 @@
+"""What differs between two versions of the data, or between a version and the worktree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.api.status import wanted_entry
+from dvtool.errors import MissingData
+from dvtool.errors import UsageError
+from dvtool.git.run import GitRepo
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import Entry
+from dvtool.project.history import tracked_at
+from dvtool.project.listings import Listings
+from dvtool.project.listings import Unread
+from dvtool.project.listings import unread_error
+from dvtool.project.open import Project
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_path
+from dvtool.project.parts import relative_paths
+from dvtool.store.renames import Placed
+from dvtool.store.renames import find_renames
+from dvtool.store.treecompare import UNREADABLE
+from dvtool.store.treecompare import TreeComparison
+from dvtool.store.trees import GetPage
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.selection import Selected
+from dvtool.workspace.selection import select
+from dvtool.workspace.sinks import HashSink
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """From revision ``old`` to revision ``new``; None is the worktree. ``targets`` as in `StatusRequest`."""
+
+    old: str = "HEAD"
+    new: str | None = None
+    targets: tuple[bytes, ...] = ()
+
+
+class Change(NamedTuple):
+    """One path that differs. ``old`` is None where it was added, ``new`` where it was deleted.
+
+    ``old_path`` is another one than ``path`` where it was renamed. A directory stands here only
+    when it moved whole, is empty, or cannot be read.
+    """
+
+    path: bytes
+    old_path: bytes
+    old: Entry | None
+    new: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """``absent``: tracked paths that are not in the worktree, compared by their pointers instead.
+    ``unread``: directories that could not be compared file by file.
+    """
+
+    old: str
+    new: str | None
+    added: tuple[Change, ...]
+    deleted: tuple[Change, ...]
+    modified: tuple[Change, ...]
+    renamed: tuple[Change, ...]
+    absent: tuple[bytes, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.deleted or self.modified or self.renamed)
+
+
+class _Side(NamedTuple):
+    """What stands at each tracked path, and where its listings are read."""
+
+    tops: Mapping[bytes, Entry]
+    get: GetPage
+
+
+def diff(project: Project, request: DiffRequest, reporter: Reporter = SILENT) -> DiffResult:
+    """Compare. Reads pointers and listings; of the worktree only files that changed since the last look.
+
+    Listings that are not in the cache are fetched. What cannot be read is in the result, and
+    `raise_for` turns it into the error to end with. Raises `UsageError`, `FormatError`,
+    `UnsafeInput`, `StorageError`.
+    """
+    targets = relative_paths(project, request.targets)
+    old = _at(project, request.old)
+    new = open_tracked(project) if request.new is None else _at(project, request.new)
+    unread: list[Unread] = []
+    absent: list[bytes] = []
+    with ExitStack() as stack:
+        pages = stack.enter_context(Listings(project, reporter))
+        selected = _select(old, new, targets)
+        reporter.begin("comparing")
+        before = _Side(_recorded(selected[0], pages.get, unread), pages.get)
+        if request.new is not None:
+            after = _Side(_recorded(selected[1], pages.get, unread), pages.get)
+        else:
+            after = _standing(stack, project, pages.get, selected[1], absent, unread, reporter)
+        result = _compare(before, after, unread)
+        reporter.end()
+    return DiffResult(request.old, request.new, *result, tuple(absent), tuple(unread))
+
+
+def raise_for(result: DiffResult) -> None:
+    """Raise the error that a diff ends with, if something could not be read."""
+    if result.unread:
+        raise unread_error(result.unread, "could not be compared file by file")
+
+
+def split_words(project: Project, words: tuple[bytes, ...]) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+    """Revisions, at most two, and targets behind them, as Git reads such a command line.
+
+    ``A..B`` are two, ``A...B`` compares B with where the two parted. Raises `UsageError` for a
+    word that could be either, or neither.
+    """
+    revisions: list[str] = []
+    for at, word in enumerate(words):
+        is_path = os.path.lexists(os.path.join(project.environment.cwd, word))
+        if len(revisions) >= 2 or project.git is None:
+            return tuple(revisions), words[at:]
+        try:
+            found = _revisions(project.git, os.fsdecode(word))
+        except UsageError:
+            if is_path or _was_tracked(project, word, revisions):
+                return tuple(revisions), words[at:]
+            raise
+        if is_path:
+            raise UsageError(
+                f"{show(word)} is both a revision and a path",
+                hint=f"`--targets {show(word)}` for the path, `refs/heads/{show(word)}` for a branch",
+            )
+        revisions += found
+    if len(revisions) > 2:
+        raise UsageError(f"{len(revisions)} revisions given, at most two can be compared")
+    return tuple(revisions), ()
+
+
+def _revisions(repo: GitRepo, word: str) -> tuple[str, ...]:
+    from dvtool.git.revisions import resolve
+    from dvtool.git.tips import merge_base
+
+    old, dots, new = word.partition("..")
+    if not dots:
+        resolve(repo, word)
+        return (word,)
+    is_parting = new.startswith(".")
+    old, new = old or "HEAD", new.removeprefix(".") or "HEAD"
+    for one in (old, new):
+        resolve(repo, one)
+    return (merge_base(repo, old, new), new) if is_parting else (old, new)
+
+
+def _was_tracked(project: Project, word: bytes, revisions: list[str]) -> bool:
+    path = relative_path(project, word)
+    sides = [open_tracked(project), *(_at(project, one) for one in revisions or ["HEAD"])]
+    return any(side.owner(path) is not None or side.below(path) for side in sides)
+
+
+def _at(project: Project, rev: str) -> TrackedPaths:
+    from dvtool.git.revisions import head
+
+    if project.git is None:
+        raise UsageError("this project works without Git, so there is no other version to compare with")
+    if rev == "HEAD" and head(project.git) is None:
+        return TrackedPaths(())
+    return tracked_at(project, rev)
+
+
+def _select(old: TrackedPaths, new: TrackedPaths, targets: tuple[bytes, ...]) -> tuple[list[Selected], list[Selected]]:
+    if not targets:
+        return select(old, ()), select(new, ())
+    sides: tuple[dict[bytes, Selected], dict[bytes, Selected]] = ({}, {})
+    for target in targets:
+        failed: list[UsageError] = []
+        for tracked, chosen in zip((old, new), sides):
+            try:
+                chosen.update((one.path, one) for one in select(tracked, (target,)))
+            except UsageError as error:
+                failed.append(error)
+        if len(failed) == 2:
+            raise UsageError(f"{show(target) or 'this directory'} is tracked on neither side", path=target)
+    return list(sides[0].values()), list(sides[1].values())
+
+
+def _recorded(selected: Iterable[Selected], get: GetPage, unread: list[Unread]) -> dict[bytes, Entry]:
+    tops: dict[bytes, Entry] = {}
+    for one in selected:
+        try:
+            entry = wanted_entry(one.item, one.below, get)
+        except UNREADABLE as error:
+            unread.append(Unread(one.path, error))
+            continue
+        if entry is not None:
+            tops[one.path] = entry
+    return tops
+
+
+def _standing(
+    stack: ExitStack,
+    project: Project,
+    get: GetPage,
+    selected: Iterable[Selected],
+    absent: list[bytes],
+    unread: list[Unread],
+    reporter: Reporter,
+) -> _Side:
+    worktree = stack.enter_context(open_worktree(project))
+    sink = HashSink()
+    snapshot = worktree.snapshot(sink, reporter)
+    tops: dict[bytes, Entry] = {}
+    for one in selected:
+        current = worktree.current(snapshot, one.path, is_top=not one.below)
+        if current is not None:
+            tops[one.path] = current
+        elif worktree.stat(one.item.path) is None:
+            absent.append(one.path)
+            tops |= _recorded((one,), get, unread)
+    seen = worktree.current_pages(sink)
+
+    def page(oid: ObjectId) -> bytes:
+        try:
+            return seen(oid)
+        except MissingData:
+            return get(oid)
+
+    return _Side(tops, page)
+
+
+def _compare(
+    before: _Side, after: _Side, unread: list[Unread]
+) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
+    comparison = TreeComparison(before.get, after.get)
+    deleted: list[Placed] = []
+    added: list[Placed] = []
+    modified: list[Change] = []
+    unknown = {path for path, _ in unread}
+    for path in sorted((before.tops.keys() | after.tops.keys()) - unknown):
+        for at, old, new in comparison.changes(before.tops.get(path), after.tops.get(path), path):
+            if old is not None and new is not None:
+                modified.append(Change(at, at, old, new))
+            elif old is not None:
+                deleted.append((at, old))
+            elif new is not None:
+                added.append((at, new))
+    found = find_renames(before.get, deleted, after.get, added)
+    unread += (Unread(path, error) for path, error in (*comparison.unread, *found.unread))
+    return (
+        tuple(Change(path, path, None, entry) for path, entry in found.added),
+        tuple(Change(path, path, entry, None) for path, entry in found.deleted),
+        tuple(modified),
+        tuple(Change(new_path, old_path, old, new) for old_path, new_path, old, new in sorted(found.moved)),
+    )
