@@ -19,8 +19,8 @@ from dvtool.project.transfers import merged
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
 from dvtool.transfer.push import PushPlan
-from dvtool.transfer.push import execute_push
 from dvtool.transfer.push import plan_push
+from dvtool.transfer.push import push as run_push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.selection import select
@@ -44,11 +44,11 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """``plan``: what was found to be needed; ``result`` is None after a dry run."""
+    """``plan`` after a dry run, ``result`` otherwise; the other is None."""
 
     remote: str
     url: str
-    plan: PushPlan
+    plan: PushPlan | None
     result: PushResult | None
 
 
@@ -72,9 +72,10 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
             now=request.now,
             jobs=request.jobs or int(settings.options.get("jobs", "0")),
         )
-        plan = plan_push(open_cache(project), remote, wanted, context, reporter)
-        result = None if request.dry_run else execute_push(plan, reporter)
-        return PushReport(remote.name, remote.url, plan, result)
+        cache = open_cache(project)
+        if request.dry_run:
+            return PushReport(remote.name, remote.url, plan_push(cache, remote, wanted, context, reporter), None)
+        return PushReport(remote.name, remote.url, None, run_push(cache, remote, wanted, context, reporter))
 
 
 def _commits(project: Project, request: PushRequest) -> tuple[str, ...]:

@@ -6,22 +6,28 @@ from collections.abc import Iterator
 
 from dvtool.api.push import PushReport
 from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import show
 from dvtool.transfer.types import FetchResult
 from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 
+_SHOWN = 20
+
 
 def push_lines(report: PushReport) -> Iterator[str]:
     """One line: what was sent, where to."""
-    result = report.result
-    if result is None:
+    place = f"{report.remote} ({report.url})"
+    if report.plan is not None:
         plan = report.plan
-        yield f"would send {count(plan.objects, 'object')} ({size(plan.bytes)}) to {report.remote} ({report.url})"
-    elif result.up_to_date:
-        yield f"up to date: {report.remote} ({report.url}) holds everything, checked just now"
-    else:
+        yield f"would send {count(plan.objects, 'object')} ({size(plan.bytes)}) to {place}"
+        for item in plan.missing[:_SHOWN]:
+            yield f"  missing here and there: {show(item.path)}"
+    elif report.result is not None and report.result.up_to_date:
+        yield f"up to date: {place} holds everything, looked at just now"
+    elif report.result is not None:
+        result = report.result
         what = f"{count(result.objects, 'object')} in {count(result.packs, 'pack')}"
-        yield f"sent {what} ({size(result.bytes_sent)}) to {report.remote} ({report.url})"
+        yield f"sent {what} ({size(result.bytes_sent)}) to {place}"
 
 
 def push_json(report: PushReport) -> dict[str, object]:
@@ -30,12 +36,17 @@ def push_json(report: PushReport) -> dict[str, object]:
     return {
         "remote": report.remote,
         "url": report.url,
-        "dry_run": result is None,
-        "planned": {"objects": plan.objects, "bytes": plan.bytes},
+        "planned": None
+        if plan is None
+        else {
+            "objects": plan.objects,
+            "bytes": plan.bytes,
+            "missing": [{"path": item.path, "digest": str(blake3_digest(item.oid))} for item in plan.missing],
+        },
         "sent": None
         if result is None
         else {"objects": result.objects, "bytes": result.bytes_sent, "packs": result.packs},
-        "up_to_date": result is not None and result.up_to_date,
+        "up_to_date": result.up_to_date if result is not None else plan is not None and plan.up_to_date,
     }
 
 
