@@ -279,7 +279,7 @@ class _Push:
 
     def _incomplete(self, problems: list[MissingItem]) -> DvtoolError:
         causes: list[DvtoolError] = []
-        for path, oid in problems:
+        for path, oid, _ in problems:
             if oid in self._damaged:
                 causes.append(
                     IntegrityError(
