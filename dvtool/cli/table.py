@@ -21,6 +21,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
         "diff": Verb("diff:diff", "Show which files were added, deleted, modified or renamed."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
+        "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
     },
     "Sharing": {
