@@ -36,10 +36,16 @@ class Page(click.Command):
         kwargs["context_settings"] = {"help_option_names": HELP_NAMES}
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
+        self._common: list[click.Parameter] | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        own = super().get_params(ctx)
-        return own + common_options(own)
+        return super().get_params(ctx) + self._common_params(ctx)
+
+    def _common_params(self, ctx: click.Context) -> list[click.Parameter]:
+        # click asks several times in one run, and compares parameters by identity.
+        if self._common is None:
+            self._common = common_options(super().get_params(ctx))
+        return self._common
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
@@ -48,11 +54,10 @@ class Page(click.Command):
         return option
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = super().get_params(ctx)
         if isinstance(self, click.Group):
             self.format_commands(ctx, formatter)
-        _write_options(ctx, formatter, "Options", own)
-        _write_options(ctx, formatter, "Common options", common_options(own))
+        _write_options(ctx, formatter, "Options", super().get_params(ctx))
+        _write_options(ctx, formatter, "Common options", self._common_params(ctx))
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, self.examples)

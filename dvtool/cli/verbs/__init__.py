@@ -23,8 +23,13 @@
 Errors are raised, never printed: `dvtool.cli.door` shows them and picks the exit code. A verb that
 did part of its work prints (or emits) what it did and then raises a `DvtoolError` with ``causes``.
 `Session.line` is for result lines (made safe), `Session.lines` for many lines whose names went
-through `dvtool.model.paths.show`, `Session.summary` for "what was done", which ``-q`` silences,
-`Session.warn` for warnings. Text is built by functions of `dvtool.ui`, which tests call directly.
+through `dvtool.model.paths.show`, `Session.path` for one path that a script reads, `Session.summary`
+for "what was done", which ``-q`` silences, `Session.note` and `Session.warn` for standard error.
+`Session.read_paths` is ``--stdin``. `dvtool.cli.options` has ``--local`` and its kin and the completion
+of remotes. Text is built by functions of `dvtool.ui`, which tests call directly.
+
+After a new verb: ``python scripts/gen_reference.py``, and a test in ``tests/cli`` with
+`tests.support.cli.CommandLine`.
 '''
 
 from __future__ import annotations

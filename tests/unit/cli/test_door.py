@@ -71,6 +71,13 @@ def test_secrets_and_control_characters_are_taken_out() -> None:
     assert ran.err == "error: no answer from https://***@host/\\x1b]0;x\\x07\nhint: secret_access_key=***\n"
 
 
+def test_verbose_shows_what_lies_behind() -> None:
+    error = errors.StorageError("cannot push")
+    error.__cause__ = TimeoutError(110, "timed out", "x")
+    assert met(error).err == "error: cannot push\n"
+    assert met(error, verbose=True).err == "error: cannot push\ncaused by: cannot use x: timed out\n"
+
+
 def test_a_second_line_is_indented() -> None:
     assert met(errors.DvtoolError("one\ntwo")).err == "error: one\n  two\n"
 
