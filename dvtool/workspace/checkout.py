@@ -186,13 +186,19 @@ class Checkout:
         try:
             refs = leaf_refs(self._get_page, tree)
             self._directories.get(path, create=True)
-        except (MissingData, IntegrityError) as error:
+        except MissingData:
+            self._result.missing.append((path, tree.oid))
+            return
+        except IntegrityError as error:
             self._result.problems.append(Problem(path, error))
             return
         for ref in refs:
             try:
                 entries = leaf_entries(self._get_page, ref)
-            except (MissingData, IntegrityError) as error:
+            except MissingData:
+                self._result.missing.append((path, ObjectId(ref.raw)))
+                continue
+            except IntegrityError as error:
                 self._result.problems.append(Problem(path, error))
                 continue
             number = self._page_count
