@@ -33,7 +33,7 @@ class Pages(dict[bytes, bytes]):
         self[oid] = page
         return oid
 
-    def get(self, oid: ObjectId) -> bytes:
+    def load(self, oid: ObjectId) -> bytes:
         self.reads += 1
         return self[oid]
 
@@ -70,9 +70,9 @@ def test_random_edits_give_the_tree_of_a_fresh_build(count: int) -> None:
                 name = b"f%07d" % rng.randrange(10**7)
                 content[name] = rng.randrange(1000)
                 changes[name] = entry_of(name, content[name])
-        tree = edit_tree(pages.get, pages.put, tree, changes)
+        tree = edit_tree(pages.load, pages.put, tree, changes)
         assert tree == build(Pages(), content)
-    assert [entry.name for entry in entries(pages.get, tree)] == sorted(content)
+    assert [entry.name for entry in entries(pages.load, tree)] == sorted(content)
 
 
 def test_one_change_in_a_wide_directory_reads_and_writes_few_pages() -> None:
@@ -80,7 +80,7 @@ def test_one_change_in_a_wide_directory_reads_and_writes_few_pages() -> None:
     tree = build(pages, {b"f%07d" % number: number for number in range(50_000)})
     before = len(pages)
     pages.reads = 0
-    changed = edit_tree(pages.get, pages.put, tree, {b"f0000001": entry_of(b"f0000001", 7)})
+    changed = edit_tree(pages.load, pages.put, tree, {b"f0000001": entry_of(b"f0000001", 7)})
     assert changed != tree
     assert pages.reads <= 4
     assert len(pages) - before <= 3
@@ -89,19 +89,19 @@ def test_one_change_in_a_wide_directory_reads_and_writes_few_pages() -> None:
 def test_deep_paths_make_and_keep_directories() -> None:
     pages = Pages()
     tree = edit_tree(
-        pages.get, pages.put, empty_tree(pages.put), {b"a/b/c": entry_of(b"c", 1), b"a/d": entry_of(b"d", 2)}
+        pages.load, pages.put, empty_tree(pages.put), {b"a/b/c": entry_of(b"c", 1), b"a/d": entry_of(b"d", 2)}
     )
-    found = lookup(pages.get, tree, b"a/b/c")
+    found = lookup(pages.load, tree, b"a/b/c")
     assert found is not None and found.size == 1
     assert (tree.size, tree.files) == (3, 2)
-    without = edit_tree(pages.get, pages.put, tree, {b"a/b/c": None, b"x/y": None})
-    assert lookup(pages.get, without, b"a/b/c") is None
-    assert lookup(pages.get, without, b"a/b") is not None
-    assert lookup(pages.get, without, b"x") is None
+    without = edit_tree(pages.load, pages.put, tree, {b"a/b/c": None, b"x/y": None})
+    assert lookup(pages.load, without, b"a/b/c") is None
+    assert lookup(pages.load, without, b"a/b") is not None
+    assert lookup(pages.load, without, b"x") is None
 
 
 def test_nothing_can_stand_below_a_file() -> None:
     pages = Pages()
     tree = build(pages, {b"f": 1})
     with pytest.raises(UsageError, match="is a file"):
-        edit_tree(pages.get, pages.put, tree, {b"f/x": entry_of(b"x", 1)})
+        edit_tree(pages.load, pages.put, tree, {b"f/x": entry_of(b"x", 1)})
