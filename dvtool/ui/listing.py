@@ -1,23 +1,75 @@
-"""Lists of paths, for people and as JSON."""
+"""A listing in words and as JSON, line by line as it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
 from collections.abc import Iterator
 
-SHOWN = 20
+from dvtool.api.list import Listed
+from dvtool.api.list import ListResult
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.ui.jsonout import jsonable
+from dvtool.ui.sizes import size
+from dvtool.ui.terminal import Paint
+
+_HASH_DIGITS = 12
 
 
-def limited(heading: str, lines: Iterable[str]) -> Iterator[str]:
-    """The first lines below a heading, and how many more there are; nothing without lines."""
-    every = list(lines)
-    if every:
-        yield heading
-        yield from (f"  {line}" for line in every[:SHOWN])
-        if len(every) > SHOWN:
-            yield f"  ... and {len(every) - SHOWN:,} more"
+def list_lines(
+    result: ListResult, paint: Paint, *, sizes: bool = False, hashes: bool = False, tree: bool = False
+) -> Iterator[str]:
+    """One line for each path, relative to the base; as a *tree*, names indented by their depth."""
+    skip = len(result.base) + 1 if result.base else 0
+    for entry in result.entries:
+        name = split(entry.path)[1] if tree else entry.path[skip:]
+        text = show(name)
+        if entry.kind == "directory":
+            text = paint(text + "/", "cyan")
+        elif entry.target:
+            text += f" -> {show(entry.target)}"
+        columns = ""
+        if hashes:
+            columns += f"{_digits(entry)}  "
+        if sizes:
+            columns += f"{'-' if entry.size is None else size(entry.size):>8}  "
+        indent = "  " * (entry.depth - 1) if tree else ""
+        yield f"{columns}{indent}{text}"
 
 
-def path_list(paths: Iterable[bytes]) -> list[dict[str, bytes]]:
-    """Each path under a name, as `dvtool.ui.jsonout` needs it."""
-    return [{"path": path} for path in paths]
+def _digits(entry: Listed) -> str:
+    digits = "-" if entry.digest is None else entry.digest.partition(":")[2][:_HASH_DIGITS]
+    return digits.ljust(_HASH_DIGITS)
+
+
+def json_lines(result: ListResult) -> Iterator[str]:
+    """Schema list/1, one entry a line, so that a million entries need no memory."""
+    yield '{"schema":"dvtool/list/1","entries":['
+    before = ""
+    for entry in result.entries:
+        if before:
+            yield before + ","
+        before = _dump(_json(entry))
+    if before:
+        yield before
+    unread = [{"path": path, "why": error.message} for path, error in result.unread]
+    yield f'],"unread":{_dump(unread)}}}'
+
+
+def _json(entry: Listed) -> dict[str, object]:
+    document: dict[str, object] = {
+        "path": entry.path,
+        "kind": entry.kind,
+        "tracked": entry.is_tracked,
+        "size": entry.size,
+        "files": entry.files,
+        "digest": entry.digest,
+        "executable": entry.executable,
+    }
+    if entry.target:
+        document["target"] = entry.target
+    return document
+
+
+def _dump(value: object) -> str:
+    return json.dumps(jsonable(value), separators=(",", ":"))
