@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dvtool.api.remove import RemoveResult
 from dvtool.model.paths import show
 from dvtool.ui.counts import count
-from dvtool.ui.listing import limited
-from dvtool.ui.listing import path_list
+from dvtool.ui.pathlists import limited
+from dvtool.ui.pathlists import path_list
 
 
 def removed_lines(result: RemoveResult, *, outs: bool) -> Iterator[str]:
