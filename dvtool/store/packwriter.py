@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ RECORD_WANTED = 64 << 10
 """Small objects share a record until it holds so many bytes: one zstd frame per file cost 14 us a file more."""
 PACK_WANTED = 64 << 20
 _RECORDS_AHEAD = 64
+_BYTES_AHEAD = 16 << 20
 
 
 class FinishedPack(NamedTuple):
@@ -58,7 +60,8 @@ class PackWriter:
         self._worker = _PackFile(pack_class, directory, finished, sync=sync)
         self._own_executor = executor is None
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="pack")
-        self._pending: list[Future[None]] = []
+        self._pending: deque[tuple[Future[None], int]] = deque()
+        self._pending_bytes = 0
         self._batch: list[tuple[bytes, int, bytes]] = []
         self._batch_bytes = 0
 
@@ -78,25 +81,29 @@ class PackWriter:
 
     def _flush(self) -> None:
         if self._batch:
-            if len(self._pending) >= _RECORDS_AHEAD:
-                self._pending.pop(0).result()
-            self._pending.append(self._executor.submit(self._worker.write_record, self._batch))
+            while len(self._pending) >= _RECORDS_AHEAD or self._pending_bytes > _BYTES_AHEAD:
+                future, size = self._pending.popleft()
+                self._pending_bytes -= size
+                future.result()
+            future = self._executor.submit(self._worker.write_record, self._batch)
+            self._pending.append((future, self._batch_bytes))
+            self._pending_bytes += self._batch_bytes
             self._batch = []
             self._batch_bytes = 0
 
     def finish(self) -> None:
         """Complete the last pack; every pack has been handed over when this returns."""
         self._flush()
-        pending, self._pending = self._pending, []
-        for future in pending:
-            future.result()
+        while self._pending:
+            self._pending.popleft()[0].result()
+        self._pending_bytes = 0
         self._executor.submit(self._worker.close).result()
         if self._own_executor:
             self._executor.shutdown()
 
     def abort(self) -> None:
         """Drop what is not yet handed over. Never raises."""
-        for future in self._pending:
+        for future, _ in self._pending:
             future.cancel()
         self._executor.submit(self._worker.discard).exception()
         if self._own_executor:
