@@ -73,13 +73,19 @@ def encode_upper(level: int, pages: Sequence[PageRef]) -> bytes:
     return b"".join(parts)
 
 
-def decode_page(data: bytes, where: str = "tree page") -> Leaf | Upper:
-    """Read a page. Raises `FormatError`, and `UnsafeInput` for names that reach outside."""
+def page_level(data: bytes, where: str = "tree page") -> int:
+    """The level of a page, 0 for a leaf, without reading its entries. Raises `FormatError`."""
     if len(data) < _HEAD.size or data[:7] != _FAMILY:
         raise FormatError(f"{where}: not a tree page")
-    magic, level, count = _HEAD.unpack_from(data)
-    if magic != MAGIC:
+    if data[:8] != MAGIC:
         raise FormatError(f"{where}: written in a newer tree format", hint="upgrade dvtool")
+    return data[8]
+
+
+def decode_page(data: bytes, where: str = "tree page") -> Leaf | Upper:
+    """Read a page. Raises `FormatError`, and `UnsafeInput` for names that reach outside."""
+    page_level(data, where)
+    _, level, count = _HEAD.unpack_from(data)
     if count > PAGE_LIMIT or level >= LEVELS:
         raise FormatError(f"{where}: {count} entries at level {level} are more than a page holds")
     try:

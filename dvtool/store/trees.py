@@ -12,6 +12,7 @@ from dvtool.errors import IntegrityError
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.formats.tree import encode_upper
+from dvtool.formats.tree import page_level
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LEVELS
@@ -61,13 +62,16 @@ def totals(entries: Sequence[Entry]) -> tuple[int, int]:
 
 
 def leaf_refs(get: GetPage, tree: TreeRef) -> list[PageRef]:
-    """The leaf pages of one directory in order. A directory of one page has a single one without a last name."""
+    """The leaf pages of one directory in order. A directory of one page has a single one without a last name.
+
+    Leaf pages themselves are not read here: `leaf_entries` checks each.
+    """
     top = PageRef(b"", tree.oid, tree.size, tree.files)
-    page = decode_page(get(tree.oid), _where(top))
-    if isinstance(page, Leaf):
-        _check_totals(top, *totals(page.entries))
+    data = get(tree.oid)
+    if page_level(data, _where(top)) == 0:
         return [top]
-    if len(page.pages) < 2:
+    page = decode_page(data, _where(top))
+    if isinstance(page, Leaf) or len(page.pages) < 2:
         raise IntegrityError(f"{_where(top)}: a top page with a single page below it")
     return list(_expand(get, top, page.level, page.pages))
 

@@ -79,7 +79,8 @@ def plan_checkout(
     """
     current, wanted = states.current, states.wanted
     changes = list(diff_entries(states.get_current, current, states.get_stored, wanted, path, whole=True))
-    owned = _users_own(path, states) if changes and states.base_is_known else None
+    protected = any(change.old is not None for change in changes)
+    owned = _users_own(path, states) if protected and states.base_is_known else None
     create: list[EntryChange] = []
     replace: list[EntryChange] = []
     remove: list[EntryChange] = []

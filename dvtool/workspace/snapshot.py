@@ -48,6 +48,7 @@ from dvtool.state.memo import Memo
 from dvtool.state.memo import MemoPage
 from dvtool.store.trees import join_pages
 from dvtool.store.trees import totals
+from dvtool.workspace.ignore import IGNORE_FILE
 from dvtool.workspace.sinks import Sink
 from dvtool.workspace.sinks import is_small
 
@@ -171,7 +172,7 @@ class Snapshot:
             own = [name for name in names if name.startswith(OWN_TEMPORARIES)]
             self.leftovers += [join(path, name) for name in own]
             names = [name for name in names if not name.startswith(OWN_TEMPORARIES)]
-        if not self._ignore.is_empty:
+        if not self._ignore.is_empty or IGNORE_FILE in names:
             names = [name for name in names if not self._is_ignored(fd, path, name)]
         ends = cut_pages(names)
         known = self._memo.pages(path)
