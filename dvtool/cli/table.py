@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "add": Verb("add:add", "Track files or directories: store their bytes, write pointers for Git."),
         "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
         "diff": Verb("diff:diff", "Show which files were added, deleted, modified or renamed."),
+        "log": Verb("log:log", "List the versions of a tracked path, newest first."),
         "list": Verb("list:list_", "List tracked files, also inside tracked directories."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -53,12 +54,14 @@ class Listings:
             raise
 
 
-def unread_error(unread: list[Unread] | tuple[Unread, ...], what: str) -> DvtoolError:
+def unread_error(unread: Sequence[Unread], what: str) -> DvtoolError:
     """The error for a verb that showed all but *unread*; *what* is "could not be listed"."""
     shown = ", ".join(show(path) or "this directory" for path, _ in unread[:3])
     more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
     causes: dict[str, DvtoolError] = {error.message: error for _, error in unread}
     hint = next((error.hint for error in causes.values() if error.hint), None)
+    if not all(isinstance(error, MissingData) for error in causes.values()):
+        return DvtoolError(f"{shown}{more} {what}", path=unread[0].path, hint=hint, causes=tuple(causes.values()))
     return MissingData(
         f"{shown}{more} {what}: the listing is not in the cache",
         path=unread[0].path,
