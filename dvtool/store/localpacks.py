@@ -75,6 +75,9 @@ class LocalPacks:
         self._bad: set[tuple[PackKey, int]] = set()
         self.damage: list[str] = []
         """One line for each pack or index file that was passed over because it is damaged."""
+        self._valid: list[tuple[IndexReader, list[PackKey | None]]] | None = None
+        self._damaged: dict[PackKey, str] = {}
+        self._damaged_indexes = False
 
     def path(self, key: PackKey) -> bytes:
         """The file of a pack."""
@@ -85,11 +88,23 @@ class LocalPacks:
         self._load()
         return self._sizes
 
+    def damaged(self) -> dict[PackKey, str]:
+        """Packs that are there but count as absent because their table cannot be read, and why."""
+        self._load()
+        return self._damaged
+
+    @property
+    def has_damaged_index(self) -> bool:
+        """True when an index file is passed over, so that its packs are read by their tables each time."""
+        self._load()
+        return self._damaged_indexes
+
     def forget(self) -> None:
         """List again at the next use: another process may have changed the cache."""
         self._loaded = False
         self._tables.clear()
         self._readers.clear()
+        self._valid = None
         while self._open:
             self._open.popitem()[1].close()
 
@@ -97,8 +112,11 @@ class LocalPacks:
         if self._loaded:
             return
         self._loaded = True
+        self._damaged.clear()
+        self._damaged_indexes = False
         self._sizes = dict(self._list_packs())
         self._readers = list(self._open_indexes())
+        self._valid = None
         covered = {
             PackKey(pack.pack_class, pack.id)
             for _, reader in self._readers
@@ -135,7 +153,8 @@ class LocalPacks:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, FormatError, IntegrityError) as error:
-                self.damage.append(f"index file passed over: {error}")
+                self._damaged_indexes = True
+                self._report(f"index file passed over: {error}")
                 continue
             yield name, reader
 
@@ -144,9 +163,16 @@ class LocalPacks:
             self._tables[key] = Table(self.open(key).table(key.id))
         except FileNotFoundError:
             self._sizes.pop(key, None)
+            self._valid = None
         except (FormatError, IntegrityError) as error:
             self._sizes.pop(key, None)
-            self.damage.append(error.message)
+            self._valid = None
+            self._damaged[key] = error.message
+            self._report(error.message)
+
+    def _report(self, line: str) -> None:
+        if line not in self.damage:
+            self.damage.append(line)
 
     def open(self, key: PackKey) -> PackFile:
         """The pack, kept open for a while. Raises ``OSError``, `FormatError`."""
@@ -167,12 +193,10 @@ class LocalPacks:
         """A place of the object in a pack of that class that is there and not known to be bad."""
         if not self._loaded:
             self._load()
-        sizes = self._sizes
-        for _, reader in self._readers:
+        for reader, keys in self._lookups():
             for number, offset, size, kind in reader.find(oid):
-                pack = reader.packs[number]
-                key = PackKey(pack.pack_class, pack.id)
-                if pack.pack_class == pack_class and sizes.get(key) == pack.size and (key, offset) not in self._bad:
+                key = keys[number]
+                if key is not None and key.pack_class == pack_class and not (self._bad and (key, offset) in self._bad):
                     return Place(key, offset, size, kind)
         for key, table in self._tables.items():
             if key.pack_class == pack_class:
@@ -180,6 +204,17 @@ class LocalPacks:
                 if entry is not None and (key, entry.offset) not in self._bad:
                     return Place(key, entry.offset, entry.size, entry.kind)
         return None
+
+    def _lookups(self) -> list[tuple[IndexReader, list[PackKey | None]]]:
+        """Each index with the keys of its packs, None for one that is not there with that size."""
+        if self._valid is None:
+            sizes = self._sizes
+            self._valid = []
+            for _, reader in self._readers:
+                keys = [PackKey(pack.pack_class, pack.id) for pack in reader.packs]
+                there = [sizes.get(key) == pack.size for key, pack in zip(keys, reader.packs, strict=True)]
+                self._valid.append((reader, [key if ok else None for key, ok in zip(keys, there, strict=True)]))
+        return self._valid
 
     def read_record(self, key: PackKey, offset: int) -> list[bytes]:
         """The objects of one record, checksum verified. Raises ``OSError``, `FormatError`, `IntegrityError`."""
@@ -211,13 +246,16 @@ class LocalPacks:
         """A pack was published by this process."""
         self._load()
         self._sizes[key] = size
+        self._valid = None
         self._tables[key] = Table(table)
 
     def removed(self, key: PackKey) -> None:
         """A pack was taken away by this process."""
         self._load()
         self._sizes.pop(key, None)
+        self._valid = None
         self._tables.pop(key, None)
+        self._bad = {place for place in self._bad if place[0] != key}
         if (pack := self._open.pop(key, None)) is not None:
             pack.close()
 
@@ -260,6 +298,7 @@ class LocalPacks:
             if name != merged:
                 discard(None, os.path.join(self._root, b"index", name))
         self._readers = [item for item in self._readers if item not in members]
+        self._valid = None
 
     def _publish_index(self, data: bytes) -> bytes:
         folder = os.path.join(self._root, b"index")
@@ -267,6 +306,7 @@ class LocalPacks:
         name = object_id(data).hex().encode("ascii")
         create_only(os.path.join(folder, name), data, mode=0o444, durable=False)
         self._readers.append((name, IndexReader(data, show(os.path.join(folder, name)))))
+        self._valid = None
         return name
 
     def rebuild_index(self) -> int:
