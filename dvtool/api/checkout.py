@@ -23,6 +23,7 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_paths
+from dvtool.store.salvage import damage_errors
 from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
@@ -112,6 +113,8 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
             done.append(Applied(plan) if request.dry_run else applying.apply(plan, one.item))
         if not request.targets:
             done += _vanished(applying, {one.item.path for one in selected}, request)
+    if unreadable or any(one.placed.missing for one in done):
+        errors += damage_errors(cache)
     return _result(done, unreadable, errors)
 
 

@@ -174,11 +174,15 @@ class Cache:
     def _read_place(self, oid: ObjectId, place: Place) -> bytes:
         try:
             return self.packs.read(oid, place)
-        except (IntegrityError, FormatError):
+        except (IntegrityError, FormatError) as error:
             self.packs.mark_bad(place.pack, place.offset)
             other = self.packs.find(oid, place.pack.pack_class)
             if other is None:
-                raise
+                raise IntegrityError(
+                    f"{error.message} (wanted: blake3:{oid.hex()})",
+                    path=error.path,
+                    hint=error.hint or "`dvtool pull` fetches it again",
+                ) from error
             return self._read_place(oid, other)
 
     def in_pack_order(self, oids: Iterable[ObjectId]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
+from dvtool.model.digest import ObjectId
 
 STORE_FILE = "dvtool-store.json"
 CLASS_FOLDER = {DATA: "data", META: "meta"}
@@ -41,3 +42,12 @@ def loose_name(oid: bytes) -> str:
     """``objects/ab/DIGEST``: a loose blob in a cache."""
     digits = oid.hex()
     return f"{OBJECTS}{digits[:2]}/{digits}"
+
+
+def parse_loose_name(name: str) -> ObjectId | None:
+    """The digest in the name of a loose blob; None for any other name."""
+    folder, _, rest = name.partition("/")
+    shard, _, digits = rest.partition("/")
+    if folder + "/" != OBJECTS or not digits.startswith(shard) or len(shard) != 2 or not _is_hex(digits, 64):
+        return None
+    return ObjectId(bytes.fromhex(digits))

@@ -50,10 +50,10 @@ def check_leaving(path: bytes, pack_class: int, pack_id: bytes, size: int) -> by
         pack.close()
 
 
-def check_arrived(path: bytes, pack_class: int, pack_id: bytes, size: int, *, sync: bool) -> FinishedPack:
-    """Prove a pack that was received: id, table, every record, and every object by its own digest.
+def check_whole(path: bytes, pack_class: int, pack_id: bytes, size: int) -> bytes:
+    """The table of a pack that is right in all: id, table, every record, every object by its own digest.
 
-    The file is made read-only and, with *sync*, brought to the medium. Raises as `check_leaving`.
+    Raises as `check_leaving`.
     """
     where = show(path)
     pack = PackFile(path)
@@ -72,8 +72,17 @@ def check_arrived(path: bytes, pack_class: int, pack_id: bytes, size: int, *, sy
         found.sort()
         if b"".join(found) != table:
             raise IntegrityError(f"{where}: the pack does not hold what its table says", path=path)
+        return table
     finally:
         pack.close()
+
+
+def check_arrived(path: bytes, pack_class: int, pack_id: bytes, size: int, *, sync: bool) -> FinishedPack:
+    """Prove a pack that was received, as `check_whole`.
+
+    The file is made read-only and, with *sync*, brought to the medium. Raises as `check_leaving`.
+    """
+    table = check_whole(path, pack_class, pack_id, size)
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fchmod(fd, 0o444)

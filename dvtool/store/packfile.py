@@ -94,13 +94,20 @@ class PackFile:
 
     def read_record(self, offset: int, decoder: RecordDecoder) -> list[bytes]:
         """The objects in the record at *offset*. Their digests are the caller's to verify."""
+        try:
+            return self._read_record(offset, decoder)
+        except (FormatError, IntegrityError) as error:
+            error.path = os.fsdecode(self._path)
+            raise
+
+    def _read_record(self, offset: int, decoder: RecordDecoder) -> list[bytes]:
         if not HEADER_BYTES <= offset <= self.footer.table_offset - RECORD_HEAD_BYTES:
-            raise FormatError(f"{self._where}: no record can lie at {offset}", path=self._path)
+            raise FormatError(f"{self._where}: no record can lie at {offset}")
         data = os.pread(self._fd, min(_FIRST_READ, self.footer.table_offset - offset), offset)
         total = decode_record_head(data, 0, self._where).total
         if total > len(data):
             if offset + total > self.footer.table_offset:
-                raise FormatError(f"{self._where}: the record at {offset} reaches past the table", path=self._path)
+                raise FormatError(f"{self._where}: the record at {offset} reaches past the table")
             data += os.pread(self._fd, total - len(data), offset + len(data))
         return decoder.decode(data, 0, self._where)
 
