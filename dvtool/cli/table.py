@@ -21,6 +21,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
         "diff": Verb("diff:diff", "Show which files were added, deleted, modified or renamed."),
         "log": Verb("log:log", "List the versions of a tracked path, newest first."),
+        "whereused": Verb("whereused:whereused", "Find the paths, commits, branches and tags that hold a digest."),
         "list": Verb("list:list_", "List tracked files, also inside tracked directories."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
