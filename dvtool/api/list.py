@@ -196,6 +196,8 @@ class _Walk:
                 yield from self._entry(path + b"/" + entry.name, entry, depth)
         except UNREADABLE as error:
             self.unread.append(Unread(path, error))
+            if self._request.files_only and depth > 1:
+                yield _of_entry(path, directory, depth - 1)
 
 
 def _of_entry(path: bytes, entry: Entry, depth: int) -> Listed:

@@ -56,15 +56,15 @@ class Listings:
 
 def unread_error(unread: Sequence[Unread], what: str) -> DvtoolError:
     """The error for a verb that showed all but *unread*; *what* is "could not be listed"."""
-    shown = ", ".join(show(path) or "this directory" for path, _ in unread[:3])
-    more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
-    causes: dict[str, DvtoolError] = {error.message: error for _, error in unread}
-    hint = next((error.hint for error in causes.values() if error.hint), None)
-    if not all(isinstance(error, MissingData) for error in causes.values()):
-        return DvtoolError(f"{shown}{more} {what}", path=unread[0].path, hint=hint, causes=tuple(causes.values()))
+    paths = list(dict.fromkeys(path for path, _ in unread))
+    shown = ", ".join(show(path) or "this directory" for path in paths[:3])
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    causes = {error.message: error for _, error in unread if not isinstance(error, MissingData)}
+    hint = next((error.hint for _, error in unread if error.hint), None)
+    where = "in the cache" if causes or hint is not None else "in the cache or on the remote"
     return MissingData(
-        f"{shown}{more} {what}: the listing is not in the cache",
-        path=unread[0].path,
-        hint=hint or "`dvtool fetch` brings it from the remote",
+        f"{shown}{more} {what}: the listing is not {where}",
+        path=paths[0],
+        hint=hint or "a clone that has it uploads it with `dvtool push --all-branches --all-tags`",
         causes=tuple(causes.values()),
     )
