@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,9 @@ def main() -> int:
 
 
 def _process(argv: Sequence[str]) -> int:
+    # Work here makes millions of small values and few cycles: at the default threshold the
+    # collector took 5 to 10 % of an `add` of 100,000 files.
+    gc.set_threshold(100_000, 20, 20)
     _fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is escaped instead of ending the command.

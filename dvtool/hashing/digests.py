@@ -7,8 +7,6 @@ takes under a millisecond.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from typing import Protocol
 
 from blake3 import blake3
@@ -33,12 +31,12 @@ def object_id(data: bytes | memoryview) -> ObjectId:
 
 def new_hasher(algorithm: Algorithm = Algorithm.BLAKE3) -> Hasher:
     """A fresh incremental hasher."""
-    factories: dict[Algorithm, Callable[[], Hasher]] = {
-        Algorithm.BLAKE3: blake3,
-        Algorithm.MD5: lambda: hashlib.md5(usedforsecurity=False),
-        Algorithm.SHA256: hashlib.sha256,
-    }
-    return factories[algorithm]()
+    if algorithm is Algorithm.BLAKE3:
+        return blake3()
+    # OpenSSL costs 3 ms to load, and only adopted data needs it.
+    import hashlib
+
+    return hashlib.md5(usedforsecurity=False) if algorithm is Algorithm.MD5 else hashlib.sha256()
 
 
 def digest_of(data: bytes, algorithm: Algorithm = Algorithm.BLAKE3) -> Digest:
