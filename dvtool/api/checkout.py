@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import NamedTuple
 
 from dvtool.api.status import wanted_entry
@@ -78,6 +79,19 @@ class CheckoutResult:
     @property
     def is_changed(self) -> bool:
         return bool(self.created or self.replaced or self.removed)
+
+    def followed_by(self, later: CheckoutResult) -> CheckoutResult:
+        """Both as one: what was done adds up, what is left is what the later one left."""
+        return replace(
+            later,
+            plans=self.plans + later.plans,
+            created=self.created + later.created,
+            replaced=self.replaced + later.replaced,
+            removed=self.removed + later.removed,
+            bytes_written=self.bytes_written + later.bytes_written,
+            replaced_kept=self.replaced_kept + later.replaced_kept,
+            link_types=tuple(sorted({*self.link_types, *later.link_types})),
+        )
 
 
 def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SILENT) -> CheckoutResult:
@@ -167,7 +181,7 @@ def _result(done: list[Applied], unreadable: list[Left], errors: list[DvtoolErro
         tuple(path for one in done for path in one.plan.overwritten),
         tuple(unreadable + missing),
         tuple(conflicts),
-        tuple(Left(problem.path, problem.error.message) for problem in problems),
+        tuple(Left(problem.path, _short(problem.error)) for problem in problems),
         tuple(sorted({link for one in done for link in one.placed.link_types})),
         tuple(errors) + tuple(problem.error for problem in problems),
     )
@@ -175,7 +189,8 @@ def _result(done: list[Applied], unreadable: list[Left], errors: list[DvtoolErro
 
 def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     """Raise the error that a checkout ends with, if it left anything undone."""
-    causes: list[DvtoolError] = [error for error in result.errors if not isinstance(error, MissingData)]
+    causes = _damage(result.errors)
+    causes += [error for error in result.errors if not isinstance(error, MissingData | IntegrityError)]
     if result.conflicts:
         causes.append(
             DvtoolError(
@@ -203,3 +218,23 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
 
 def _paths(count: int, one: str, many: str) -> str:
     return f"1 path {one}" if count == 1 else f"{count:,} paths {many}"
+
+
+def _short(error: DvtoolError) -> str:
+    return "damaged in the cache" if isinstance(error, IntegrityError) else error.message
+
+
+def _damage(errors: Iterable[DvtoolError]) -> list[DvtoolError]:
+    """One error for each damaged file of the cache, however many paths it held."""
+    by_file: dict[str | None, list[IntegrityError]] = {}
+    for error in errors:
+        if isinstance(error, IntegrityError):
+            by_file.setdefault(error.path, []).append(error)
+    return [
+        IntegrityError(
+            found[0].message if len(found) == 1 else f"{path} is damaged: {len(found):,} paths needed it",
+            path=path,
+            hint="`dvtool pull` sets it aside and fetches again what it held",
+        )
+        for path, found in by_file.items()
+    ]

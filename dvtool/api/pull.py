@@ -10,12 +10,15 @@ from dvtool.api.checkout import CheckoutResult
 from dvtool.api.checkout import checkout
 from dvtool.api.checkout import raise_for as checkout_raise_for
 from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.model.paths import show
 from dvtool.api.fetch import FetchRequest
 from dvtool.api.fetch import fetch
 from dvtool.api.fetch import raise_for as fetch_raise_for
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
 from dvtool.transfer.types import FetchResult
 
 
@@ -38,12 +41,31 @@ class PullResult:
 def pull(project: Project, request: PullRequest, reporter: Reporter = SILENT) -> PullResult:
     """Fetch what the cache lacks and restore the worktree: all that can be had, the rest is listed.
 
+    What turns out to be damaged in the cache is set aside and fetched again.
+
     Raises as `fetch` and `checkout` do.
     """
     fetched = fetch(project, request.fetch, reporter)
     if request.fetch.dry_run:
         return PullResult(fetched, None)
-    return PullResult(fetched, checkout(project, request.checkout, reporter))
+    done = checkout(project, request.checkout, reporter)
+    damage = [error for error in done.errors if isinstance(error, IntegrityError)]
+    if damage:
+        _set_aside(project, damage, reporter)
+        again = fetch(project, request.fetch, reporter)
+        fetched = again._replace(
+            objects=fetched.objects + again.objects, bytes_received=fetched.bytes_received + again.bytes_received
+        )
+        done = done.followed_by(checkout(project, request.checkout, reporter))
+    return PullResult(fetched, done)
+
+
+def _set_aside(project: Project, damage: list[IntegrityError], reporter: Reporter) -> None:
+    """Move damaged files of the cache out of the way, so that what they held can be fetched again."""
+    from dvtool.store.salvage import set_aside_damage
+
+    for aside in set_aside_damage(open_cache(project), damage, what="dvtool pull", on_wait=reporter.note):
+        reporter.note(f"{show(aside.path)} was damaged and is set aside in {show(aside.moved_to)}")
 
 
 def raise_for(result: PullResult, request: PullRequest, name: str) -> None:
