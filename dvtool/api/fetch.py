@@ -17,6 +17,7 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import merged
 from dvtool.project.transfers import wanted_in_history
@@ -33,7 +34,7 @@ class FetchRequest:
 
     targets: tuple[bytes, ...] = ()
     remote: str | None = None
-    revisions: Revisions = Revisions()
+    revisions: Revisions = NO_REVISIONS
     jobs: int = 0
     dry_run: bool = False
 
@@ -49,16 +50,12 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
     return fetch_wanted(project, wanted, request, reporter)
 
 
-def fetch_wanted(
-    project: Project, wanted: list[Wanted], request: FetchRequest, reporter: Reporter
-) -> FetchResult:
+def fetch_wanted(project: Project, wanted: list[Wanted], request: FetchRequest, reporter: Reporter) -> FetchResult:
     """Fetch what the transfer engine is told."""
     settings = project.config.remote(request.remote)
     jobs = request.jobs or int(settings.options.get("jobs", "0"))
     with closing(open_remote_of(project, request.remote)) as remote:
-        return run_fetch(
-            open_cache(project), [remote], wanted, jobs=jobs, reporter=reporter, dry_run=request.dry_run
-        )
+        return run_fetch(open_cache(project), [remote], wanted, jobs=jobs, reporter=reporter, dry_run=request.dry_run)
 
 
 def raise_for(result: FetchResult, name: str) -> None:

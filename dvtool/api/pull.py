@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 
 from dvtool.api.checkout import CheckoutRequest
 from dvtool.api.checkout import CheckoutResult
 from dvtool.api.checkout import checkout
 from dvtool.api.checkout import raise_for as checkout_raise_for
-from dvtool.errors import DvtoolError
-from dvtool.errors import IntegrityError
-from dvtool.model.paths import show
 from dvtool.api.fetch import FetchRequest
 from dvtool.api.fetch import fetch
 from dvtool.api.fetch import raise_for as fetch_raise_for
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
@@ -26,8 +27,8 @@ from dvtool.transfer.types import FetchResult
 class PullRequest:
     """What to fetch and how to check it out; both parts have the same targets."""
 
-    fetch: FetchRequest = FetchRequest()
-    checkout: CheckoutRequest = CheckoutRequest()
+    fetch: FetchRequest = field(default_factory=FetchRequest)
+    checkout: CheckoutRequest = field(default_factory=CheckoutRequest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
 from dvtool.project.transfers import merged
@@ -36,7 +37,7 @@ class PushRequest:
 
     targets: tuple[bytes, ...] = ()
     remote: str | None = None
-    revisions: Revisions = Revisions()
+    revisions: Revisions = NO_REVISIONS
     jobs: int = 0
     dry_run: bool = False
     now: float = 0.0

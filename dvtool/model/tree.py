@@ -89,7 +89,7 @@ class TreeRef(NamedTuple):
 BLAKE3_CODE = Algorithm.BLAKE3.code
 
 
-def file_entry(name: bytes, oid: bytes, size: int, executable: bool) -> Entry:
+def file_entry(name: bytes, oid: bytes, size: int, executable: bool) -> Entry:  # noqa: FBT001
     """An entry for a file that is stored under its BLAKE3 address."""
     return Entry(name, FILE, executable, BLAKE3_CODE, oid, size)
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING
+
 from dvtool.errors import ConfigError
 from dvtool.errors import MissingData
 from dvtool.formats.pack import TREE

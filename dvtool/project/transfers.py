@@ -29,6 +29,10 @@ class Revisions:
         return self.all_branches or self.all_tags or self.all_commits
 
 
+NO_REVISIONS = Revisions()
+"""The worktree alone."""
+
+
 def wanted_of(item: Tracked, below: Iterable[bytes] = ()) -> Wanted:
     """One tracked path for the transfer engine."""
     pointer = item.pointer

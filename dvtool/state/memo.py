@@ -137,7 +137,8 @@ class Memo:
     def bodies(self, directory: bytes, last_names: Iterable[bytes]) -> list[PageBody]:
         """What those pages were made of, each proved by its digest."""
         found: list[PageBody] = []
-        query = "SELECT last_name, print, oid, size, files, signatures, leaf FROM page WHERE directory = ? AND last_name = ?"
+        columns = "last_name, print, oid, size, files, signatures, leaf"
+        query = f"SELECT {columns} FROM page WHERE directory = ? AND last_name = ?"  # noqa: S608
         for last_name in last_names:
             for *fields, signatures, leaf in self._rows(query, directory, last_name):
                 page = MemoPage(*fields)

@@ -38,6 +38,9 @@ class Settings(NamedTuple):
     group_shared: bool = False
 
 
+DEFAULTS = Settings()
+
+
 class Cache:
     """Objects on the local disk below *root*, by their digest.
 
@@ -45,7 +48,7 @@ class Cache:
     `IntegrityError`, what is absent `MissingData`. One thread may use it.
     """
 
-    def __init__(self, root: bytes, settings: Settings = Settings()) -> None:
+    def __init__(self, root: bytes, settings: Settings = DEFAULTS) -> None:
         self.root = root
         self.settings = settings
         self.packs = LocalPacks(root)
@@ -75,7 +78,8 @@ class Cache:
         """Create a folder of the cache with its parents, shared with the group if so set."""
         if self.settings.group_shared and not os.path.isdir(path):
             os.makedirs(path, exist_ok=True)
-            os.chmod(path, 0o2775)
+            # The group of the cache writes into its folders, whoever made them: that is what was asked for.
+            os.chmod(path, 0o2775)  # noqa: S103
         else:
             os.makedirs(path, exist_ok=True)
 

@@ -17,7 +17,6 @@ from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
-from dvtool.disk.durable import write_all
 from dvtool.disk.signature import signature_of
 from dvtool.disk.space import require_space
 from dvtool.errors import Locked
@@ -33,6 +32,7 @@ from dvtool.model.paths import show
 from dvtool.store.cache import LOOSE_FROM
 from dvtool.store.cache import Cache
 from dvtool.store.localpacks import PackKey
+from dvtool.store.loosetemporary import LooseTemporary
 from dvtool.store.packwriter import FinishedPack
 from dvtool.store.packwriter import PackWriter
 
@@ -205,7 +205,7 @@ class CacheWriter:
 
     def loose_temporary(self) -> LooseTemporary:
         """A large blob that arrives in pieces; it counts once it is published under its digest."""
-        return LooseTemporary(self)
+        return LooseTemporary(self._cache.tmp, self._publish_loose, durable=self._cache.settings.durable)
 
     def _publish_loose(self, temporary: bytes, oid: ObjectId) -> None:
         final = self._cache.loose_path(oid)
@@ -249,42 +249,3 @@ class CacheWriter:
     def adopt_pack(self, pack: FinishedPack) -> None:
         """Publish a whole pack that was received and verified (id, table, every record)."""
         self._finished.append(pack)
-
-
-class LooseTemporary:
-    """A loose blob on its way; a context manager that removes what was not published."""
-
-    def __init__(self, writer: CacheWriter) -> None:
-        self._writer = writer
-        self._cache = writer._cache
-        self._fd, self.path = open_temporary(self._cache.tmp)
-        self._hasher = blake3()
-        self.size = 0
-
-    def __enter__(self) -> LooseTemporary:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            discard(None, self.path)
-
-    def write(self, data: bytes) -> None:
-        """Append and hash."""
-        write_all(self._fd, data)
-        self._hasher.update(data)
-        self.size += len(data)
-
-    def digest(self) -> ObjectId:
-        """The address of what was written so far."""
-        return ObjectId(self._hasher.digest())
-
-    def publish(self, oid: ObjectId) -> None:
-        """Give it its name. The caller has compared `digest` with *oid*."""
-        os.fchmod(self._fd, 0o444)
-        if self._cache.settings.durable:
-            fsync_file(self._fd)
-        os.close(self._fd)
-        self._fd = -1
-        self._writer._publish_loose(self.path, oid)

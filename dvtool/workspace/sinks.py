@@ -65,10 +65,10 @@ class HashSink:
         self.pages[oid] = data
         return oid
 
-    def holds(self, oid: bytes) -> bool:
+    def holds(self, oid: bytes) -> bool:  # noqa: ARG002
         return True
 
-    def holds_page(self, oid: bytes) -> bool:
+    def holds_page(self, oid: bytes) -> bool:  # noqa: ARG002
         return True
 
 

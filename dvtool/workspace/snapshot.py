@@ -72,7 +72,7 @@ class Ignore(Protocol):
     @property
     def is_empty(self) -> bool: ...
 
-    def is_ignored(self, path: bytes, is_dir: bool) -> bool: ...
+    def is_ignored(self, path: bytes, is_dir: bool) -> bool: ...  # noqa: FBT001
 
 
 @dataclass(slots=True)
@@ -222,10 +222,10 @@ class Snapshot:
         self.counts.files_seen += len(names) - len(below)
         live = signatures.tobytes()
         seen = known.get(last_name)
-        if seen is not None and seen.print == fingerprint(names, live):
-            if not self._sink.asks_store or self._store_has(path, seen):
-                self._reporter.advance(len(names))
-                return PageRef(last_name, seen.oid, seen.size, seen.files)
+        is_known = seen is not None and seen.print == fingerprint(names, live)
+        if seen is not None and is_known and (not self._sink.asks_store or self._store_has(path, seen)):
+            self._reporter.advance(len(names))
+            return PageRef(last_name, seen.oid, seen.size, seen.files)
         stale = ([last_name] if seen is not None else []) + list(gone)
         return self._make_page(fd, path, names, last_name, live, below, stale)
 
