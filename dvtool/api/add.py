@@ -13,6 +13,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
+from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
@@ -95,8 +96,9 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
     cache = open_cache(project)
     with open_worktree(project, cache) as worktree:
         worktree.lock("dvtool add", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
-        tracked = open_tracked(project)
-        targets = _plan(project, worktree, tracked, relative_paths(project, request.targets))
+        paths = relative_paths(project, request.targets)
+        tracked = open_tracked(project, data_in=paths)
+        targets = _plan(project, worktree, tracked, paths)
         with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:
             snapshot = worktree.snapshot(StoreSink(cache, writer), reporter)
             reporter.begin("hashing")
@@ -159,7 +161,7 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
     path = target.path
     if not path:
         raise UsageError("the project's top directory cannot be tracked as a whole", hint="name directories in it")
-    if path.endswith(POINTER_SUFFIX):
+    if path.endswith(POINTER_SUFFIX) and not target.is_partial:
         data = path[: -len(POINTER_SUFFIX)]
         raise UsageError(f"{show(path)} is a pointer, not data", path=path, hint=f"dvtool add {show(data)}")
     status = worktree.stat(path)
@@ -171,7 +173,12 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         )
     if target.is_partial:
         return
-    check_path(path, show(path))
+    try:
+        check_path(path, "cannot be tracked by itself")
+    except UnsafeInput as error:
+        if name_problem(split(path)[1]) is None:
+            error.hint = "inside a tracked directory such a name may stand: add the directory that holds it"
+        raise
     if len(split(path)[1]) > 255 - len(POINTER_SUFFIX):
         raise UsageError(f"{show(path)}: the name is too long for a pointer beside it", path=path)
     inside = [item for item in tracked.below(path) if item.path != path]

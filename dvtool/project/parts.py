@@ -49,9 +49,9 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
     return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore)
 
 
-def open_tracked(project: Project) -> TrackedPaths:
-    """All tracked paths of the worktree."""
-    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"))
+def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:
+    """All tracked paths of the worktree. *data_in*: directories that are about to be tracked."""
+    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), data_in=data_in)
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:

@@ -180,15 +180,21 @@ def read_pointer(root: bytes, path: bytes) -> Pointer:
     return decode_pointer(data, show(path))
 
 
-def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes) -> TrackedPaths:
-    """All tracked paths. One unreadable pointer fails the whole, naming each: none is passed over."""
+def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:
+    """All tracked paths. One unreadable pointer fails the whole, naming each: none is passed over.
+
+    Except below the directories *data_in*, which are about to be tracked: there it is a file like
+    any other that happens to be called `*.dvt`.
+    """
+    inside = tuple(directory + b"/" for directory in data_in if directory)
     items: list[Tracked] = []
     problems: list[DvtoolError] = []
     for path in find_pointers(root, git, subdir):
         try:
             items.append(Tracked(path, read_pointer(root, path)))
         except (FormatError, UnsafeInput) as error:
-            problems.append(error)
+            if not (isinstance(error, FormatError) and path.startswith(inside)):
+                problems.append(error)
     if problems:
         raise (
             problems[0]
