@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
+        "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private, so that they can be edited."),
     },
     "Sharing": {
         "push": Verb("push:push", "Upload to a remote what it does not hold."),

@@ -10,6 +10,7 @@ from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_file
 from dvtool.disk.signature import StatSignature
 from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import split
@@ -109,6 +110,8 @@ class Applying:
             return Applied(plan)
         if plan.overwritten:
             self._keep(plan)
+        if self._worktree.cache.settings.loose_all:
+            self._loosen(plan)
         began_ns = self._begin()
         total = sum(change.new.files for change in (*plan.create, *plan.replace) if change.new is not None)
         self._reporter.begin("restoring", total=total)
@@ -166,6 +169,25 @@ class Applying:
                     kept.append(KeptFile(path, entry.oid, entry.size, entry.executable, self._now, "replaced by force"))
             writer.commit()
         Kept(worktree.state_dir).append(kept)
+
+    def _loosen(self, plan: CheckoutPlan) -> None:
+        """Let the small files that are to be linked anew lie loose: nothing can be linked out of a pack."""
+        cache = self._worktree.cache
+        small = {
+            change.new.oid
+            for change in plan.replace
+            if change.new is not None and change.new == change.old and change.new.size and not change.new.executable
+        }
+        packed, _ = cache.in_pack_order(small)
+        if not packed:
+            return
+        with CacheWriter(cache, what="dvtool checkout", on_wait=self._reporter.note) as writer:
+            for oid, data in cache.read_packed(packed):
+                if not isinstance(data, IntegrityError):
+                    with writer.loose_temporary() as temporary:
+                        temporary.write(data)
+                        temporary.publish(oid)
+            writer.commit()
 
     def _placed(self, path: bytes, entry: Entry, signature: StatSignature) -> None:
         self._snapshot.fresh[path] = (pack_signature(signature), entry)

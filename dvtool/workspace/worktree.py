@@ -204,8 +204,12 @@ class Worktree:
             seen = self._seen.find(path)
             if seen is not None and seen[0] == pack_signature(signature) and seen[1] == entry.raw:
                 return signature
-            if entry.kind == LINK and stat.S_ISLNK(signature.mode) and os.readlink(name, dir_fd=fd) == entry.target:
-                return signature
+            if stat.S_ISLNK(signature.mode):
+                stored = self.cache.linked_object(target := os.readlink(name, dir_fd=fd))
+                if entry.kind == LINK and target == entry.target:
+                    return signature
+                if entry.kind == FILE and stored is not None and stored[0] == entry.raw:
+                    return signature
             if entry.kind == FILE and stat.S_ISREG(signature.mode):
                 oid, after = hash_large(fd, name, path)
                 if oid == entry.raw:
