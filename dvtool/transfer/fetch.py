@@ -70,7 +70,9 @@ class _Fetch:
         self._session = session
         self._reporter = reporter
         self._dry_run = dry_run
-        self._pending: dict[ObjectId, tuple[int, list[bytes]]] = {}
+        self._pending: dict[ObjectId, Item] = {}
+        self._paths: dict[ObjectId, bytes] = {}
+        self._further_paths: dict[ObjectId, list[bytes]] = {}
         self._uncommitted = 0
         self.objects = 0
         self.missing: list[MissingItem] = []
@@ -78,11 +80,11 @@ class _Fetch:
 
     def add(self, oid: ObjectId, size: int, path: bytes) -> None:
         """The file *path* needs this blob."""
-        known = self._pending.get(oid)
-        if known is not None:
-            known[1].append(path)
+        if oid in self._pending:
+            self._further_paths.setdefault(oid, []).append(path)
             return
-        self._pending[oid] = (size, [path])
+        self._pending[oid] = Item(oid, DATA, BYTES, size)
+        self._paths[oid] = path
         if len(self._pending) >= OBJECTS_AT_ONCE:
             self.flush()
 
@@ -91,32 +93,34 @@ class _Fetch:
         pending, self._pending = self._pending, {}
         if not pending:
             return
-        total = sum(size for size, _ in pending.values())
+        total = sum(item.size or 0 for item in pending.values())
         self._reporter.begin("downloading", total=total, unit="bytes")
         try:
             self._receive(pending)
         finally:
             self._reporter.end()
+            self._paths.clear()
+            self._further_paths.clear()
 
-    def _receive(self, pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
+    def _receive(self, pending: dict[ObjectId, Item]) -> None:
         session = self._session
         if not session.remotes or not session.stores:
-            self._fail({oid: Failure() for oid in pending}, pending)
+            self._fail(dict.fromkeys(pending, Failure()))
             return
         if self._dry_run:
-            self._count_only(pending)
+            self._count_only(pending.values())
             return
         loose_all = session.cache.settings.loose_all
-        small = [Item(oid, DATA, BYTES, size) for oid, (size, _) in pending.items() if size < CHUNKED_FROM]
+        small = [item for item in pending.values() if (item.size or 0) < CHUNKED_FROM]
         failures = session.receiver.receive(small, self._deliver, None if loose_all else self._adopt)
         self.objects += len(small) - len(failures)
-        self._fail(failures, pending)
-        large = {oid: size for oid, (size, _) in pending.items() if size >= CHUNKED_FROM}
+        self._fail(failures)
+        large = {item.oid: item.size for item in pending.values() if item.size and item.size >= CHUNKED_FROM}
         if large:
             session.keep()
             failures = LargeBlobs(session, self._reporter).fetch(large)
             self.objects += len(large) - len(failures)
-            self._fail(failures, pending)
+            self._fail(failures)
         session.keep()
 
     def _deliver(self, item: Item, data: bytes) -> None:
@@ -135,18 +139,20 @@ class _Fetch:
             self._session.keep()
             self._uncommitted = 0
 
-    def _fail(self, failures: dict[ObjectId, Failure], pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
+    def _fail(self, failures: dict[ObjectId, Failure]) -> None:
         for oid, failure in failures.items():
-            for path in pending[oid][1]:
+            for path in (self._paths[oid], *self._further_paths.get(oid, ())):
                 if failure.damaged:
                     self.damaged.append(DamagedItem(path, oid, failure.remote, failure.key))
                 else:
                     self.missing.append(MissingItem(path, oid))
 
-    def _count_only(self, pending: dict[ObjectId, tuple[int, list[bytes]]]) -> None:
-        for oid, (size, paths) in pending.items():
-            pack_class = DATA if size < CHUNKED_FROM else META
-            if any(True for store in self._session.stores for _ in store.find(oid, pack_class)):
+    def _count_only(self, items: Iterable[Item]) -> None:
+        absent: dict[ObjectId, Failure] = {}
+        for item in items:
+            pack_class = DATA if (item.size or 0) < CHUNKED_FROM else META
+            if any(True for store in self._session.stores for _ in store.find(item.oid, pack_class)):
                 self.objects += 1
             else:
-                self.missing += (MissingItem(path, oid) for path in paths)
+                absent[item.oid] = Failure()
+        self._fail(absent)

@@ -21,6 +21,8 @@ from dvtool.formats.recipe import Recipe
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import Reporter
 from dvtool.store.recipes import whole_recipe
+from dvtool.transfer.localpieces import LocalPiece
+from dvtool.transfer.localpieces import LocalPieces
 from dvtool.transfer.ranges import RANGE_BYTES
 from dvtool.transfer.ranges import RangeJob
 from dvtool.transfer.ranges import RangeResult
@@ -33,6 +35,8 @@ from dvtool.transfer.receive import Item
 from dvtool.transfer.remotestore import RemotePlace
 from dvtool.transfer.session import Session
 
+_GROUP_BYTES = 64 << 30
+"""Blobs of so many bytes in all have their recipes in memory at once."""
 _SLACK = 128 << 10
 """A range is asked for a little longer than its objects: heads of records, and records shared with others."""
 
@@ -46,10 +50,11 @@ class _Failed(Exception):
 
 
 class _Window(NamedTuple):
-    """Pieces that follow each other in the blob and come with one request."""
+    """Pieces that follow each other in the blob and come with one request, or are here already."""
 
     pieces: list[Piece]
-    job: RangeJob | None
+    job: RangeJob | None = None
+    local: LocalPiece | None = None
 
 
 class LargeBlobs:
@@ -58,16 +63,31 @@ class LargeBlobs:
     def __init__(self, session: Session, reporter: Reporter) -> None:
         self._session = session
         self._reporter = reporter
+        self._local: LocalPieces | None = None
 
     def fetch(self, blobs: dict[ObjectId, int]) -> dict[ObjectId, Failure]:
         """Bring all of *blobs*, given with their sizes; returns what could not be had. Raises `StorageError`."""
         failures: dict[ObjectId, Failure] = {}
+        group: dict[ObjectId, int] = {}
+        for number, (oid, size) in enumerate(blobs.items(), 1):
+            group[oid] = size
+            if sum(group.values()) >= _GROUP_BYTES or number == len(blobs):
+                failures.update(self._fetch_group(group))
+                group = {}
+        return failures
+
+    def _fetch_group(self, blobs: dict[ObjectId, int]) -> dict[ObjectId, Failure]:
+        failures: dict[ObjectId, Failure] = {}
         fetched, missing = self.remote_recipes(blobs)
-        for oid, size in blobs.items():
+        recipes = {oid: [*self._candidates(oid, size, fetched)] for oid, size in blobs.items()}
+        wanted = {piece.digest for each in recipes.values() for recipe in each for piece in recipe.pieces}
+        self._local = LocalPieces(self._session.cache, wanted)
+        for oid in blobs:
             failure: Failure | None = missing.get(oid, Failure())
-            for recipe in self._candidates(oid, size, fetched):
+            for recipe in recipes[oid]:
                 failure = self._assemble(oid, recipe)
                 if failure is None:
+                    self._local.add(recipe)
                     break
             if failure is not None:
                 failures[oid] = failure
@@ -124,13 +144,17 @@ class LargeBlobs:
         last = b""
         last_data = b""
         windows = self._windows(recipe)
-        work = self._session.workers.map(_read_window, windows, cost=_bytes_of, budget=MEMORY)
+        work = self._session.workers.map(_read_window, windows, cost=_held, budget=MEMORY)
         for window, result in work:
             self._session.received += _bytes_of(window)
-            arrived = {wish.oid: data for wish, data in result.objects} if result is not None else {}
+            arrived: dict[bytes, bytes] = {}
+            if isinstance(result, bytes):
+                arrived[window.pieces[0].digest] = result
+            elif result is not None:
+                arrived.update((wish.oid, data) for wish, data in result.objects)
             for piece in window.pieces:
                 if piece.digest != last:
-                    last_data = arrived.get(ObjectId(piece.digest)) or self._alone(piece)
+                    last_data = arrived.get(piece.digest) or self._alone(piece)
                     last = piece.digest
                 yield last_data
 
@@ -144,6 +168,13 @@ class LargeBlobs:
                 pieces.append(piece)
                 continue
             previous = piece.digest
+            local = self._local.get(piece.digest) if self._local is not None else None
+            if local is not None:
+                if pieces:
+                    yield self._window(pieces, places, store_number)
+                pieces, places, previous = [], [], b""
+                yield _Window([piece], local=local)
+                continue
             found = self._place(piece)
             fits = (
                 found is not None
@@ -158,7 +189,7 @@ class LargeBlobs:
                 pieces, places = [], []
             pieces.append(piece)
             if found is None:
-                yield _Window(pieces, None)
+                yield _Window(pieces)
                 pieces, places = [], []
                 continue
             store_number = found[0]
@@ -194,5 +225,11 @@ def _bytes_of(window: _Window) -> int:
     return window.job.length if window.job else 0
 
 
-def _read_window(window: _Window) -> tuple[_Window, RangeResult | None]:
+def _held(window: _Window) -> int:
+    return sum(piece.length for piece in window.pieces) if window.local else _bytes_of(window)
+
+
+def _read_window(window: _Window) -> tuple[_Window, RangeResult | bytes | None]:
+    if window.local is not None:
+        return window, window.local.read(window.pieces[0].digest)
     return window, read_range(window.job) if window.job else None

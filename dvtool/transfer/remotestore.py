@@ -132,6 +132,17 @@ class RemoteStore:
                 if entry is not None:
                     yield RemotePlace(pack, entry.offset, entry.size, entry.kind)
 
+    def tables(self, most: int) -> Iterator[tuple[IndexedPack, bytes]]:
+        """Packs that are not known to be absent with their tables, from index files of at most *most* entries."""
+        for reader in self._copies.readers if self._copies is not None else ():
+            if reader.entry_count <= most:
+                for pack, table in zip(reader.packs, reader.tables()):
+                    if not self.presence.is_absent(pack):
+                        yield pack, table
+        for pack, known in self._tables.items():
+            if not self.presence.is_absent(pack):
+                yield pack, known.data
+
     @property
     def has_indexes(self) -> bool:
         """Whether any index file was found."""
