@@ -26,12 +26,12 @@ from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
+from dvtool.project.pages import PageSource
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_paths
-from dvtool.project.pages import PageSource
 from dvtool.project.recording import record_pointers
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treeedit import edit_tree
