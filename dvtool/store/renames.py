@@ -245,7 +245,7 @@ def _best(old: list[bytes], new: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     if len(old) == len(new) == 1:
         yield old[0], new[0]
         return
-    scored = sorted(((_likeness(a, b), a, b) for a in old for b in new), reverse=True)
+    scored = sorted((_unlikeness(a, b), a, b) for a in old for b in new)
     free_old, free_new = set(old), set(new)
     for _, a, b in scored:
         if a in free_old and b in free_new:
@@ -254,14 +254,14 @@ def _best(old: list[bytes], new: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
             yield a, b
 
 
-def _likeness(a: bytes, b: bytes) -> tuple[int, int, int]:
-    """Equal components from the end, equal components from the start, equal bytes at both ends of the name."""
+def _unlikeness(a: bytes, b: bytes) -> tuple[int, int, int]:
+    """Sorts the likest first: by equal components at the end, at the start, then by equal ends of the name."""
     parts_a, parts_b = a.split(b"/"), b.split(b"/")
     from_end = _same(reversed(parts_a), reversed(parts_b))
     from_start = _same(parts_a, parts_b)
     name_a, name_b = parts_a[-1], parts_b[-1]
     ends = _same(name_a, name_b) + _same(reversed(name_a), reversed(name_b))
-    return from_end, from_start, ends
+    return -from_end, -from_start, -ends
 
 
 def _same(a: Iterable[object], b: Iterable[object]) -> int:
