@@ -25,7 +25,7 @@ from dvtool.cli.session import Session
 @click.option("-L", "--level", type=click.IntRange(min=1), metavar="N", help="Go so many levels deep.")
 @click.option("--rev", metavar="REV", help="At this revision instead of in the worktree.")
 @click.option("--tracked", "only_tracked", is_flag=True, help="Only what dvtool tracks, not the files of Git.")
-@click.option("--dvc-only", "only_tracked", is_flag=True, hidden=True)
+@click.option("--dvc-only", "only_tracked", is_flag=True, hidden=True, help="The same, for fingers used to DVC.")
 @click.option("--size", "sizes", is_flag=True, help="Show sizes.")
 @click.option("--show-hash", "hashes", is_flag=True, help="Show digests.")
 @json_option
