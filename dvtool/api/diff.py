@@ -170,12 +170,13 @@ def _was_tracked(project: Project, word: bytes, revisions: list[str]) -> bool:
 
 def _at(project: Project, rev: str) -> TrackedPaths:
     from dvtool.git.revisions import head
+    from dvtool.git.revisions import resolve
 
     if project.git is None:
         raise UsageError("this project works without Git, so there is no other version to compare with")
     if rev == "HEAD" and head(project.git) is None:
         return TrackedPaths(())
-    return tracked_at(project, rev)
+    return tracked_at(project, resolve(project.git, rev))
 
 
 def _select(old: TrackedPaths, new: TrackedPaths, targets: tuple[bytes, ...]) -> tuple[list[Selected], list[Selected]]:

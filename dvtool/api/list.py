@@ -97,14 +97,13 @@ def list_paths(project: Project, request: ListRequest, reporter: Reporter = SILE
     error to end with. Raises `UsageError` for a path that is not there, `FormatError`, `UnsafeInput`.
     """
     path = relative_path(project, request.path)
-    if request.rev is not None and project.git is None:
-        raise UsageError("this project works without Git, so there are no other revisions")
-    tracked = open_tracked(project) if request.rev is None else tracked_at(project, request.rev)
+    commit = None if request.rev is None else _commit(project, request.rev)
+    tracked = open_tracked(project) if commit is None else tracked_at(project, commit)
     walk = _Walk(project, request, reporter)
     owner = tracked.owner(path)
     if owner is not None:
         return ListResult(*walk.inside(owner, path), walk.unread)
-    items = _items(project, request, tracked, path)
+    items = _items(project, request, commit, tracked, path)
     if not items and path:
         raise _not_found(request, path)
     base = split(path)[0] if any(item == path for item, _ in items) else path
@@ -115,6 +114,14 @@ def raise_for(result: ListResult) -> None:
     """Raise the error that a listing ends with, if something could not be read."""
     if result.unread:
         raise unread_error(result.unread, "could not be listed")
+
+
+def _commit(project: Project, rev: str) -> str:
+    from dvtool.git.revisions import resolve
+
+    if project.git is None:
+        raise UsageError("this project works without Git, so there are no other revisions")
+    return resolve(project.git, rev)
 
 
 def _not_found(request: ListRequest, path: bytes) -> UsageError:
@@ -223,16 +230,20 @@ def _of_group(path: bytes, group: list[_Item], depth: int) -> Listed:
     return Listed(path, depth, "directory", is_tracked, size if is_known else None, files)
 
 
-def _items(project: Project, request: ListRequest, tracked: TrackedPaths, path: bytes) -> list[_Item]:
+def _items(
+    project: Project, request: ListRequest, commit: str | None, tracked: TrackedPaths, path: bytes
+) -> list[_Item]:
     """What is tracked at or below *path*, by Git or by dvtool, a directory's content in one piece."""
     found: dict[bytes, Tracked | _Plain] = {}
     if project.git is not None and not request.only_tracked:
-        found.update(_git_files(project, request, path))
+        found.update(_git_files(project, request, commit, path))
     found.update((item.path, item) for item in tracked.below(path))
     return sorted(found.items(), key=lambda item: item[0].replace(b"/", b"\0"))
 
 
-def _git_files(project: Project, request: ListRequest, path: bytes) -> Iterable[tuple[bytes, _Plain]]:
+def _git_files(
+    project: Project, request: ListRequest, commit: str | None, path: bytes
+) -> Iterable[tuple[bytes, _Plain]]:
     from dvtool.git.listing import files_at
     from dvtool.git.listing import files_in_worktree
 
@@ -240,8 +251,8 @@ def _git_files(project: Project, request: ListRequest, path: bytes) -> Iterable[
     git = project.git
     assert git is not None
     below = layout.to_git(path).rstrip(b"/")
-    if request.rev is not None:
-        for file in files_at(git, request.rev, below, sizes=request.sizes):
+    if commit is not None:
+        for file in files_at(git, commit, below, sizes=request.sizes):
             kind = {"120000": "link", "160000": "directory"}.get(file.mode, "file")
             yield layout.from_git(file.path), _Plain(kind, file.mode == "100755", file.size)
         return

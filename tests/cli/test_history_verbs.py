@@ -103,6 +103,13 @@ def test_list_of_nothing(repo: DataRepo, argv: tuple[str, ...]) -> None:
     assert "tracks no such path" in ran.err
 
 
+def test_list_at_an_unknown_revision(repo: DataRepo) -> None:
+    ran = repo.cli("list", "--rev", "v11")
+    assert ran.code == 2
+    assert "there is no revision 'v11'" in ran.err
+    assert "did you mean `v1`?" in ran.err
+
+
 def test_list_without_listings_shows_what_it_can(repo: DataRepo) -> None:
     repo.lose_cache()
     ran = repo.cli("list", "-R", "--tracked")
