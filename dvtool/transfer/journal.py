@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -96,6 +97,8 @@ class Done:
     packs: tuple[tuple[str, int], ...]
     records: dict[str, str] = field(default_factory=dict)
     """The key of the root record for each commit."""
+    directories: dict[str, str] = field(default_factory=dict)
+    """The top page (hex) of each directory that was pushed whole, by its path (hex)."""
 
     def remote_packs(self) -> list[IndexedPack] | None:
         """The packs as values; None when a note is not one."""
@@ -131,6 +134,7 @@ class DoneMemo:
                     frozenset(entry["roots"]),
                     tuple((key, int(size)) for key, size in entry["packs"]),
                     dict(entry["records"]),
+                    dict(entry["directories"]),
                 )
                 for entry in json.loads(body)
             ]
@@ -147,9 +151,7 @@ class DoneMemo:
             return
         kept = [entry for entry in self.entries if not entry.roots <= done.roots]
         self.entries = [done, *kept][: self.LIMIT]
-        body = json.dumps(
-            [{"roots": sorted(entry.roots), "packs": entry.packs, "records": entry.records} for entry in self.entries]
-        ).encode("ascii")
+        body = json.dumps([asdict(entry) | {"roots": sorted(entry.roots)} for entry in self.entries]).encode("ascii")
         try:
             os.makedirs(self._folder, exist_ok=True)
             write_file(self._path, xxh3_64_hexdigest(body).encode("ascii") + b"\n" + body, mode=0o600, durable=False)

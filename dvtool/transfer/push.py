@@ -28,6 +28,7 @@ from dvtool.transfer.journal import DoneMemo
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.presence import key_of
+from dvtool.transfer.pushplan import Base
 from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import explain
 from dvtool.transfer.pushplan import survey
@@ -47,6 +48,10 @@ _ROUNDS = 6
 _LIST_FROM = 1 << 20
 """Where so many bytes would be sent, a listing first shows packs that no index covers."""
 _RECORDS_KEPT = 64
+_DIFFERENCE_FROM = 20_000
+"""Where fewer files are wanted, all of them are looked up: that takes 6 us each."""
+_DIFFERENCE_PACKS = 1_024
+"""Packs of older states add up in the record; over so many, all files are looked up again."""
 
 
 @dataclass(slots=True)
@@ -201,14 +206,28 @@ class _Push:
         with self._journal() as journal:
             store.read_tables(journal.earlier().items())
         listed = False
+        base = self._base()
         while True:
-            found = survey(self._session, store, self._wanted)
+            found = survey(self._session, store, self._wanted, base)
             if not listed and (found.send.bytes >= _LIST_FROM or (found.send.objects and not store.has_indexes)):
                 listed = True
                 if store.find_uncovered():
                     continue
             if not found.relied or not store.presence.look(found.relied):
                 return found
+            base = None
+
+    def _base(self) -> Base | None:
+        """Directories as an earlier push left them, where walking all of the new ones would take long."""
+        large = {each.path for each in self._wanted if each.directory and not each.below}
+        if sum(each.files for each in self._wanted) < _DIFFERENCE_FROM:
+            return None
+        for done in DoneMemo(self._context.journal_dir, self._store_id()).entries:
+            known = {bytes.fromhex(path): ObjectId(bytes.fromhex(top)) for path, top in done.directories.items()}
+            packs = done.remote_packs()
+            if packs is not None and len(packs) <= _DIFFERENCE_PACKS and large & known.keys():
+                return Base(known, packs)
+        return None
 
     def _journal(self) -> Journal:
         return Journal(self._context.journal_dir, self._store_id(), os.urandom(8).hex())
@@ -275,7 +294,8 @@ class _Push:
         if records:
             earlier = {**earlier, commit_name(self._context.commits): records[0]}
         kept = tuple((key_of(pack), pack.size) for pack in packs)
-        memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:])))
+        directories = {each.path.hex(): each.oid.hex() for each in self._wanted if each.directory and not each.below}
+        memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:]), directories))
 
     def _incomplete(self, problems: list[MissingItem]) -> DvtoolError:
         causes: list[DvtoolError] = []

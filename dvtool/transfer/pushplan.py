@@ -43,6 +43,13 @@ class PiecesOf(NamedTuple):
     pieces: list[tuple[int, Piece]]
 
 
+class Base(NamedTuple):
+    """Directories by path that are complete on the remote as long as all of ``packs`` are there."""
+
+    directories: dict[bytes, ObjectId]
+    packs: list[IndexedPack]
+
+
 @dataclass(slots=True)
 class ToSend:
     """Objects of the cache that the remote lacks, by where they lie."""
@@ -98,9 +105,9 @@ def rely(store: RemoteStore, found: Survey, oid: bytes, pack_class: int, kind: i
     return True
 
 
-def survey(session: Session, store: RemoteStore, wanted: Sequence[Wanted]) -> Survey:
-    """Look every wanted object up on the remote, then in the cache."""
-    return _Surveyor(session, store).run(wanted)
+def survey(session: Session, store: RemoteStore, wanted: Sequence[Wanted], base: Base | None = None) -> Survey:
+    """Look every wanted object up on the remote, then in the cache; only the difference where there is a *base*."""
+    return _Surveyor(session, store).run(wanted, base)
 
 
 class _Surveyor:
@@ -112,9 +119,11 @@ class _Surveyor:
         self._settled: set[bytes] = set()
         self._large: dict[ObjectId, int] = {}
 
-    def run(self, wanted: Sequence[Wanted]) -> Survey:
+    def run(self, wanted: Sequence[Wanted], base: Base | None) -> Survey:
         found = self._found
-        walk = Walk(self._session.load_pages)
+        walk = Walk(self._session.load_pages, base.directories if base else {})
+        if base is not None:
+            found.relied.update(base.packs)
         for need in walk.needs(wanted):
             if need.kind == BYTES and need.size >= CHUNKED_FROM:
                 self._large[need.oid] = need.size

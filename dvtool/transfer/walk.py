@@ -36,6 +36,9 @@ from dvtool.transfer.types import Wanted
 
 PAGES_AT_ONCE = 256
 
+_NO_OLDER: Mapping[bytes, ObjectId] = {}
+_NOTHING = (0, b"")
+
 LoadPages = Callable[[Sequence[ObjectId]], Mapping[ObjectId, bytes | DvtoolError]]
 """Bytes of tree pages, verified, or why there are none."""
 
@@ -63,18 +66,20 @@ class _Page(NamedTuple):
     level: int | None
     """What the page above says; None for a top page."""
     below: tuple[bytes, ...]
+    old: bytes = b""
+    """The page that stood here in an older directory, whose objects are not needed; empty for none."""
 
 
 class Walk:
     """Iterates over the needs of *wanted*; afterwards ``failed`` tells what could not be read.
 
-    Pages come before what they name. *skip* is asked for each whole directory: True leaves it and
-    all below it out.
+    Pages come before what they name. *older* gives for paths in *wanted* the top page of an older
+    directory: what that holds in the same place is left out, unread.
     """
 
-    def __init__(self, load: LoadPages, skip: Callable[[ObjectId], bool] = lambda _: False) -> None:
+    def __init__(self, load: LoadPages, older: Mapping[bytes, ObjectId] = _NO_OLDER) -> None:
         self._load = load
-        self._skip = skip
+        self._older = older
         self._seen: set[bytes] = set()
         self.failed: list[Failed] = []
         self.parts: list[Root] = []
@@ -86,9 +91,11 @@ class Walk:
         for each in wanted:
             if not each.directory:
                 yield Need(each.oid, BYTES, each.size, each.path)
-            elif each.below or not self._skip(each.oid):
+                continue
+            old = b"" if each.below else self._older.get(each.path, b"")
+            if old != each.oid:
                 ref = PageRef(b"", each.oid, each.size, each.files)
-                frontier.append(_Page(each.path, ref, None, each.below))
+                frontier.append(_Page(each.path, ref, None, each.below, old))
         while frontier:
             following: list[_Page] = []
             for at in range(0, len(frontier), PAGES_AT_ONCE):
@@ -129,33 +136,52 @@ class Walk:
             raise IntegrityError(
                 f"{where}: the page is not the one that was stated: {found[1]} files, {found[0]} bytes"
             )
+        before = self._before(page, level)
         if isinstance(decoded, Leaf):
-            yield from self._entries(page, decoded.entries, following)
+            yield from self._entries(page, decoded.entries, before, following)
             return
         if not page.below:
-            following += (_Page(page.path, ref, level - 1, ()) for ref in decoded.pages)
+            for ref in decoded.pages:
+                _, old = before.get(ref.last_name, _NOTHING)
+                if old != ref.raw:
+                    following.append(_Page(page.path, ref, level - 1, (), old))
             return
         for index, paths in _by_page([ref.last_name for ref in decoded.pages], page.below).items():
             if index == len(decoded.pages):
                 raise _not_there(page.path, paths[0])
             following.append(_Page(page.path, decoded.pages[index], level - 1, paths))
 
-    def _entries(self, page: _Page, entries: list[Entry], following: list[_Page]) -> Iterator[Need]:
+    def _before(self, page: _Page, level: int) -> dict[bytes, tuple[int, bytes]]:
+        """Kind and digest that each name had in the older page, or each page below it by its last name."""
+        if not page.old:
+            return {}
+        data = self._load([ObjectId(page.old)])[ObjectId(page.old)]
+        if isinstance(data, DvtoolError):
+            return {}
+        decoded = decode_page(data, show(page.path))
+        if isinstance(decoded, Leaf):
+            return {entry.name: (entry.kind, entry.raw) for entry in decoded.entries} if level == 0 else {}
+        return {ref.last_name: (0, ref.raw) for ref in decoded.pages} if level == decoded.level else {}
+
+    def _entries(
+        self, page: _Page, entries: list[Entry], before: dict[bytes, tuple[int, bytes]], following: list[_Page]
+    ) -> Iterator[Need]:
         chosen = _select(entries, page) if page.below else ((entry, ()) for entry in entries)
         prefix = page.path + b"/" if page.path else b""
         for entry, below in chosen:
             if page.below and not below and entry.kind != LINK and entry.algorithm == BLAKE3_CODE:
                 self.parts.append(Root(entry.kind == DIRECTORY, entry.oid))
+            if before and before.get(entry.name) == (entry.kind, entry.raw):
+                continue
             if entry.kind == FILE:
                 if below:
                     raise _not_there(page.path, join(entry.name, below[0]))
                 oid = ObjectId(entry.raw) if entry.algorithm == BLAKE3_CODE else _alias_key(entry)
                 yield Need(oid, BYTES, entry.size, prefix + entry.name)
             elif entry.kind == DIRECTORY:
-                oid = ObjectId(entry.raw)
-                if below or not self._skip(oid):
-                    ref = PageRef(b"", oid, entry.size, entry.files)
-                    following.append(_Page(prefix + entry.name, ref, None, below))
+                kind, old = before.get(entry.name, _NOTHING)
+                ref = PageRef(b"", entry.raw, entry.size, entry.files)
+                following.append(_Page(prefix + entry.name, ref, None, below, old if kind == DIRECTORY else b""))
 
 
 def _alias_key(entry: Entry) -> ObjectId:
