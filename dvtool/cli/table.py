@@ -25,8 +25,9 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "list": Verb("list:list_", "List tracked files, also inside tracked directories."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
+        "move": Verb("move:move", "Move or rename tracked data with its pointer."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
-        "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private, so that they can be edited."),
+        "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },
     "Sharing": {
         "push": Verb("push:push", "Upload to a remote what it does not hold."),
@@ -49,4 +50,4 @@ SECTIONS: dict[str, dict[str, Verb]] = {
 
 VERBS: dict[str, Verb] = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 
-ALIASES: dict[str, str] = {"ls": "list", "rm": "remove"}
+ALIASES: dict[str, str] = {"ls": "list", "mv": "move", "rm": "remove"}

@@ -16,7 +16,7 @@ from dvtool.cli.session import Session
 @json_option
 @click.pass_obj
 def unprotect(session: Session, targets: tuple[bytes, ...], no_wait: bool, as_json: bool) -> None:
-    """Make files that are linked to the cache private, so that they can be edited.
+    """Make files that are linked to the cache private and writable.
 
     Needed with `cache.type` hardlink or symlink only: such files are read-only and share their
     bytes with the cache. Each becomes a verified copy; run `dvtool add` after editing.
