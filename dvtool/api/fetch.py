@@ -24,7 +24,6 @@ from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
 from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
-from dvtool.transfer.types import Wanted
 from dvtool.workspace.selection import select
 
 
@@ -45,16 +44,12 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
 
     Raises `StorageError`, `AccessDenied`, `ConfigError`, `UsageError`.
     """
-    selected = select(open_tracked(project), relative_paths(project, request.targets))
-    wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
-    return fetch_wanted(project, wanted, request, reporter)
-
-
-def fetch_wanted(project: Project, wanted: list[Wanted], request: FetchRequest, reporter: Reporter) -> FetchResult:
-    """Fetch what the transfer engine is told."""
     settings = project.config.remote(request.remote)
     jobs = request.jobs or int(settings.options.get("jobs", "0"))
     with closing(open_remote_of(project, request.remote)) as remote:
+        remote.prepare()
+        selected = select(open_tracked(project), relative_paths(project, request.targets))
+        wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
         return run_fetch(open_cache(project), [remote], wanted, jobs=jobs, reporter=reporter, dry_run=request.dry_run)
 
 

@@ -24,6 +24,7 @@ from dvtool.transfer.push import plan_push
 from dvtool.transfer.push import push as run_push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
+from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import select
 
 __all__ = ["PushReport", "PushRequest", "push"]
@@ -59,15 +60,16 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
     Raises `MissingData` (neither here nor there, by path, after the rest was sent),
     `IntegrityError`, `StorageError`, `AccessDenied`, `ConfigError`.
     """
-    tracked = open_tracked(project)
-    selected = select(tracked, relative_paths(project, request.targets))
-    wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
     settings = project.config.remote(request.remote)
     with closing(open_remote_of(project, request.remote)) as remote:
+        # A driver takes up to half a second to load: it does so while pointers are read.
         remote.prepare()
+        tracked = open_tracked(project)
+        selected = select(tracked, relative_paths(project, request.targets))
+        wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
         context = PushContext(
             repository_id=project.repo_id,
-            commits=_commits(project, request),
+            commits=_commits(project, request, tracked),
             author=_author(project),
             journal_dir=os.path.join(project.layout.state_dir, b"push"),
             now=request.now,
@@ -79,7 +81,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         return PushReport(remote.name, remote.url, None, run_push(cache, remote, wanted, context, reporter))
 
 
-def _commits(project: Project, request: PushRequest) -> tuple[str, ...]:
+def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> tuple[str, ...]:
     """The commits whose data this push covers whole: named in the root record."""
     if project.git is None or request.targets:
         return ()
@@ -88,7 +90,7 @@ def _commits(project: Project, request: PushRequest) -> tuple[str, ...]:
 
     commits = set(commits_of(project, request.revisions))
     current = head(project.git)
-    if current is not None and not any(changed_since_head(project, open_tracked(project))):
+    if current is not None and not any(changed_since_head(project, tracked)):
         commits.add(current)
     return tuple(sorted(commits))
 
