@@ -10,12 +10,9 @@ from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import Entry
-from dvtool.model.tree import PageRef
-from dvtool.model.tree import TreeRef
 from dvtool.store.treediff import EntryChange
+from dvtool.store.treediff import differing
 from dvtool.store.trees import GetPage
-from dvtool.store.trees import leaf_entries
-from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import subtree
 
 UNREADABLE = (MissingData, IntegrityError, StorageError)
@@ -44,26 +41,10 @@ class TreeComparison:
             yield EntryChange(path, None, new)
         else:
             try:
-                pairs = self._differing(subtree(old), subtree(new))
+                pairs = differing(self._get_old, subtree(old), self._get_new, subtree(new))
             except UNREADABLE as error:
                 self.unread.append((path, error))
                 yield EntryChange(path, old, new)
                 return
             for name, before, after in pairs:
                 yield from self.changes(before, after, path + b"/" + name)
-
-    def _differing(self, old: TreeRef, new: TreeRef) -> list[tuple[bytes, Entry | None, Entry | None]]:
-        if old.oid == new.oid:
-            return []
-        old_refs = leaf_refs(self._get_old, old)
-        new_refs = leaf_refs(self._get_new, new)
-        shared = {ref.raw for ref in old_refs} & {ref.raw for ref in new_refs}
-        before = _load(self._get_old, old_refs, shared)
-        after = _load(self._get_new, new_refs, shared)
-        names = sorted(before.keys() | after.keys())
-        found = [(name, before.get(name), after.get(name)) for name in names]
-        return [each for each in found if each[1] != each[2]]
-
-
-def _load(get: GetPage, refs: list[PageRef], shared: set[bytes]) -> dict[bytes, Entry]:
-    return {entry.name: entry for ref in refs if ref.raw not in shared for entry in leaf_entries(get, ref)}

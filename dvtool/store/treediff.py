@@ -62,17 +62,8 @@ class _Diff:
         self._whole_added = whole
 
     def trees(self, old: TreeRef | None, new: TreeRef | None, prefix: bytes) -> Iterator[EntryChange]:
-        if old is not None and new is not None and old.oid == new.oid:
-            return
-        old_refs = [] if old is None else leaf_refs(self._get_old, old)
-        new_refs = [] if new is None else leaf_refs(self._get_new, new)
-        shared = {ref.raw for ref in old_refs} & {ref.raw for ref in new_refs}
-        before = _load(self._get_old, old_refs, shared)
-        after = _load(self._get_new, new_refs, shared)
-        for name in sorted(before.keys() | after.keys()):
-            a, b = before.get(name), after.get(name)
-            if a is None or b is None or not a.same_content(b):
-                yield from self.entries(a, b, prefix + name)
+        for name, before, after in differing(self._get_old, old, self._get_new, new):
+            yield from self.entries(before, after, prefix + name)
 
     def entries(self, old: Entry | None, new: Entry | None, path: bytes) -> Iterator[EntryChange]:
         old_tree = subtree(old) if old is not None and old.kind == DIRECTORY else None
@@ -89,6 +80,21 @@ class _Diff:
             yield EntryChange(path, None, new)
         elif new_tree is not None:
             yield from _whole(self._get_new, new, new_tree, path, added=True)
+
+
+def differing(
+    get_old: GetPage, old: TreeRef | None, get_new: GetPage, new: TreeRef | None
+) -> list[tuple[bytes, Entry | None, Entry | None]]:
+    """The names in one directory whose entries differ, in order; what lies below them is not looked at."""
+    if old is not None and new is not None and old.oid == new.oid:
+        return []
+    old_refs = [] if old is None else leaf_refs(get_old, old)
+    new_refs = [] if new is None else leaf_refs(get_new, new)
+    shared = {ref.raw for ref in old_refs} & {ref.raw for ref in new_refs}
+    before = _load(get_old, old_refs, shared)
+    after = _load(get_new, new_refs, shared)
+    found = ((name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
+    return [each for each in found if each[1] != each[2]]
 
 
 def _load(get: GetPage, refs: list[PageRef], shared: set[bytes]) -> dict[bytes, Entry]:
