@@ -68,6 +68,8 @@ def raise_for(result: FetchResult, name: str) -> None:
     if not causes:
         return
     hint = "somebody who has the data can run `dvtool push` again"
+    if result.damaged:
+        hint = "move the damaged files away on the remote, then run `dvtool push -A` in a clone that has the data"
     if len(causes) == 1:
         causes[0].hint = hint
         raise causes[0]

@@ -86,6 +86,14 @@ def encode_store_file(store: StoreFile) -> bytes:
 
 def decode_store_file(data: bytes, where: str) -> StoreFile:
     """Raises `FormatError`, also for a newer version, and `IntegrityError`."""
+    try:
+        return _store_file(data, where)
+    except (FormatError, IntegrityError) as error:
+        error.hint = error.hint or "move that file away and push or add again: a new one is written"
+        raise
+
+
+def _store_file(data: bytes, where: str) -> StoreFile:
     body = _decode("store", data, where)
     try:
         chunker = ChunkerSettings(**body["chunker"])

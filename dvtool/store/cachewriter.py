@@ -213,8 +213,8 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
-        if not publish(temporary, final) and os.lstat(final).st_size == 0:
-            raise StorageError(f"{show(final)} is in the way and empty", path=final, hint="run `dvtool fsck --repair`")
+        self._make_way(final, os.lstat(temporary).st_size)
+        publish(temporary, final)
         self._cache.added_loose(oid)
         self._known.add(oid)
 
@@ -243,8 +243,20 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
+        self._make_way(final, pack.size)
         publish(pack.path, final)
         self._cache.packs.added(key, pack.size, pack.table)
+
+    def _make_way(self, final: bytes, size: int) -> None:
+        """A file of another size that has the name already was cut short: the name is what it ought to hold."""
+        try:
+            is_wrong = os.lstat(final).st_size != size
+        except FileNotFoundError:
+            return
+        if is_wrong:
+            from dvtool.store.salvage import set_aside_file
+
+            set_aside_file(self._cache, final)
 
     def adopt_pack(self, pack: FinishedPack) -> None:
         """Publish a whole pack that was received and verified (id, table, every record)."""

@@ -124,10 +124,15 @@ def set_aside_loose(cache: Cache, oid: ObjectId) -> SetAside | None:
             hasher.update(block)
     if hasher.digest() == oid:
         return None
+    return SetAside(path, set_aside_file(cache, path), 0, (oid,))
+
+
+def set_aside_file(cache: Cache, path: bytes) -> bytes:
+    """Take a file that was proved wrong out of its name; where it is now. Raises ``OSError``."""
     moved_to = _quarantine_name(cache, path)
     os.rename(path, moved_to)
     _sync(cache, path)
-    return SetAside(path, moved_to, 0, (oid,))
+    return moved_to
 
 
 def _suspects(cache: Cache, errors: Iterable[BaseException]) -> list[bytes]:

@@ -23,6 +23,7 @@ from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.remote.failures import TransientError
 from dvtool.store.cache import Cache
+from dvtool.store.salvage import set_aside_damage
 from dvtool.transfer.journal import Done
 from dvtool.transfer.journal import DoneMemo
 from dvtool.transfer.journal import Journal
@@ -34,6 +35,7 @@ from dvtool.transfer.pushplan import explain
 from dvtool.transfer.pushplan import survey
 from dvtool.transfer.remotestore import RemoteStore
 from dvtool.transfer.rootrecords import commit_name
+from dvtool.transfer.rootrecords import is_proved
 from dvtool.transfer.rootrecords import is_young
 from dvtool.transfer.rootrecords import root_name
 from dvtool.transfer.rootrecords import write_records
@@ -177,16 +179,12 @@ class _Push:
         store = self._store.store_file
         return PushResult(self._objects, self._bytes, self._packs, not self._packs, store.store_id if store else "")
 
-    def _store_id(self) -> str:
-        assert self._store.store_file is not None
-        return self._store.store_file.store_id
-
     def _proved_by_memo(self) -> _Proved | None:
         """An earlier push of this clone had all these roots, and every pack that it relied on is there now."""
         if self._store.store_file is None or not self._wanted:
             return None
         roots = frozenset(root_name(Root(each.directory, each.oid)) for each in self._wanted)
-        done = DoneMemo(self._context.journal_dir, self._store_id()).covering(roots)
+        done = DoneMemo(self._context.journal_dir, self._store.id).covering(roots)
         packs = done.remote_packs() if done is not None else None
         if done is None or packs is None:
             return None
@@ -222,7 +220,7 @@ class _Push:
         large = {each.path for each in self._wanted if each.directory and not each.below}
         if sum(each.files for each in self._wanted) < _DIFFERENCE_FROM:
             return None
-        for done in DoneMemo(self._context.journal_dir, self._store_id()).entries:
+        for done in DoneMemo(self._context.journal_dir, self._store.id).entries:
             known = {bytes.fromhex(path): ObjectId(bytes.fromhex(top)) for path, top in done.directories.items()}
             packs = done.remote_packs()
             if packs is not None and len(packs) <= _DIFFERENCE_PACKS and large & known.keys():
@@ -230,7 +228,7 @@ class _Push:
         return None
 
     def _journal(self) -> Journal:
-        return Journal(self._context.journal_dir, self._store_id(), os.urandom(8).hex())
+        return Journal(self._context.journal_dir, self._store.id, os.urandom(8).hex())
 
     def _send_until_proved(self, found: Survey, roots: list[Root] | None) -> None:
         for _ in range(_ROUNDS):
@@ -240,7 +238,7 @@ class _Push:
                 problems, roots = self._complete_roots(found)
             packs = sorted(found.relied)
             records = write_records(self._remote, self._context, roots, packs)
-            if self._is_proved(records, packs):
+            if is_proved(self._store, records, packs):
                 if not problems:
                     self._remember(roots, packs, records)
                     return
@@ -280,14 +278,8 @@ class _Push:
         problems, complete = explain(self._session, self._wanted, found.lost)
         return problems, [Root(each.directory, each.oid) for each in complete if not each.below]
 
-    def _is_proved(self, records: list[str], packs: list[IndexedPack]) -> bool:
-        """The second look: the records, then the dead lists, then the packs. In this order nothing is lost."""
-        there = all(item is not None for item in self._session.workers.map(self._remote.stat, records))
-        gone = self._store.presence.look(packs)
-        return there and not gone
-
     def _remember(self, roots: list[Root], packs: list[IndexedPack], records: list[str]) -> None:
-        memo = DoneMemo(self._context.journal_dir, self._store_id())
+        memo = DoneMemo(self._context.journal_dir, self._store.id)
         names = frozenset(map(root_name, roots))
         before = memo.covering(names)
         earlier = before.records if before is not None and before.roots == names else {}
@@ -298,6 +290,8 @@ class _Push:
         memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:]), directories))
 
     def _incomplete(self, problems: list[MissingItem]) -> DvtoolError:
+        for aside in set_aside_damage(self._cache, self._session.damage, what="push", on_wait=self._reporter.note):
+            self._reporter.note(f"{show(aside.path)} was damaged and is set aside in {show(aside.moved_to)}")
         causes: list[DvtoolError] = []
         for path, oid, _ in problems:
             if oid in self._damaged:
@@ -305,7 +299,7 @@ class _Push:
                     IntegrityError(
                         f"{show(path)}: its bytes in the cache are damaged",
                         path=path,
-                        hint="run `dvtool fsck`, then `dvtool add` it again",
+                        hint="`dvtool add` it again, then `dvtool push`",
                     )
                 )
             else:

@@ -17,6 +17,7 @@ from dvtool.formats.pack import TREE
 from dvtool.formats.records import ChunkerSettings
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
 from dvtool.store.localpacks import PackKey
 from dvtool.store.localpacks import Place
 from dvtool.store.packwriter import PackWriter
@@ -89,7 +90,7 @@ class _Sender:
         plain = [item for item in members if item[0].kind in (BYTES, TREE)]
         for oid, data in self._cache.read_packed(plain):
             if isinstance(data, IntegrityError):
-                self._damaged.add(oid)
+                self._is_damaged(oid, data)
                 continue
             writer.add(oid, BYTES if plain[0][0].kind == BYTES else TREE, data)
             self._outgoing.start_made()
@@ -97,15 +98,15 @@ class _Sender:
             if place.kind not in (BYTES, TREE):
                 try:
                     writer.add_alone(oid, place.kind, self._cache.read_meta(oid, place.kind))
-                except DvtoolError:
-                    self._damaged.add(oid)
+                except DvtoolError as error:
+                    self._is_damaged(oid, error)
 
     def _loose(self, blobs: Iterable[ObjectId], writer: PackWriter) -> None:
         for oid in blobs:
             try:
                 data = self._cache.read_blob(oid)
-            except IntegrityError:
-                self._damaged.add(oid)
+            except IntegrityError as error:
+                self._is_damaged(oid, error)
                 continue
             except OSError as error:
                 raise storage_error(error, "read", self._cache.loose_path(oid)) from error
@@ -120,7 +121,7 @@ class _Sender:
                 for offset, piece in wanted.pieces:
                     data = os.pread(fd, piece.length, offset)
                     if object_id(data) != piece.digest:
-                        self._damaged.add(wanted.blob)
+                        self._is_damaged(wanted.blob, _wrong_bytes(path))
                         return
                     writer.add_alone(ObjectId(piece.digest), BYTES, data)
                     self._outgoing.start_made()
@@ -139,11 +140,15 @@ class _Sender:
             except OSError as error:
                 raise storage_error(error, "read", path) from error
             if (cut.oid, cut.size) != (oid, size):
-                self._damaged.add(oid)
+                self._is_damaged(oid, _wrong_bytes(path))
                 continue
             for key, data in cut.recipe_objects():
                 self._session.writer.put_keyed(key, RECIPE, data)
                 self._recipes.append((key, data))
+
+    def _is_damaged(self, oid: ObjectId, error: DvtoolError) -> None:
+        self._damaged.add(oid)
+        self._session.damage.append(error)
 
     def _end(self, pack_class: int, writer: PackWriter) -> None:
         self._outgoing.finish_writer(writer)
@@ -157,3 +162,7 @@ class _Sender:
                 self._parts(self._found.send.packed[key], again)
             self._outgoing.finish_writer(again)
             self._outgoing.flush()
+
+
+def _wrong_bytes(path: bytes) -> IntegrityError:
+    return IntegrityError(f"{show(path)}: the bytes are not what their name says", path=path)

@@ -43,6 +43,8 @@ class Session:
         """Why remotes could not be asked, where others could."""
         self.received = 0
         """Bytes that came otherwise than through `receiver`."""
+        self.damage: list[DvtoolError] = []
+        """What reading the cache has found; each names the file."""
         self._what = what
         self._stores: list[RemoteStore] | None = None
         self._receiver: Receiver | None = None
@@ -127,6 +129,8 @@ class Session:
             except (MissingData, IntegrityError, FormatError) as error:
                 pages[oid] = error
                 absent.append(Item(oid, META, TREE, None))
+                if not isinstance(error, MissingData):
+                    self.damage.append(error)
         if absent and self.remotes:
             self._receive_pages(absent, pages)
         return pages
