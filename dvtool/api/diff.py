@@ -102,13 +102,13 @@ def diff(project: Project, request: DiffRequest, reporter: Reporter = SILENT) ->
     with ExitStack() as stack:
         pages = stack.enter_context(Listings(project, reporter))
         selected = _select(old, new, targets)
-        reporter.begin("comparing")
         before = _Side(_recorded(selected[0], pages.get, unread), pages.get)
         if request.new is not None:
             after = _Side(_recorded(selected[1], pages.get, unread), pages.get)
         else:
             after = _standing(stack, project, pages.get, selected[1], absent, unread, reporter)
-        result = _compare(before, after, unread)
+        reporter.begin("comparing", unit="objects")
+        result = _compare(before, after, unread, reporter)
         reporter.end()
     return DiffResult(request.old, request.new, *result, tuple(absent), tuple(unread))
 
@@ -218,6 +218,7 @@ def _standing(
     reporter: Reporter,
 ) -> _Side:
     worktree = stack.enter_context(open_worktree(project))
+    reporter.begin("looking")
     sink = HashSink()
     snapshot = worktree.snapshot(sink, reporter)
     tops: dict[bytes, Entry] = {}
@@ -228,6 +229,7 @@ def _standing(
         elif worktree.stat(one.item.path) is None:
             absent.append(one.path)
             tops |= _recorded((one,), get, unread)
+    reporter.end()
     seen = worktree.current_pages(sink)
 
     def page(oid: ObjectId) -> bytes:
@@ -240,9 +242,10 @@ def _standing(
 
 
 def _compare(
-    before: _Side, after: _Side, unread: list[Unread]
+    before: _Side, after: _Side, unread: list[Unread], reporter: Reporter
 ) -> tuple[tuple[Change, ...], tuple[Change, ...], tuple[Change, ...], tuple[Change, ...]]:
-    comparison = TreeComparison(before.get, after.get)
+    get_old, get_new = _counted(before.get, reporter), _counted(after.get, reporter)
+    comparison = TreeComparison(get_old, get_new)
     deleted: list[Placed] = []
     added: list[Placed] = []
     modified: list[Change] = []
@@ -255,7 +258,7 @@ def _compare(
                 deleted.append((at, old))
             elif new is not None:
                 added.append((at, new))
-    found = find_renames(before.get, deleted, after.get, added)
+    found = find_renames(get_old, deleted, get_new, added)
     unread += (Unread(path, error) for path, error in (*comparison.unread, *found.unread))
     return (
         tuple(Change(path, path, None, entry) for path, entry in found.added),
@@ -263,3 +266,11 @@ def _compare(
         tuple(modified),
         tuple(Change(new_path, old_path, old, new) for old_path, new_path, old, new in sorted(found.moved)),
     )
+
+
+def _counted(get: GetPage, reporter: Reporter) -> GetPage:
+    def page(oid: ObjectId) -> bytes:
+        reporter.advance(1)
+        return get(oid)
+
+    return page

@@ -39,6 +39,7 @@ class ListRequest:
 
     ``levels``: how deep to go, None for all. ``files_only``: directories that hold something are
     left out. ``only_tracked``: what Git tracks by itself is left out. ``sizes``: also of those.
+    ``digests``: give them too.
     """
 
     path: bytes = b"."
@@ -47,13 +48,14 @@ class ListRequest:
     files_only: bool = False
     only_tracked: bool = False
     sizes: bool = False
+    digests: bool = False
 
 
 class Listed(NamedTuple):
     """One path. ``depth`` is 1 right below the path asked for. ``kind``: "file", "directory" or "link".
 
     ``is_tracked``: by dvtool, at this path, around it or (a directory) somewhere in it. ``digest``
-    and ``size`` are None where they are not known.
+    and ``size`` are None where they are not known or not asked for.
     """
 
     path: bytes
@@ -154,7 +156,7 @@ class _Walk:
         if entry is None:
             raise _not_found(self._request, path)
         if entry.kind != DIRECTORY:
-            return split(path)[0], iter((_of_entry(path, entry, 1),))
+            return split(path)[0], iter((self._listed(path, entry, 1),))
         return path, self._opened(self._tree(entry, path, 1))
 
     def outside(self, items: list[_Item], base: bytes) -> Iterator[Listed]:
@@ -190,28 +192,31 @@ class _Walk:
                 plain = group[0][1]
                 yield Listed(path, depth, plain.kind, False, plain.size, executable=plain.executable)
 
+    def _listed(self, path: bytes, entry: Entry, depth: int) -> Listed:
+        if entry.kind == LINK:
+            return Listed(path, depth, "link", True, entry.size, target=entry.target)
+        kind = "directory" if entry.kind == DIRECTORY else "file"
+        digest = str(entry.digest) if self._request.digests else None
+        return Listed(path, depth, kind, True, entry.size, entry.files, digest, entry.executable)
+
     def _entry(self, path: bytes, entry: Entry, depth: int) -> Iterator[Listed]:
         is_opened = entry.kind == DIRECTORY and entry.files > 0 and self._goes_deeper(depth)
         if not (is_opened and self._request.files_only):
-            yield _of_entry(path, entry, depth)
+            yield self._listed(path, entry, depth)
         if is_opened:
             yield from self._tree(entry, path, depth + 1)
 
     def _tree(self, directory: Entry, path: bytes, depth: int) -> Iterator[Listed]:
         try:
             for entry in entries(self._listings.get, subtree(directory)):
-                yield from self._entry(path + b"/" + entry.name, entry, depth)
+                if entry.kind == DIRECTORY:
+                    yield from self._entry(path + b"/" + entry.name, entry, depth)
+                else:
+                    yield self._listed(path + b"/" + entry.name, entry, depth)
         except UNREADABLE as error:
             self.unread.append(Unread(path, error))
             if self._request.files_only and depth > 1:
-                yield _of_entry(path, directory, depth - 1)
-
-
-def _of_entry(path: bytes, entry: Entry, depth: int) -> Listed:
-    if entry.kind == LINK:
-        return Listed(path, depth, "link", True, entry.size, target=entry.target)
-    kind = "directory" if entry.kind == DIRECTORY else "file"
-    return Listed(path, depth, kind, True, entry.size, entry.files, str(entry.digest), entry.executable)
+                yield self._listed(path, directory, depth - 1)
 
 
 def _of_group(path: bytes, group: list[_Item], depth: int) -> Listed:

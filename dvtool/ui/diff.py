@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.api.diff import Change
@@ -11,6 +12,7 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.ui.counts import count
+from dvtool.ui.jsonlines import document_lines
 from dvtool.ui.sizes import size
 from dvtool.ui.tables import table
 from dvtool.ui.terminal import Paint
@@ -150,16 +152,14 @@ def _cell(text: str) -> str:
     return _code(show(text.encode("utf-8", "surrogateescape")))
 
 
-def diff_json(result: DiffResult) -> dict[str, object]:
-    """Schema diff/1."""
-    lists = {name: [_json(name, change) for change in changes] for name, changes in groups(result).items()}
-    return {
-        "old": result.old,
-        "new": result.new,
-        **lists,
-        "absent": [{"path": path} for path in result.absent],
-        "unread": [{"path": path, "why": error.message} for path, error in result.unread],
-    }
+def json_lines(result: DiffResult) -> Iterator[str]:
+    """Schema diff/1, one path a line."""
+    lists: list[tuple[str, Iterable[dict[str, object]]]] = [
+        (name, (_json(name, change) for change in changes)) for name, changes in groups(result).items()
+    ]
+    lists.append(("absent", ({"path": path} for path in result.absent)))
+    lists.append(("unread", ({"path": path, "why": error.message} for path, error in result.unread)))
+    yield from document_lines("diff/1", {"old": result.old, "new": result.new}, lists)
 
 
 def _json(name: str, change: Change) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from dvtool.api.list import Listed
 from dvtool.api.list import ListResult
 from dvtool.model.paths import show
 from dvtool.model.paths import split
-from dvtool.ui.jsonout import jsonable
+from dvtool.ui.jsonlines import document_lines
 from dvtool.ui.sizes import size
 from dvtool.ui.terminal import Paint
 
@@ -23,7 +22,7 @@ def list_lines(
     skip = len(result.base) + 1 if result.base else 0
     for entry in result.entries:
         name = split(entry.path)[1] if tree else entry.path[skip:]
-        text = show(name)
+        text = _shown(name)
         if entry.kind == "directory":
             text = paint(text + "/", "cyan")
         elif entry.target:
@@ -37,23 +36,21 @@ def list_lines(
         yield f"{columns}{indent}{text}"
 
 
+def _shown(name: bytes) -> str:
+    text = name.decode("utf-8", "replace")
+    # Nearly every name; the look at each character takes ten times as long.
+    return text if text.isascii() and text.isprintable() else show(name)
+
+
 def _digits(entry: Listed) -> str:
     digits = "-" if entry.digest is None else entry.digest.partition(":")[2][:_HASH_DIGITS]
     return digits.ljust(_HASH_DIGITS)
 
 
 def json_lines(result: ListResult) -> Iterator[str]:
-    """Schema list/1, one entry a line, so that a million entries need no memory."""
-    yield '{"schema":"dvtool/list/1","entries":['
-    before = ""
-    for entry in result.entries:
-        if before:
-            yield before + ","
-        before = _dump(_json(entry))
-    if before:
-        yield before
-    unread = [{"path": path, "why": error.message} for path, error in result.unread]
-    yield f'],"unread":{_dump(unread)}}}'
+    """Schema list/1, one entry a line, as they come."""
+    unread = ({"path": path, "why": error.message} for path, error in result.unread)
+    yield from document_lines("list/1", {}, [("entries", map(_json, result.entries)), ("unread", unread)])
 
 
 def _json(entry: Listed) -> dict[str, object]:
@@ -69,7 +66,3 @@ def _json(entry: Listed) -> dict[str, object]:
     if entry.target:
         document["target"] = entry.target
     return document
-
-
-def _dump(value: object) -> str:
-    return json.dumps(jsonable(value), separators=(",", ":"))

@@ -47,8 +47,8 @@ def diff(
     from dvtool.api.diff import diff as run
     from dvtool.api.diff import raise_for
     from dvtool.api.diff import split_words
-    from dvtool.ui.diff import diff_json
     from dvtool.ui.diff import diff_lines
+    from dvtool.ui.diff import json_lines
     from dvtool.ui.diff import markdown_lines
     from dvtool.ui.diff import stat_lines
 
@@ -57,7 +57,8 @@ def diff(
     old, new = (*revisions, None, None)[:2]
     result = run(project, DiffRequest(old or "HEAD", new, (*targets, *named)), session.reporter)
     if as_json:
-        session.json("diff/1", diff_json(result))
+        session.answered_json = True
+        session.lines(json_lines(result))
     elif as_markdown:
         session.lines(markdown_lines(result, show_hash=show_hash))
     elif only_stat:

@@ -62,6 +62,7 @@ def list_(
         files_only=recursive and not as_tree,
         only_tracked=only_tracked,
         sizes=sizes or as_json,
+        digests=hashes or as_json,
     )
     result = list_paths(session.project(), request, session.reporter)
     if as_json:
