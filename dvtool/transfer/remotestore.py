@@ -74,6 +74,12 @@ class RemoteStore:
         """One line for each index file or pack that was passed over because it is damaged."""
         return self._passed_over + (self._copies.notes if self._copies else [])
 
+    @property
+    def id(self) -> str:
+        """The random id of a store that was opened."""
+        assert self.store_file is not None
+        return self.store_file.store_id
+
     def open(self) -> bool:
         """Read the store file; False for a place that nothing was pushed to yet."""
         if self.store_file is None:

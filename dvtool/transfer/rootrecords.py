@@ -14,6 +14,7 @@ from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
 from dvtool.store.names import ROOTS
 from dvtool.transfer.presence import key_of
+from dvtool.transfer.remotestore import RemoteStore
 from dvtool.transfer.types import PushContext
 
 YOUNG_SECONDS = 7 * 86_400
@@ -37,6 +38,13 @@ def is_young(item: RemoteItem | None, now: float) -> bool:
     if item is None or item.modified is None:
         return False
     return -_CLOCK_ERROR < now - item.modified < YOUNG_SECONDS
+
+
+def is_proved(store: RemoteStore, records: Sequence[str], packs: Sequence[IndexedPack]) -> bool:
+    """The second look: the records, then the dead lists, then the packs. In this order nothing is lost."""
+    there = all(item is not None for item in store.workers.map(store.remote.stat, records))
+    gone = store.presence.look(packs)
+    return there and not gone
 
 
 def write_records(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from dvtool.formats.pack import TREE
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
@@ -24,6 +24,7 @@ from dvtool.store.trees import entries
 from dvtool.store.trees import join_pages
 from dvtool.store.trees import subtree
 from dvtool.store.trees import totals
+from dvtool.store.trees import walk
 from dvtool.transfer.types import Wanted
 
 COMMIT = "c0" * 20
@@ -90,14 +91,19 @@ def _directory(writer: CacheWriter, files: Files) -> TreeRef:
 def read_directory(cache: Cache, wanted: Wanted) -> dict[str, object]:
     """What the cache gives back for a directory, every byte verified by the cache."""
     cache.forget()
-    return _read(cache, TreeRef(wanted.oid, wanted.size, wanted.files))
+    tree = TreeRef(wanted.oid, wanted.size, wanted.files)
+    oids = {entry.oid for _, entry in walk(lambda oid: cache.read_meta(oid, TREE), tree) if entry.kind == FILE}
+    packed, other = cache.in_pack_order(oids)
+    blobs: dict[bytes, object] = dict(cache.read_packed(packed))
+    blobs.update((oid, cache.read_blob(oid)) for oid in other)
+    return _read(cache, tree, blobs)
 
 
-def _read(cache: Cache, tree: TreeRef) -> dict[str, object]:
+def _read(cache: Cache, tree: TreeRef, blobs: dict[bytes, object]) -> dict[str, object]:
     found: dict[str, object] = {}
     for entry in entries(lambda oid: cache.read_meta(oid, TREE), tree):
         name = os.fsdecode(entry.name)
-        found[name] = _read(cache, subtree(entry)) if entry.kind == DIRECTORY else cache.read_blob(entry.oid)
+        found[name] = _read(cache, subtree(entry), blobs) if entry.kind == DIRECTORY else blobs[entry.raw]
     return found
 
 
@@ -124,8 +130,3 @@ def damage(path: str | os.PathLike[str], at: int) -> None:
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes((byte[0] ^ 1,)))
-
-
-def count_objects(wanted: Iterable[Wanted]) -> int:
-    """Files that *wanted* names."""
-    return sum(each.files for each in wanted)
