@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
         "move": Verb("move:move", "Move or rename tracked data with its pointer."),
+        "recover": Verb("recover:recover", "List or restore what the cache holds without a name."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
         "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },

@@ -1,0 +1,225 @@
+"""Finding and restoring what the cache holds without a name: replaced by force, or left by a killed command."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
+from dvtool.errors import UsageError
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import TREE
+from dvtool.formats.tree import Leaf
+from dvtool.formats.tree import decode_page
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import Entry
+from dvtool.model.tree import TreeRef
+from dvtool.model.tree import directory_entry
+from dvtool.model.tree import file_entry
+from dvtool.project.named import named_objects
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import relative_path
+from dvtool.store.cache import Cache
+from dvtool.store.trees import totals
+from dvtool.store.unnamed import orphans
+from dvtool.workspace.kept import Kept
+from dvtool.workspace.restoring import restore_entry
+
+_DIGEST = re.compile(rb"(?:blake3:)?([0-9a-f]{6,64})")
+
+
+class Recoverable(NamedTuple):
+    """An object that can be restored. ``path``: where it stood, empty if unknown. ``when``: Unix seconds."""
+
+    oid: ObjectId
+    kind: str
+    path: bytes
+    size: int
+    files: int
+    executable: bool
+    when: float
+    why: str
+
+    @property
+    def digest(self) -> str:
+        return str(blake3_digest(self.oid))
+
+    @property
+    def entry(self) -> Entry:
+        if self.kind == "directory":
+            return directory_entry(b"", TreeRef(self.oid, self.size, self.files))
+        return file_entry(b"", self.oid, self.size, self.executable)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverRequest:
+    """``what``: a path, or a digest (its first 6 digits or more); ``into``: everything, into that new
+    directory. Neither: only list. ``output``: where to, instead of where it stood.
+    """
+
+    what: bytes | None = None
+    output: bytes | None = None
+    into: bytes | None = None
+
+
+class Restored(NamedTuple):
+    """One object that was written. ``missing``: how many of its files the cache does not hold intact."""
+
+    path: bytes
+    size: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverResult:
+    """``items``: what can be restored, newest first. ``is_shared``: other repositories may name some of it."""
+
+    items: tuple[Recoverable, ...]
+    restored: tuple[Restored, ...] = ()
+    is_shared: bool = False
+    errors: tuple[DvtoolError, ...] = ()
+
+
+def recover(project: Project, request: RecoverRequest, reporter: Reporter = SILENT) -> RecoverResult:
+    """List, or restore. Nothing that stands anywhere is replaced.
+
+    Raises `UsageError` for what is not found or is there already, `StorageError`.
+    """
+    cache = open_cache(project)
+    kept = _kept(project, cache)
+    is_shared = project.config.path("cache.dir") is not None
+    if request.what is not None:
+        item, target = _choose(project, cache, kept, request.what, request.output)
+        restored, errors = _restore(cache, item, target, reporter)
+        return RecoverResult((item,), (restored,), is_shared, errors)
+    items = _everything(project, cache, kept, reporter)
+    if request.into is None:
+        return RecoverResult(items, is_shared=is_shared)
+    folder = os.path.normpath(os.path.join(project.environment.cwd, request.into))
+    if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        raise UsageError(f"{show(folder)} is there already, and nothing is replaced", path=folder)
+    done = [_restore(cache, item, os.path.join(folder, _name(item)), reporter) for item in items]
+    problems = tuple(error for _, errors in done for error in errors)
+    return RecoverResult(items, tuple(one for one, _ in done), is_shared, problems)
+
+
+def raise_for(result: RecoverResult) -> None:
+    """Raise the error that the command ends with, if something could not be restored whole."""
+    if len(result.errors) == 1:
+        raise result.errors[0]
+    if result.errors:
+        raise DvtoolError(f"{len(result.errors)} files could not be restored", causes=result.errors)
+
+
+def _kept(project: Project, cache: Cache) -> list[Recoverable]:
+    """What `--force` replaced, newest first, as far as the cache has it."""
+    found: dict[tuple[bytes, ObjectId], Recoverable] = {}
+    for path, oid, size, executable, when, why in Kept(project.layout.state_dir).read():
+        if cache.has_blob(oid):
+            found[path, oid] = Recoverable(oid, "file", path, size, 1, executable, when, why)
+    return sorted(found.values(), key=lambda item: (-item.when, item.path))
+
+
+def _everything(project: Project, cache: Cache, kept: list[Recoverable], reporter: Reporter) -> tuple[Recoverable, ...]:
+    reporter.begin("looking for what no pointer names")
+    known = {item.oid for item in kept}
+    found = [
+        Recoverable(
+            orphan.oid,
+            "directory" if orphan.is_directory else "file",
+            b"",
+            orphan.size,
+            orphan.files,
+            executable=False,
+            when=orphan.when,
+            why="no pointer names it",
+        )
+        for orphan in orphans(cache, named_objects(project, cache))
+        if orphan.oid not in known
+    ]
+    reporter.end()
+    return (*kept, *sorted(found, key=lambda item: (-item.when, item.oid)))
+
+
+def _choose(
+    project: Project, cache: Cache, kept: list[Recoverable], what: bytes, output: bytes | None
+) -> tuple[Recoverable, bytes]:
+    try:
+        path = relative_path(project, what)
+    except UsageError:
+        path = b""
+    by_path = next((item for item in kept if path and item.path == path), None)
+    item = by_path or _by_digest(project, cache, kept, what)
+    if output is not None:
+        target = os.path.normpath(os.path.join(project.environment.cwd, output))
+        if os.path.isdir(target):
+            target = os.path.join(target, os.path.basename(item.path) or _name(item))
+    elif item.path:
+        target = os.path.join(project.root, item.path)
+    else:
+        target = os.path.join(project.environment.cwd, _name(item))
+    if os.path.lexists(target):
+        raise UsageError(
+            f"{show(target)} is there already, and nothing is replaced",
+            path=target,
+            hint=f"choose another place: dvtool recover {show(what)} -o PATH",
+        )
+    return item, target
+
+
+def _by_digest(project: Project, cache: Cache, kept: list[Recoverable], what: bytes) -> Recoverable:
+    match = _DIGEST.fullmatch(what)
+    found: dict[ObjectId, Recoverable] = {}
+    if match is not None:
+        digits = match[1].decode("ascii")
+        if len(digits) == 64:
+            whole = _whole(cache, ObjectId(bytes.fromhex(digits)))
+            found = {whole.oid: whole} if whole is not None else {}
+        else:
+            everything = _everything(project, cache, kept, SILENT)
+            found = {item.oid: item for item in reversed(everything) if item.oid.hex().startswith(digits)}
+    if len(found) > 1:
+        raise UsageError(f"{show(what)} is the beginning of {len(found)} digests", hint="give more digits")
+    if not found:
+        raise UsageError(
+            f"nothing to recover is called {show(what)}", path=what, hint="`dvtool recover` lists what there is"
+        )
+    return next(iter(found.values()))
+
+
+def _whole(cache: Cache, oid: ObjectId) -> Recoverable | None:
+    """Any object of the cache, named or not."""
+    if cache.has_meta(oid, TREE):
+        page = decode_page(cache.read_meta(oid, TREE))
+        if isinstance(page, Leaf):
+            size, files = totals(page.entries)
+        else:
+            size, files = sum(ref.size for ref in page.pages), sum(ref.files for ref in page.pages)
+        return Recoverable(oid, "directory", b"", size, files, executable=False, when=0.0, why="")
+    if cache.has_blob(oid):
+        place = cache.packs.find(oid, DATA)
+        size = place.size if place is not None else os.stat(cache.loose_path(oid)).st_size
+        return Recoverable(oid, "file", b"", size, 1, executable=False, when=0.0, why="")
+    return None
+
+
+def _restore(
+    cache: Cache, item: Recoverable, target: bytes, reporter: Reporter
+) -> tuple[Restored, tuple[DvtoolError, ...]]:
+    placed = restore_entry(cache, item.entry, target, reporter)
+    errors = [problem.error for problem in placed.problems]
+    errors += [MissingData(f"{blake3_digest(oid)} is not in the cache", path=target) for _, oid in placed.missing]
+    return Restored(target, placed.bytes_written, len(errors)), tuple(errors)
+
+
+def _name(item: Recoverable) -> bytes:
+    tail = b"-" + os.path.basename(item.path) if item.path else b""
+    return b"recovered-" + item.oid.hex()[:12].encode("ascii") + tail

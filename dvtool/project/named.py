@@ -1,0 +1,85 @@
+"""Every object that a pointer of this repository names, wherever the pointer stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from dvtool.errors import DvtoolError
+from dvtool.formats.pointer import decode_pointer
+from dvtool.git.discover import find_git
+from dvtool.git.run import GitRepo
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+from dvtool.project.open import Project
+from dvtool.store.cache import Cache
+from dvtool.store.unnamed import Marks
+from dvtool.store.unnamed import mark_below
+from dvtool.workspace.pointers import find_pointers
+from dvtool.workspace.pointers import read_pointer
+
+
+def named_objects(project: Project, cache: Cache) -> Marks:
+    """What pointers in commits (reflogs and stashes too), indexes and worktrees name, with all below.
+
+    A pointer that cannot be read names nothing. Other repositories that share the cache are not asked.
+    """
+    marks = Marks()
+    trees = set()
+    for pointer in _pointers(project):
+        try:
+            oid = pointer.digest.oid
+        except DvtoolError:
+            continue
+        marks.add(oid)
+        if pointer.kind is Kind.DIRECTORY:
+            trees.add(oid)
+    mark_below(cache, trees, marks)
+    return marks
+
+
+def _pointers(project: Project) -> Iterator[Pointer]:
+    git = project.git
+    if git is None:
+        yield from _in_worktree(project.root, None, b"")
+        return
+    from dvtool.git.blobs import read_blobs
+    from dvtool.git.history import all_pointer_blobs
+
+    shas = {version.blob for version in all_pointer_blobs(git, reflog=True)}
+    for worktree in _worktrees(project, git):
+        for subdir in {b"", project.layout.prefix.rstrip(b"/")}:
+            shas.update(_staged(worktree, subdir))
+            yield from _in_worktree(os.path.join(worktree.worktree, subdir), worktree, subdir)
+    for _, text in read_blobs(git, sorted(shas)):
+        try:
+            yield decode_pointer(text, "a pointer in Git")
+        except DvtoolError:
+            continue
+
+
+def _worktrees(project: Project, git: GitRepo) -> Iterator[GitRepo]:
+    """This worktree and the ones that are linked to the same repository."""
+    yield git
+    listed = git.run("worktree", "list", "--porcelain").stdout
+    for line in listed.split(b"\n"):
+        path = line.removeprefix(b"worktree ")
+        if path != line and os.path.isdir(path) and os.path.realpath(path) != os.path.realpath(git.worktree):
+            found = find_git(path, project.environment.environ)
+            if found is not None and found.common_dir == git.common_dir:
+                yield found
+
+
+def _staged(git: GitRepo, subdir: bytes) -> Iterator[str]:
+    from dvtool.git.worktree import staged_pointers
+
+    for blobs in staged_pointers(git, subdir).values():
+        yield from blobs
+
+
+def _in_worktree(root: bytes, git: GitRepo | None, subdir: bytes) -> Iterator[Pointer]:
+    for path in find_pointers(root, git, subdir):
+        try:
+            yield read_pointer(root, path)
+        except DvtoolError:
+            continue
