@@ -67,8 +67,11 @@ class GitRepo:
         return run_git(self.worktree, self._env(writing=False), _READ_ONLY + args, stdin, expect)
 
     def write(self, *args: Argument, stdin: bytes | None = None) -> Output:
-        """Run a command that changes the index or refs."""
-        return run_git(self.worktree, self._env(writing=True), args, stdin, (0,))
+        """Run a command that changes the index or refs. GitPython carries it out.
+
+        Such commands are rare, so its 45 ms of import do not matter here; reading goes past it.
+        """
+        return _run_by_gitpython(self.worktree, self._env(writing=True), args, stdin)
 
     @contextmanager
     def stream(self, *args: Argument, stdin: bytes = b"") -> Iterator[IO[bytes]]:
@@ -142,6 +145,33 @@ def run_git(
         raise _not_started(error, cwd) from error
     output = Output(done.returncode, done.stdout, done.stderr)
     if output.code not in expect:
+        raise git_failed(args, output)
+    return output
+
+
+def _run_by_gitpython(cwd: bytes, env: Mapping[str, str], args: tuple[Argument, ...], stdin: bytes | None) -> Output:
+    import tempfile
+
+    from git import Git
+    from git.exc import GitCommandNotFound
+
+    with tempfile.TemporaryFile() as source:
+        source.write(stdin or b"")
+        source.seek(0)
+        try:
+            code, out, err = Git(_text(cwd)).execute(
+                ["git", *map(str, args)],
+                istream=source,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                env=dict(env),
+            )
+        except (GitCommandNotFound, OSError) as error:
+            raise _not_started(OSError(str(error)), cwd) from error
+    output = Output(code, out if isinstance(out, bytes) else out.encode(), err.encode())
+    if code:
         raise git_failed(args, output)
     return output
 
