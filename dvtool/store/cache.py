@@ -172,6 +172,11 @@ class Cache:
     def _read_place(self, oid: ObjectId, place: Place) -> bytes:
         try:
             return self.packs.read(oid, place)
+        except FileNotFoundError:
+            found, _ = self._find_again([(place, oid)])
+            if not found:
+                raise MissingData(f"blake3:{oid.hex()} is not in the cache") from None
+            return self._read_place(oid, found[0][0])
         except (IntegrityError, FormatError) as error:
             self.packs.mark_bad(place.pack, place.offset)
             other = self.packs.find(oid, place.pack.pack_class)
@@ -201,13 +206,27 @@ class Cache:
         packed.sort()
         return packed, other
 
+    def _find_again(self, gone: list[tuple[Place, ObjectId]]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:
+        """New places, in order, after a pack vanished: another process has merged it. And what has none."""
+        self.packs.forget()
+        found: list[tuple[Place, ObjectId]] = []
+        lost: list[ObjectId] = []
+        for place, oid in gone:
+            other = self.packs.find(oid, place.pack.pack_class)
+            if other is None:
+                lost.append(oid)
+            else:
+                found.append((other, oid))
+        found.sort()
+        return found, lost
+
     def read_packed(self, packed: list[tuple[Place, ObjectId]]) -> Iterator[tuple[ObjectId, bytes | IntegrityError]]:
         """The verified bytes of each, record by record; for a damaged one the error instead."""
         at = 0
         count = len(packed)
         while at < count:
             first = packed[at][0]
-            end = at
+            start = end = at
             wanted: set[ObjectId] = set()
             while end < count and packed[end][0].offset == first.offset and packed[end][0].pack == first.pack:
                 wanted.add(packed[end][1])
@@ -215,6 +234,10 @@ class Cache:
             at = end
             try:
                 objects = self.packs.read_record(first.pack, first.offset)
+            except FileNotFoundError:
+                packed, lost = self._find_again(packed[start:])
+                at, count = 0, len(packed)
+                objects, wanted = [], set(lost)
             except (IntegrityError, FormatError, OSError):
                 objects = []
             for data in objects:
@@ -222,8 +245,10 @@ class Cache:
                 if oid in wanted:
                     wanted.discard(oid)
                     yield oid, data
+            sizes = self.packs.keys()
             for oid in wanted:
-                self.packs.mark_bad(first.pack, first.offset)
+                if first.pack in sizes:
+                    self.packs.mark_bad(first.pack, first.offset)
                 try:
                     yield oid, self.read_blob(oid)
                 except MissingData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
 from dvtool.disk.signature import signature_of
 from dvtool.disk.space import require_space
+from dvtool.errors import DvtoolError
 from dvtool.errors import Locked
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
@@ -31,6 +33,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.store.cache import LOOSE_FROM
 from dvtool.store.cache import Cache
+from dvtool.store.consolidate import consolidate_if_due
 from dvtool.store.localpacks import PackKey
 from dvtool.store.loosetemporary import LooseTemporary
 from dvtool.store.packwriter import FinishedPack
@@ -67,6 +70,7 @@ class CacheWriter:
         self._loose_limit = 1 if cache.settings.loose_all else LOOSE_FROM
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._finished: list[FinishedPack] = []
+        self._has_new_packs = False
         sync = cache.settings.durable
         self._data = PackWriter(DATA, cache.tmp, self._finished.append, sync=sync, executor=self._executor)
         self._meta = PackWriter(META, cache.tmp, self._finished.append, sync=sync, executor=self._executor)
@@ -111,6 +115,10 @@ class CacheWriter:
             self._executor.shutdown()
         finally:
             self._lock.release()
+        if self._has_new_packs and kind is None:
+            # All is published: a merge that fails harms nobody, and the next command tries again.
+            with contextlib.suppress(OSError, DvtoolError):
+                consolidate_if_due(self._cache)
 
     def put_small(self, data: bytes, oid: ObjectId | None = None) -> ObjectId:
         """Store the bytes of one small file; *oid* if the caller has hashed exactly *data* already."""
@@ -227,6 +235,7 @@ class CacheWriter:
             durable = self._cache.settings.durable
             for pack in finished:
                 self._publish_pack(pack)
+                self._has_new_packs = True
             if durable:
                 parents = {os.path.dirname(folder) for folder in self._folders_to_sync}
                 for folder in sorted(self._folders_to_sync | parents, reverse=True):

@@ -6,6 +6,7 @@ that exist now with the size they state; a pack that no index covers is read by 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 from collections import OrderedDict
@@ -42,6 +43,8 @@ TIER_BYTES = (1 << 20, 8 << 20, 64 << 20)
 TIER_FILES = 16
 """More index files of one tier are merged into one."""
 _OPEN_PACKS = 128
+_LOOKS = 5
+"""A listing during which packs came or went is made again; on NFS a name may outlive its file, so not for ever."""
 _VERIFIED_BYTES = 1 << 20
 
 
@@ -111,10 +114,29 @@ class LocalPacks:
     def _load(self) -> None:
         if self._loaded:
             return
+        for _ in range(_LOOKS):
+            self.forget()
+            if self._look():
+                break
         self._loaded = True
+
+    def _look(self) -> bool:
+        """List everything; False when packs came or went meanwhile, so that one may have been missed."""
+        listed = set(self._list_packs())
+        self._sizes = dict(self._with_size(listed))
+        # A merge elsewhere: its new pack can lie in a folder already passed, the old ones in folders yet to come.
+        is_steady = listed == set(self._list_packs())
+        self._look_inside()
+        return is_steady and listed == self._sizes.keys() | self._damaged.keys()
+
+    def _with_size(self, keys: Iterable[PackKey]) -> Iterable[tuple[PackKey, int]]:
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                yield key, os.lstat(self.path(key)).st_size
+
+    def _look_inside(self) -> None:
         self._damaged.clear()
         self._damaged_indexes = False
-        self._sizes = dict(self._list_packs())
         self._readers = list(self._open_indexes())
         self._valid = None
         covered = {
@@ -126,17 +148,17 @@ class LocalPacks:
         for key in [key for key in self._sizes if key not in covered]:
             self._load_table(key)
 
-    def _list_packs(self) -> Iterable[tuple[PackKey, int]]:
+    def _list_packs(self) -> Iterable[PackKey]:
         for pack_class in (DATA, META):
             folder = os.path.join(self._root, os.fsencode(CLASS_FOLDER[pack_class]))
             for shard in _names(folder):
                 if not os.path.isdir(os.path.join(folder, shard)):
                     continue
-                for entry in os.scandir(os.path.join(folder, shard)):
-                    name = f"{CLASS_FOLDER[pack_class]}/{os.fsdecode(shard)}/{os.fsdecode(entry.name)}"
+                for digits in _names(os.path.join(folder, shard)):
+                    name = f"{CLASS_FOLDER[pack_class]}/{os.fsdecode(shard)}/{os.fsdecode(digits)}"
                     parsed = parse_pack_name(name)
                     if parsed is not None and not parsed[2]:
-                        yield PackKey(pack_class, parsed[1]), entry.stat(follow_symlinks=False).st_size
+                        yield PackKey(pack_class, parsed[1])
 
     def _open_indexes(self) -> Iterable[tuple[bytes, IndexReader]]:
         folder = os.path.join(self._root, b"index")
@@ -162,8 +184,7 @@ class LocalPacks:
         try:
             self._tables[key] = Table(self.open(key).table(key.id))
         except FileNotFoundError:
-            self._sizes.pop(key, None)
-            self._valid = None
+            self._sizes.pop(key)
         except (FormatError, IntegrityError) as error:
             self._sizes.pop(key, None)
             self._valid = None
@@ -258,6 +279,18 @@ class LocalPacks:
         self._bad = {place for place in self._bad if place[0] != key}
         if (pack := self._open.pop(key, None)) is not None:
             pack.close()
+
+    def drop_stale_indexes(self) -> None:
+        """Delete the index files all of whose packs are gone. Needs the exclusive lock."""
+        self._load()
+        kept: list[tuple[bytes, IndexReader]] = []
+        for name, reader in self._readers:
+            if any(self._sizes.get(PackKey(pack.pack_class, pack.id)) == pack.size for pack in reader.packs):
+                kept.append((name, reader))
+            else:
+                discard(None, os.path.join(self._root, b"index", name))
+        self._readers = kept
+        self._valid = None
 
     def write_index_if_due(self) -> None:
         """Cover uncovered packs, then merge a tier that has grown too long. Needs the shared lock."""
