@@ -104,8 +104,9 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             reporter.begin("hashing")
             entries = [(target, _entry(worktree, snapshot, target)) for target in targets]
             reporter.end()
-            worktree.sweep(snapshot.leftovers, reporter)
             pointers = _pointers(project, writer, entries, reporter)
+            beside = worktree.leftovers_beside(path for item in pointers for path in (item.path, item.pointer_path))
+            worktree.sweep([*snapshot.leftovers, *beside], reporter)
             writer.commit()
         keep_in_shared_cache(project, cache, pointers)
         recorded = record_pointers(project, pointers, durable=is_durable(project))

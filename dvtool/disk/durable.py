@@ -14,7 +14,7 @@ from dvtool.disk.exchange import rename_noreplace
 
 TEMPORARY_PREFIX = b".dvtool-tmp-"
 PART_PREFIX = b".dvtool-part-"
-"""An unfinished copy in a worktree. It never holds anybody's only bytes: whoever finds one may delete it."""
+"""An unfinished file. It never holds anybody's only bytes: whoever finds one after a kill may delete it."""
 
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_LINK = frozenset(
@@ -27,6 +27,11 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 def temporary_name() -> bytes:
     """A fresh name for a temporary: short, and never made from a user's name (255 bytes is their limit too)."""
     return TEMPORARY_PREFIX + os.urandom(8).hex().encode("ascii")
+
+
+def part_name() -> bytes:
+    """A fresh name that begins with `PART_PREFIX`."""
+    return PART_PREFIX + os.urandom(8).hex().encode("ascii")
 
 
 def open_temporary(directory: bytes, *, mode: int = 0o600) -> tuple[int, bytes]:
@@ -159,7 +164,7 @@ def _is_same_file(a: bytes, b: bytes) -> bool:
 
 
 def _write_temporary(parent: int, data: bytes, mode: int, *, durable: bool) -> bytes:
-    tmp = temporary_name()
+    tmp = part_name()
     fd = os.open(tmp, _CREATE, 0o600, dir_fd=parent)
     try:
         try:

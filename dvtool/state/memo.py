@@ -21,6 +21,8 @@ from dvtool.model.digest import ObjectId
 
 VERSION = 1
 _BUSY_SECONDS = 5.0
+_CIRCUMSTANCES = frozenset({3, 5, 6, 7, 8, 9, 10, 13, 14, 15})
+"""Codes of SQLite: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL."""
 
 _SCHEMA = """
 CREATE TABLE page (directory BLOB, last_name BLOB, print BLOB, oid BLOB, size INTEGER, files INTEGER, sum INTEGER,
@@ -61,15 +63,19 @@ class Memo:
         self._journal = "DELETE" if network else "WAL"
         self._db: sqlite3.Connection | None = None
         self._closed = False
+        self._has_new_applied = False
 
     def _open(self) -> sqlite3.Connection | None:
         if self._db is None and not self._closed:
             try:
                 self._db = self._connect()
-            except (sqlite3.Error, OSError):
-                self._remove()
-                with contextlib.suppress(sqlite3.Error, OSError):
-                    self._db = self._connect()
+            except OSError:
+                pass
+            except sqlite3.Error as error:
+                if _is_damage(error):
+                    self._remove()
+                    with contextlib.suppress(sqlite3.Error, OSError):
+                        self._db = self._connect()
             if self._db is None:
                 self._closed = True
         return self._db
@@ -112,17 +118,19 @@ class Memo:
             return []
         try:
             return db.execute(query, values).fetchall()
-        except sqlite3.Error:
-            self._give_up()
+        except sqlite3.Error as error:
+            self._give_up(error)
             return []
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: sqlite3.Error | None = None) -> None:
+        """Work without the file from now on. It goes too, unless what it says still holds."""
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
         self._db = None
         self._closed = True
-        self._remove()
+        if error is None or self._has_new_applied or _is_damage(error):
+            self._remove()
 
     def pages(self, directory: bytes) -> dict[bytes, MemoPage]:
         """The pages last seen in *directory*, by their last name (empty for an only page)."""
@@ -161,8 +169,8 @@ class Memo:
             if not db.in_transaction:
                 db.execute("BEGIN IMMEDIATE")
             db.executemany(query, rows)
-        except sqlite3.Error:
-            self._give_up()
+        except sqlite3.Error as error:
+            self._give_up(error)
 
     def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
         """Remember a page."""
@@ -229,19 +237,27 @@ class Memo:
 
     def put_applied(self, path: bytes, entry: bytes) -> None:
         """Remember what stands at a tracked path by dvtool's own doing."""
-        self._write("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", [(path, entry, _file_sum(path, entry))])
+        self._write_applied("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (path, entry, _file_sum(path, entry)))
 
     def drop_applied(self, path: bytes) -> None:
         """The path is not tracked any more."""
-        self._write("DELETE FROM applied WHERE path = ?", [(path,)])
+        self._write_applied("DELETE FROM applied WHERE path = ?", (path,))
+
+    def _write_applied(self, query: str, row: tuple[object, ...]) -> None:
+        # An old row would turn what dvtool placed into changes of the user's own.
+        self._has_new_applied = True
+        if self._open() is None:
+            self._remove()
+        self._write(query, [row])
 
     def save(self) -> None:
         """Keep what was put so far."""
         if self._db is not None and self._db.in_transaction:
             try:
                 self._db.execute("COMMIT")
-            except sqlite3.Error:
-                self._give_up()
+                self._has_new_applied = False
+            except sqlite3.Error as error:
+                self._give_up(error)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -255,6 +271,12 @@ class Memo:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is at fault: not a full disk, another process, missing rights."""
+    code = getattr(error, "sqlite_errorcode", None)  # from Python 3.11 on
+    return code is None or code & 0xFF not in _CIRCUMSTANCES
 
 
 def _sum(directory: bytes, page: MemoPage) -> int:

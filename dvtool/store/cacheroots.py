@@ -40,6 +40,8 @@ def keep_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Ro
     record = RootRecord(repository, (), tuple(wanted), ())
     try:
         cache.make_folder(folder)
-        write_file(path, encode_root_record(record), durable=cache.settings.durable)
+        # Whoever holds the lock alone may delete temporaries.
+        with cache.lock.acquire(shared=True):
+            write_file(path, encode_root_record(record), durable=cache.settings.durable)
     except OSError as error:
         raise storage_error(error, "write", path) from error

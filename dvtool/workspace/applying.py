@@ -69,7 +69,7 @@ class Applying:
         current = worktree.current(self._snapshot, path, is_top=path == top)
         self._reporter.end()
         if worktree.is_locked:
-            worktree.sweep(self._snapshot.leftovers, self._reporter)
+            worktree.sweep([*self._snapshot.leftovers, *worktree.leftovers_beside((path, top))], self._reporter)
             self._snapshot.leftovers.clear()
         base = worktree.base(top)
         is_known = base is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -38,6 +38,9 @@ from dvtool.store.trees import subtree
 from dvtool.workspace.checkoutplan import CheckoutPlan
 from dvtool.workspace.placing import Directories
 from dvtool.workspace.placing import Placer
+
+_STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY})
+"""Why a directory is not removed: something is in it, it is gone or none, something is mounted there."""
 
 _BATCH_FILES = 32_768
 """So many files are placed at a time, in the order of their packs: 100 bytes of plan each."""
@@ -159,8 +162,11 @@ class Checkout:
             if not self._is_wanted_directory(plan, path):
                 self._directories.forget(path)
                 parent, name = split(path)
-                with contextlib.suppress(OSError):
+                try:
                     os.rmdir(name, dir_fd=self._directories.get(parent))
+                except OSError as error:
+                    if error.errno not in _STAYS:
+                        raise
 
     def _is_wanted_directory(self, plan: CheckoutPlan, path: bytes) -> bool:
         entry = plan.wanted

@@ -12,10 +12,10 @@ from dvtool.disk.beneath import open_file
 from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import read_blocks
 from dvtool.disk.clone import reflink
-from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
+from dvtool.disk.durable import part_name
 from dvtool.disk.exchange import NotSupported
 from dvtool.disk.exchange import rename_noreplace
 from dvtool.disk.scan import list_names
@@ -28,11 +28,6 @@ from dvtool.model.paths import show
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def part_name() -> bytes:
-    """A fresh name for an unfinished copy: whoever finds it after a kill may delete it."""
-    return PART_PREFIX + os.urandom(8).hex().encode("ascii")
 
 
 def copy_file(source_fd: int, dir_fd: int, name: bytes, *, shown: bytes, durable: bool) -> bytes:

@@ -181,7 +181,7 @@ class Placer:
             fd = os.open(tmp, _CREATE_RW, 0o777 if entry.executable else 0o666, dir_fd=directory_fd)
             try:
                 if not self._fill(fd, source_fd, source, entry, share=share):
-                    discard(directory_fd, tmp)
+                    os.unlink(tmp, dir_fd=directory_fd)
                     return False
                 os.utime(fd, ns=self._times)
             finally:

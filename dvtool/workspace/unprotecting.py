@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dvtool.disk.beneath import open_file
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import part_name
 from dvtool.disk.durable import temporary_name
 from dvtool.disk.replace import replace_file
 from dvtool.disk.signature import StatSignature
@@ -18,7 +19,6 @@ from dvtool.model.paths import split
 from dvtool.model.tree import Entry
 from dvtool.store.cache import Cache
 from dvtool.workspace.copying import copy_file
-from dvtool.workspace.copying import part_name
 from dvtool.workspace.placing import Directories
 
 

@@ -16,6 +16,7 @@ from dvtool.disk.durable import discard
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import LockHandle
 from dvtool.disk.replace import ChangedMeanwhile
+from dvtool.disk.scan import list_names
 from dvtool.disk.signature import FileSystemClock
 from dvtool.disk.signature import Moment
 from dvtool.disk.signature import StatSignature
@@ -28,6 +29,7 @@ from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import Reporter
@@ -38,10 +40,12 @@ from dvtool.model.tree import directory_entry
 from dvtool.state.memo import Memo
 from dvtool.store.cache import Cache
 from dvtool.store.trees import GetPage
+from dvtool.workspace.copying import remove_tree
 from dvtool.workspace.seen import SeenFiles
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import Sink
 from dvtool.workspace.sinks import hash_large
+from dvtool.workspace.snapshot import OWN_TEMPORARIES
 from dvtool.workspace.snapshot import Ignore
 from dvtool.workspace.snapshot import Snapshot
 from dvtool.workspace.snapshot import pack_signature
@@ -62,6 +66,7 @@ class Worktree:
         self.root_fd = -1
         self._lock: LockHandle | None = None
         self._seen = SeenFiles(memo)
+        self._looked_beside: set[bytes] = set()
 
     def __enter__(self) -> Worktree:
         try:
@@ -161,17 +166,37 @@ class Worktree:
         """Record what stands at a tracked path by dvtool's own doing."""
         self.memo.put_applied(path, encode_leaf([entry]))
 
+    def leftovers_beside(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Temporaries in the directories that hold *paths*; each directory is looked into once."""
+        found: list[bytes] = []
+        for directory in sorted({split(path)[0] for path in paths} - self._looked_beside):
+            self._looked_beside.add(directory)
+            try:
+                fd = open_dir(self.root_fd, directory)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise storage_error(error, "read", directory) from error
+            try:
+                found += [join(directory, name) for name in list_names(fd) if name.startswith(OWN_TEMPORARIES)]
+            finally:
+                os.close(fd)
+        return found
+
     def sweep(self, leftovers: Iterable[bytes], reporter: Reporter) -> None:
         """Delete what killed commands left in the worktree, unless it could be somebody's only bytes.
 
         Needs the lock: then no command that is still at work owns them. A temporary that stood
         in for the user's file goes only if the cache has its bytes; else it is named and stays.
         """
-        for path in leftovers:
+        for path in dict.fromkeys(leftovers):
             parent, name = split(path)
             fd = open_dir(self.root_fd, parent)
             try:
-                if name.startswith(PART_PREFIX) or self._is_stored(fd, name, path):
+                if name.startswith(PART_PREFIX):
+                    with contextlib.suppress(OSError):
+                        remove_tree(fd, name)
+                elif self._is_stored(fd, name, path):
                     discard(fd, name)
                 else:
                     reporter.note(f"{show(path)} was left by a killed command and is not in the cache: look at it")
