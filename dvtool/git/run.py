@@ -170,7 +170,7 @@ def _run_by_gitpython(cwd: bytes, env: Mapping[str, str], args: tuple[Argument, 
             )
         except (GitCommandNotFound, OSError) as error:
             raise _not_started(OSError(str(error)), cwd) from error
-    output = Output(code, out if isinstance(out, bytes) else out.encode(), err.encode())
+    output = Output(code, out, err.encode())
     if code:
         raise git_failed(args, output)
     return output
