@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -17,12 +16,12 @@ from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
 from dvtool.project.transfers import merged
+from dvtool.project.transfers import push_context
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
 from dvtool.transfer.push import PushPlan
 from dvtool.transfer.push import plan_push
 from dvtool.transfer.push import push as run_push
-from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import select
@@ -67,14 +66,8 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         tracked = open_tracked(project)
         selected = select(tracked, relative_paths(project, request.targets))
         wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
-        context = PushContext(
-            repository_id=project.repo_id,
-            commits=_commits(project, request, tracked),
-            author=_author(project),
-            journal_dir=os.path.join(project.layout.state_dir, b"push"),
-            now=request.now,
-            jobs=request.jobs or int(settings.options.get("jobs", "0")),
-        )
+        commits = _commits(project, request, tracked)
+        context = push_context(project, settings, commits, jobs=request.jobs, now=request.now)
         cache = open_cache(project)
         if request.dry_run:
             return PushReport(remote.name, remote.url, plan_push(cache, remote, wanted, context, reporter), None)
@@ -93,10 +86,3 @@ def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> t
     if current is not None and not any(changed_since_head(project, tracked)):
         commits.add(current)
     return tuple(sorted(commits))
-
-
-def _author(project: Project) -> str:
-    if project.git is None:
-        return ""
-    output = project.git.run("var", "GIT_AUTHOR_IDENT", expect=(0, 128))
-    return output.stdout.decode("utf-8", "replace").rpartition(">")[0] + ">" if b">" in output.stdout else ""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
 from dvtool.model.ports import Reporter
+from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.selection import Selected
@@ -93,6 +96,28 @@ def merged(now: Iterable[Wanted], history: Iterable[Wanted]) -> list[Wanted]:
     whole = {(one.directory, one.oid): one for one in history}
     rest = [one for one in now if (one.directory, one.oid) not in whole]
     return [*rest, *whole.values()]
+
+
+def push_context(
+    project: Project, settings: RemoteSettings, commits: tuple[str, ...], *, jobs: int, now: float
+) -> PushContext:
+    """What the transfer engine wants to know about this clone. *jobs* 0 is what the remote's settings say."""
+    return PushContext(
+        repository_id=project.repo_id,
+        commits=commits,
+        author=_author(project),
+        journal_dir=os.path.join(project.layout.state_dir, b"push"),
+        now=now,
+        jobs=jobs or int(settings.options.get("jobs", "0")),
+    )
+
+
+def _author(project: Project) -> str:
+    """Who pushes, as Git would name the author of a commit; empty where it cannot say."""
+    if project.git is None:
+        return ""
+    output = project.git.run("var", "GIT_AUTHOR_IDENT", expect=(0, 128))
+    return output.stdout.decode("utf-8", "replace").rpartition(">")[0] + ">" if b">" in output.stdout else ""
 
 
 def missing_on_remote(

@@ -1,0 +1,135 @@
+"""Tracking a file whose bytes go straight to a remote, without a copy in the cache."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+
+from dvtool.api.add import Added
+from dvtool.disk.beneath import open_file
+from dvtool.disk.beneath import open_root
+from dvtool.disk.signature import signature_of
+from dvtool.errors import StorageError
+from dvtool.errors import UsageError
+from dvtool.errors import storage_error
+from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.cacheroots import keep_in_shared_cache
+from dvtool.project.newpath import check_new_path
+from dvtool.project.open import Project
+from dvtool.project.parts import is_durable
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_path
+from dvtool.project.recording import Recorded
+from dvtool.project.recording import record_pointers
+from dvtool.project.transfers import push_context
+from dvtool.transfer.stream import StreamResult
+from dvtool.transfer.stream import push_stream
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import pointer_path_of
+
+
+@dataclass(frozen=True, slots=True)
+class AddToRemoteRequest:
+    """``source``: one file, relative to the current directory, inside the project or outside.
+
+    ``name``: what it shall be called in the project; needed for a source outside. ``now``: Unix
+    seconds by the caller's clock.
+    """
+
+    source: bytes
+    name: bytes | None = None
+    remote: str | None = None
+    jobs: int = 0
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AddToRemoteResult:
+    """``added`` as `add` has it; ``bytes_sent`` is less than the size where the remote had parts of it."""
+
+    added: Added
+    bytes_sent: int
+    remote: str
+    git_files: tuple[bytes, ...]
+
+
+def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Reporter = SILENT) -> AddToRemoteResult:
+    """Send one file to a remote, prove that it arrived, write its pointer. Local disk use does not grow with it.
+
+    Raises `UsageError` for a directory, `StorageError` (also when the file changes meanwhile),
+    `UnsafeInput`, `ConfigError`, `Locked`.
+    """
+    path = relative_path(project, request.name if request.name is not None else request.source)
+    source = os.path.join(project.environment.cwd, request.source)
+    if os.path.isdir(source):
+        raise UsageError(
+            f"{show(request.source)} is a directory: only a single file can go straight to a remote",
+            path=request.source,
+            hint=f"dvtool add {show(request.source)}, then dvtool push",
+        )
+    cache = open_cache(project)
+    with open_worktree(project, cache) as worktree:
+        worktree.lock("dvtool add", timeout=None, on_wait=reporter.note)
+        tracked = open_tracked(project)
+        owner = tracked.get(path)
+        if owner is None:
+            check_new_path(project, worktree, tracked, path, is_dir=False)
+            if tracked.owner(path) is not None:
+                raise UsageError(f"{show(path)} lies in a tracked directory: `dvtool add {show(path)}` adds it there")
+        sent, executable = _send(project, request, source, reporter)
+        extra = owner.pointer.extra if owner is not None else ""
+        pointer = Pointer(
+            split(path)[1], Kind.FILE, blake3_digest(sent.oid), sent.size, executable=executable, extra=extra
+        )
+        item = Tracked(owner.pointer_path if owner is not None else pointer_path_of(path), pointer)
+        keep_in_shared_cache(project, cache, [item])
+        recorded = record_pointers(project, [item], durable=is_durable(project))
+        worktree.set_base(path, item.as_entry)
+    name = project.config.remote(request.remote).name
+    return AddToRemoteResult(_added(item, recorded), sent.bytes_sent, name, recorded.git_files)
+
+
+def _send(
+    project: Project, request: AddToRemoteRequest, source: bytes, reporter: Reporter
+) -> tuple[StreamResult, bool]:
+    settings = project.config.remote(request.remote)
+    context = push_context(project, settings, (), jobs=request.jobs, now=request.now)
+    try:
+        fd = _open(source)
+        with open(fd, "rb", buffering=0) as stream, closing(open_remote_of(project, request.remote)) as remote:
+            before = os.fstat(fd)
+            sent = push_stream(open_cache(project), remote, stream, context, reporter)
+            after = os.fstat(fd)
+    except OSError as error:
+        raise storage_error(error, "read", request.source) from error
+    if signature_of(before) != signature_of(after) or sent.size != after.st_size:
+        raise StorageError(
+            f"{show(request.source)} changed while it was sent; no pointer was written",
+            path=request.source,
+            hint="run the command again when nothing writes to it",
+        )
+    return sent, bool(after.st_mode & 0o100)
+
+
+def _open(source: bytes) -> int:
+    directory = open_root(os.path.dirname(source))
+    try:
+        return open_file(directory, os.path.basename(source), shown=source)
+    finally:
+        os.close(directory)
+
+
+def _added(item: Tracked, recorded: Recorded) -> Added:
+    pointer = item.pointer
+    changed = item.pointer_path in recorded.changed
+    return Added(item.path, item.pointer_path, "file", str(pointer.digest), pointer.size, 1, changed)
