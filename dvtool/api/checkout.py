@@ -29,8 +29,10 @@ from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+from dvtool.workspace.worktree import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
                 reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
         applying = Applying(worktree, link_types(project), reporter, now=request.now)
         _refuse_git_tracked(project, selected)
+        if not request.targets:
+            # Before the rest: what stood for a directory may stand now for directories in it, or the other way round.
+            done += _vanished(worktree, applying, tracked, request)
         for one in selected:
             try:
                 wanted = _wanted(one, worktree.stored_page)
@@ -125,8 +130,6 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
                 errors.append(error)
                 continue
             done.append(Applied(plan) if request.dry_run else applying.apply(plan, one.item))
-        if not request.targets:
-            done += _vanished(applying, {one.item.path for one in selected}, request)
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
     return _result(done, unreadable, errors)
@@ -143,9 +146,15 @@ def _wanted(one: Selected, get: GetPage) -> Entry:
     return entry
 
 
-def _vanished(applying: Applying, tracked: set[bytes], request: CheckoutRequest) -> Iterable[Applied]:
+def _vanished(
+    worktree: Worktree, applying: Applying, tracked: TrackedPaths, request: CheckoutRequest
+) -> Iterable[Applied]:
     """Paths that were tracked here but whose pointer another revision does not have."""
-    for path in applying.vanished(tracked):
+    for path in applying.vanished({item.path for item in tracked}):
+        if tracked.owner(path) is not None:
+            if not request.dry_run:
+                worktree.memo.drop_applied(path)
+            continue
         plan = applying.plan(path, None, path, force=request.force, relink=False)
         yield Applied(plan) if request.dry_run else applying.apply(plan, None)
 
@@ -194,7 +203,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     if result.conflicts:
         causes.append(
             DvtoolError(
-                f"{_paths(len(result.conflicts), 'holds', 'hold')} changes of your own, left as they are: "
+                f"{_paths(len(result.conflicts), 'has', 'have')} changes of your own and stayed as before: "
                 + ", ".join(f"{show(left.path)} ({left.why})" for left in result.conflicts[:3]),
                 path=result.conflicts[0].path,
                 hint="keep them with `dvtool add PATH`, or replace them with `dvtool checkout --force PATH` "
@@ -207,7 +216,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
                 f"{_paths(len(result.missing), 'is', 'are')} not in the cache: "
                 + ", ".join(show(left.path) for left in result.missing[:3]),
                 path=result.missing[0].path,
-                hint="`dvtool pull` fetches them",
+                hint="`dvtool pull` fetches what is missing",
             )
         )
     if len(causes) == 1:
