@@ -17,16 +17,24 @@ from dvtool.cli.session import Session
         "dvtool add model.bin train.csv",
         "dvtool add data/new.png         # one file inside a tracked directory",
         "dvtool add --glob 'raw/**/*.parquet'",
+        "dvtool add -o raw/scans /mnt/scanner/2024    # a verified copy of it, tracked here",
     ),
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns: *, ?, [] and ** for any depth.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read further targets from standard input, one a line.")
+@click.option("-o", "--out", "output", type=PATH, metavar="NAME", help="Copy the one target to NAME first.")
 @click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
 def add(
-    session: Session, targets: tuple[bytes, ...], use_glob: bool, from_stdin: bool, no_wait: bool, as_json: bool
+    session: Session,
+    targets: tuple[bytes, ...],
+    use_glob: bool,
+    from_stdin: bool,
+    output: bytes | None,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Track files or directories: store their bytes, write pointers for Git.
 
@@ -37,12 +45,21 @@ def add(
     from dvtool.api.add import AddRequest
     from dvtool.api.add import add as run
     from dvtool.cli.targets import expand
+    from dvtool.errors import UsageError
     from dvtool.model.paths import show
     from dvtool.ui.added import added_json
     from dvtool.ui.added import added_lines
 
     chosen = expand(session, targets, use_glob=use_glob, from_stdin=from_stdin)
-    result = run(session.project(), AddRequest(chosen, no_wait=no_wait), session.reporter)
+    if output is None:
+        result = run(session.project(), AddRequest(chosen, no_wait=no_wait), session.reporter)
+    else:
+        from dvtool.api.add_from import AddFromRequest
+        from dvtool.api.add_from import add_from
+
+        if len(chosen) != 1:
+            raise UsageError("-o takes one target, which is copied to NAME", hint="dvtool add -o NAME SOURCE")
+        result = add_from(session.project(), AddFromRequest(chosen[0], output, no_wait=no_wait), session.reporter)
     for path in result.visible:
         session.warn(
             f"Git still sees {show(path)}: a rule of yours keeps it visible",
