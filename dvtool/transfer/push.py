@@ -27,6 +27,7 @@ from dvtool.store.salvage import set_aside_damage
 from dvtool.transfer.journal import Done
 from dvtool.transfer.journal import DoneMemo
 from dvtool.transfer.journal import Journal
+from dvtool.transfer.journal import KnownRemotes
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.pushplan import Base
@@ -124,6 +125,8 @@ class _Push:
         self._session.__enter__()
         if os.path.isdir(self._cache.root):
             self._lock = self._cache.lock.acquire(shared=True, on_wait=self._reporter.note)
+            # Packs seen before the lock may have been merged since.
+            self._cache.forget()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -137,7 +140,7 @@ class _Push:
 
     def plan(self) -> PushPlan:
         name = self._remote.name
-        self._open()
+        self._session.use_stores([self._store] if self._store.open() else [])
         if self._proved_by_memo() is not None:
             return PushPlan(name, 0, 0, (), up_to_date=True)
         found = self._survey()
@@ -147,12 +150,18 @@ class _Push:
         return PushPlan(name, found.send.objects, found.send.bytes, tuple(missing), up_to_date=found.send.nothing)
 
     def _open(self) -> None:
-        """Read what store this is; a place that cannot be read yet counts as empty until the first write tells."""
+        """Read what store this is. A directory that does not exist yet is a new place; the first write creates it.
+
+        One that this clone has pushed to before is not: a share that is not mounted now.
+        """
+        known = KnownRemotes(self._context.journal_dir)
         try:
             opened = self._store.open()
         except (AccessDenied, TransientError):
             raise
         except StorageError:
+            if known.store_id(self._remote.url) is not None:
+                raise
             opened = False
         self._session.use_stores([self._store] if opened else [])
 
@@ -171,6 +180,7 @@ class _Push:
         found = self._survey()
         chunker = ChunkerSettings() if self._context.chunk else ChunkerSettings(name="fixed")
         self._store.open_or_create(os.urandom(16).hex(), chunker)
+        KnownRemotes(self._context.journal_dir).remember(self._remote.url, self._store.id)
         self._session.use_stores([self._store])
         self._send_until_proved(found, None)
         return self._result()
@@ -199,14 +209,14 @@ class _Push:
     def _survey(self) -> Survey:
         store = self._store
         if store.store_file is None:
-            return survey(self._session, store, self._wanted)
+            return survey(self._session, store, self._wanted, damaged=self._damaged)
         store.load_indexes()
         with self._journal() as journal:
             store.read_tables(journal.earlier().items())
         listed = False
         base = self._base()
         while True:
-            found = survey(self._session, store, self._wanted, base)
+            found = survey(self._session, store, self._wanted, base, damaged=self._damaged)
             if not listed and (found.send.bytes >= _LIST_FROM or (found.send.objects and not store.has_indexes)):
                 listed = True
                 if store.find_uncovered():
@@ -232,7 +242,10 @@ class _Push:
 
     def _send_until_proved(self, found: Survey, roots: list[Root] | None) -> None:
         for _ in range(_ROUNDS):
-            self._send(found)
+            if self._send(found):
+                # Something here is damaged: what it shared with others may be had from those.
+                found, roots = self._survey(), None
+                continue
             problems: list[MissingItem] = []
             if roots is None:
                 problems, roots = self._complete_roots(found)
@@ -248,8 +261,10 @@ class _Push:
             f"remote {self._remote.name}: packs that were uploaded keep vanishing", hint="run `dvtool push` again later"
         )
 
-    def _send(self, found: Survey) -> None:
+    def _send(self, found: Survey) -> bool:
+        """Send everything; True when some of it turned out to be damaged here."""
         store = self._store
+        bad: set[ObjectId] = set()
         assert store.store_file is not None
         with self._journal() as journal:
             journal.earlier()
@@ -262,7 +277,6 @@ class _Push:
                     self._reporter.end()
                 self._session.keep()
                 self._damaged |= bad
-                found.lost |= bad
                 found.relied.update(outgoing.sent)
                 self._objects += outgoing.objects
                 self._bytes += outgoing.bytes_sent
@@ -270,12 +284,16 @@ class _Push:
             if store.uncovered():
                 store.write_index()
             journal.covered()
+        return bool(bad)
 
     def _complete_roots(self, found: Survey) -> tuple[list[MissingItem], list[Root]]:
         if found.complete:
             whole = [Root(each.directory, each.oid) for each in self._wanted if not each.below]
             return [], [*whole, *found.parts]
         problems, complete = explain(self._session, self._wanted, found.lost)
+        if not problems:
+            # Parts of recipes have no path of their own; nothing is claimed while one is lost.
+            return [MissingItem(each.path, oid) for each, oid in zip(self._wanted, found.lost)], []
         return problems, [Root(each.directory, each.oid) for each in complete if not each.below]
 
     def _remember(self, roots: list[Root], packs: list[IndexedPack], records: list[str]) -> None:
