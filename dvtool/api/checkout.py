@@ -203,7 +203,11 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     if result.conflicts:
         causes.append(
             DvtoolError(
-                f"{_paths(len(result.conflicts), 'has', 'have')} changes of your own and stayed as before: "
+                _paths(
+                    len(result.conflicts),
+                    "holds changes of your own and was left alone: ",
+                    "hold changes of your own and were left alone: ",
+                )
                 + ", ".join(f"{show(left.path)} ({left.why})" for left in result.conflicts[:3]),
                 path=result.conflicts[0].path,
                 hint="keep them with `dvtool add PATH`, or replace them with `dvtool checkout --force PATH` "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -59,5 +60,5 @@ def dir_(session: Session, path: str | None, unset: bool, level: Level | None, a
         session.json("cache-dir/1", result)
         return
     session.summary(f"the cache is {show(result.dir)}")
-    if result.before is not None and result.before != result.dir:
+    if result.before is not None and result.before != result.dir and os.path.isdir(result.before):
         session.summary(f"  what was cached before stays in {show(result.before)}")
