@@ -58,12 +58,12 @@ class Cache:
     def _check_version(self) -> None:
         if self._checked:
             return
-        self._checked = True
         if os.path.lexists(os.path.join(self.root, os.fsencode(STORE_FILE))):
             # Reading it takes modules that a clean `status` does not need: 6 ms.
             from dvtool.store.storefile import read_store_file
 
             read_store_file(self.root)
+        self._checked = True
 
     def create(self) -> None:
         """Make the folders and the store file where they are missing."""

@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import reflink
+from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
@@ -41,6 +42,8 @@ from dvtool.store.packwriter import PackWriter
 
 _BLOCK = 1 << 20
 _TRIES = 3
+_SWEPT = (b"tmp", b"", b"index", b"roots")
+"""Folders of a cache in which a killed command may leave a temporary; those who write there hold the lock."""
 
 
 class CacheWriter:
@@ -77,12 +80,17 @@ class CacheWriter:
 
     def __enter__(self) -> CacheWriter:
         try:
-            self._cache.create()
+            self._cache.make_folder(self._cache.tmp)
             self._sweep()
             self._lock = self._cache.lock.acquire(shared=True, timeout=self._timeout, on_wait=self._on_wait)
+            try:
+                self._cache.create()
+            except BaseException:
+                self._lock.release()
+                raise
         except OSError as error:
             self._executor.shutdown()
-            raise storage_error(error, "write to the cache", self._cache.root) from error
+            raise storage_error(error, "write to the cache", error.filename or self._cache.root) from error
         except BaseException:
             self._executor.shutdown()
             raise
@@ -91,8 +99,16 @@ class CacheWriter:
         return self
 
     def _sweep(self) -> None:
-        """Delete what killed commands left in ``tmp``, if nobody else is writing just now."""
-        leftovers = os.listdir(self._cache.tmp)
+        """Delete what killed commands left in the cache, if nobody else is writing just now."""
+        leftovers: list[bytes] = []
+        for folder in _SWEPT:
+            directory = os.path.join(self._cache.root, folder)
+            with contextlib.suppress(FileNotFoundError):
+                leftovers += [
+                    os.path.join(directory, name)
+                    for name in os.listdir(directory)
+                    if name.startswith((TEMPORARY_PREFIX, PART_PREFIX))
+                ]
         if not leftovers:
             return
         try:
@@ -100,9 +116,9 @@ class CacheWriter:
         except Locked:
             return
         with lock:
-            for name in leftovers:
-                if not lock.degraded and name.startswith(TEMPORARY_PREFIX):
-                    discard(None, os.path.join(self._cache.tmp, name))
+            if not lock.degraded:
+                for path in leftovers:
+                    discard(None, path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -221,7 +237,7 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
-        self._make_way(final, os.lstat(temporary).st_size)
+        self._make_way(final, os.lstat(temporary).st_size, is_wrong=False)
         publish(temporary, final)
         self._cache.added_loose(oid)
         self._known.add(oid)
@@ -252,20 +268,24 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
-        self._make_way(final, pack.size)
+        if self._make_way(final, pack.size, is_wrong=self._cache.packs.is_bad(key)):
+            self._cache.packs.removed(key)
         publish(pack.path, final)
         self._cache.packs.added(key, pack.size, pack.table)
 
-    def _make_way(self, final: bytes, size: int) -> None:
-        """A file of another size that has the name already was cut short: the name is what it ought to hold."""
+    def _make_way(self, final: bytes, size: int, *, is_wrong: bool) -> bool:
+        """Set aside what has the name already if it is wrong: found so before, or of another size. True when done."""
         try:
-            is_wrong = os.lstat(final).st_size != size
+            is_wrong |= os.lstat(final).st_size != size
         except FileNotFoundError:
-            return
+            return False
         if is_wrong:
             from dvtool.store.salvage import set_aside_file
 
-            set_aside_file(self._cache, final)
+            moved_to = set_aside_file(self._cache, final)
+            if self._on_wait is not None:
+                self._on_wait(f"{show(final)} was damaged and is set aside in {show(moved_to)}")
+        return is_wrong
 
     def adopt_pack(self, pack: FinishedPack) -> None:
         """Publish a whole pack that was received and verified (id, table, every record)."""

@@ -258,6 +258,10 @@ class LocalPacks:
         """Never offer objects from that record again."""
         self._bad.add((key, offset))
 
+    def is_bad(self, key: PackKey) -> bool:
+        """Whether a record of that pack was found damaged."""
+        return any(pack == key for pack, _ in self._bad)
+
     def table(self, key: PackKey) -> bytes:
         """The proved table of a pack. Raises `FormatError`, `IntegrityError`, ``OSError``."""
         known = self._tables.get(key)
