@@ -21,6 +21,8 @@ from dvtool.store.names import INDEX
 from dvtool.transfer.parallel import Workers
 
 _LISTINGS = 4
+_MOST_BYTES = 512 << 20
+"""No writer makes a larger index file; it would have to be held in memory."""
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -56,7 +58,7 @@ class IndexCopies:
         self._prune()
 
     def _list(self) -> list[str]:
-        names = [item.key.removeprefix(INDEX) for item in self._remote.list(INDEX)]
+        names = [item.key.removeprefix(INDEX) for item in self._remote.list(INDEX) if item.size <= _MOST_BYTES]
         return sorted(name for name in names if _NAME.fullmatch(name))
 
     def _get(self, name: str) -> IndexReader | None:

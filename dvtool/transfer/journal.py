@@ -89,6 +89,35 @@ class Journal:
             self._fd = -1
 
 
+class KnownRemotes:
+    """Which store this clone has found behind each URL."""
+
+    def __init__(self, folder: bytes) -> None:
+        self._folder = folder
+
+    def store_id(self, url: str) -> str | None:
+        """The store that was there at the last push; None when there was none."""
+        try:
+            with open(self._path(url), encoding="ascii", errors="replace") as file:
+                return file.read(64).strip() or None
+        except OSError:
+            return None
+
+    def remember(self, url: str, store_id: str) -> None:
+        """This store is there now."""
+        if self.store_id(url) == store_id:
+            return
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            write_file(self._path(url), store_id.encode("ascii") + b"\n", mode=0o600, durable=False)
+        except OSError:
+            return  # then an unmounted share is told from a new place by nobody
+
+    def _path(self, url: str) -> bytes:
+        name = xxh3_64_hexdigest(url.encode("utf-8", "surrogateescape"))
+        return os.path.join(self._folder, b"remote-" + name.encode("ascii"))
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """One finished push: its roots (kind and hex digest), the packs it relied on (key and size), its records."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait
+from functools import partial
 from typing import NamedTuple
 
 from dvtool.disk.durable import discard
@@ -47,6 +48,7 @@ class Outgoing:
         self._tmp = tmp
         self._reporter = reporter
         self._pending: set[Future[Sent]] = set()
+        self._temporary: dict[Future[Sent], bytes] = {}
         self._made: list[FinishedPack] = []
         self._writers: list[PackWriter] = []
         self._since_index = 0
@@ -62,6 +64,9 @@ class Outgoing:
     def __exit__(self, *_: object) -> None:
         for writer in self._writers:
             writer.abort()
+        for future, path in self._temporary.items():
+            if future.cancel():
+                discard(None, path)
         for made in self._made:
             discard(None, made.path)
 
@@ -90,12 +95,15 @@ class Outgoing:
         """Start the upload of packs that writers have finished by now."""
         while self._made:
             pack = self._made.pop(0)
-            self._start(lambda pack=pack: self._upload_made(pack))  # type: ignore[misc]
+            future = self._start(partial(self._upload_made, pack))
+            self._temporary[future] = pack.path
 
-    def _start(self, upload: Callable[[], Sent]) -> None:
+    def _start(self, upload: Callable[[], Sent]) -> Future[Sent]:
         while len(self._pending) >= self._store.workers.count:
             self._collect(wait(self._pending, return_when="FIRST_COMPLETED").done)
-        self._pending.add(self._store.workers.submit(upload))
+        future = self._store.workers.submit(upload)
+        self._pending.add(future)
+        return future
 
     def flush(self) -> None:
         """Wait for all uploads. The first error is raised after the others have ended."""
@@ -104,6 +112,7 @@ class Outgoing:
     def _collect(self, done: set[Future[Sent]]) -> None:
         self._pending -= done
         for future in done:
+            self._temporary.pop(future, None)
             sent = future.result()
             if sent.pack is None:
                 self.damaged.append(PackKey(sent.made.pack_class, sent.made.id))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Iterable
-from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -35,26 +35,40 @@ class Workers:
         *,
         cost: Callable[[T], int] = lambda _: 0,
         budget: int = 0,
-    ) -> Iterator[R]:
+        drop: Callable[[R], None] | None = None,
+    ) -> Generator[R, None, None]:
         """The results in the order of *items*; the first error is raised.
 
         At most twice as many items as threads are ahead of the consumer, and no more than *budget*
-        of *cost* (but always one).
+        of *cost* (but always one). Results that nobody takes any more go to *drop*.
         """
         ahead: deque[tuple[Future[R], int]] = deque()
         spent = 0
-        for item in items:
-            price = cost(item)
-            while ahead and (len(ahead) >= 2 * self.count or spent + price > budget > 0):
-                future, paid = ahead.popleft()
+        try:
+            for item in items:
+                price = cost(item)
+                while ahead and (len(ahead) >= 2 * self.count or spent + price > budget > 0):
+                    future, paid = ahead.popleft()
+                    yield future.result()
+                    spent -= paid
+                ahead.append((self._pool.submit(work, item), price))
+                spent += price
+            while ahead:
+                future, _ = ahead.popleft()
                 yield future.result()
-                spent -= paid
-            ahead.append((self._pool.submit(work, item), price))
-            spent += price
-        while ahead:
-            future, _ = ahead.popleft()
-            yield future.result()
+        finally:
+            for future, _ in ahead:
+                if not future.cancel() and drop is not None:
+                    future.add_done_callback(_dropper(drop))
 
     def submit(self, work: Callable[[], R]) -> Future[R]:
         """Start *work* now."""
         return self._pool.submit(work)
+
+
+def _dropper(drop: Callable[[R], None]) -> Callable[[Future[R]], None]:
+    def done(future: Future[R]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            drop(future.result())
+
+    return done

@@ -140,7 +140,7 @@ class _Push:
 
     def plan(self) -> PushPlan:
         name = self._remote.name
-        self._session.use_stores([self._store] if self._store.open() else [])
+        self._open()
         if self._proved_by_memo() is not None:
             return PushPlan(name, 0, 0, (), up_to_date=True)
         found = self._survey()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,13 +106,24 @@ def rely(store: RemoteStore, found: Survey, oid: bytes, pack_class: int, kind: i
     return True
 
 
-def survey(session: Session, store: RemoteStore, wanted: Sequence[Wanted], base: Base | None = None) -> Survey:
-    """Look every wanted object up on the remote, then in the cache; only the difference where there is a *base*."""
-    return _Surveyor(session, store).run(wanted, base)
+def survey(
+    session: Session,
+    store: RemoteStore,
+    wanted: Sequence[Wanted],
+    base: Base | None = None,
+    *,
+    damaged: Collection[ObjectId] = (),
+) -> Survey:
+    """Look every wanted object up on the remote, then in the cache; only the difference where there is a *base*.
+
+    Loose files in *damaged* count as absent.
+    """
+    return _Surveyor(session, store, damaged).run(wanted, base)
 
 
 class _Surveyor:
-    def __init__(self, session: Session, store: RemoteStore) -> None:
+    def __init__(self, session: Session, store: RemoteStore, damaged: Collection[ObjectId]) -> None:
+        self._damaged = damaged
         self._session = session
         self._cache = session.cache
         self._store = store
@@ -144,13 +156,16 @@ class _Surveyor:
         place = self._cache.packs.find(oid, pack_class)
         if place is not None and place.kind == need.kind:
             self._found.send.add_packed(place, oid)
-        elif need.kind == BYTES and self._cache.has_loose(oid):
+        elif need.kind == BYTES and self._has_loose(oid):
             send = self._found.send
             send.loose[oid] = need.size
             send.objects += 1
             send.bytes += need.size
         else:
             self._found.lost.add(oid)
+
+    def _has_loose(self, oid: ObjectId) -> bool:
+        return oid not in self._damaged and self._cache.has_loose(oid)
 
     def _rely(self, oid: bytes, pack_class: int, kind: int) -> bool:
         return rely(self._store, self._found, oid, pack_class, kind)
@@ -171,7 +186,7 @@ class _Surveyor:
             self._pieces(oid, recipe)
 
     def _cut_or_lose(self, oid: ObjectId, size: int) -> None:
-        if self._cache.has_loose(oid):
+        if self._has_loose(oid):
             send = self._found.send
             send.to_cut[oid] = size
             send.objects += 1
@@ -188,7 +203,7 @@ class _Surveyor:
                 self._settled.add(piece.digest)
                 lacking.append((offset, piece))
             offset += piece.length
-        if lacking and not self._cache.has_loose(oid):
+        if lacking and not self._has_loose(oid):
             self._settled.difference_update(piece.digest for _, piece in lacking)
             self._found.lost.add(oid)
             return

@@ -23,6 +23,8 @@ from dvtool.transfer.ranges import cut_ranges
 from dvtool.transfer.ranges import read_range
 from dvtool.transfer.remotestore import RemoteStore
 from dvtool.transfer.whole import WholeJob
+from dvtool.transfer.whole import WholeResult
+from dvtool.transfer.whole import drop_whole
 from dvtool.transfer.whole import receive_whole
 
 _MANY = 1_000
@@ -161,7 +163,20 @@ class Receiver:
         pending: dict[ObjectId, Item],
     ) -> None:
         jobs = [WholeJob(self._stores[each.store].remote, each.pack, self._tmp, self._sync) for each in groups]
-        for source, result in zip(groups, self._workers.map(receive_whole, jobs)):
+        results = self._workers.map(receive_whole, jobs, drop=drop_whole)
+        try:
+            self._adopt(groups, zip(groups, results), adopt, pending)
+        finally:
+            results.close()
+
+    def _adopt(
+        self,
+        groups: dict[_Source, list[Item]],
+        results: Iterable[tuple[_Source, WholeResult]],
+        adopt: Callable[[FinishedPack], None],
+        pending: dict[ObjectId, Item],
+    ) -> None:
+        for source, result in results:
             if result.pack is None:
                 if result.gone:
                     self._gone(source)

@@ -9,6 +9,7 @@ from dvtool.formats.index import IndexedPack
 from dvtool.formats.records import MAX_PACK_KEYS
 from dvtool.formats.records import Root
 from dvtool.formats.records import RootRecord
+from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import encode_root_record
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
@@ -64,6 +65,8 @@ def write_records(
             author=context.author,
         )
         key = f"{ROOTS}{context.repository_id}/{commit_name(context.commits)}-{os.urandom(8).hex()}"
-        remote.put(key, encode_root_record(record))
+        data = encode_root_record(record)
+        decode_root_record(data, key)  # a record that nobody can read would stop every collection
+        remote.put(key, data)
         keys.append(key)
     return keys

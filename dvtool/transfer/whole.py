@@ -67,3 +67,9 @@ def receive_whole(job: WholeJob) -> WholeResult:
                 return WholeResult(job, None, gone=True)
             raise
     return WholeResult(job, None)
+
+
+def drop_whole(result: WholeResult) -> None:
+    """Throw a pack away that nobody wants any more."""
+    if result.pack is not None:
+        discard(None, result.pack.path)

@@ -16,6 +16,7 @@ from dvtool.formats.records import RootRecord
 from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import encode_dead_list
 from dvtool.model.ports import Remote
+from dvtool.remote.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer.cloudstatus import remote_status
 from dvtool.transfer.fetch import fetch
@@ -31,6 +32,7 @@ from tests.support.datasets import packs_of
 from tests.support.datasets import read_directory
 from tests.support.datasets import remote_files
 from tests.support.datasets import store_directory
+from tests.support.datasets import store_file
 from tests.support.faulty import Fault
 from tests.support.faulty import FaultyRemote
 from tests.support.faulty import Method
@@ -267,6 +269,40 @@ def test_damage_in_a_loose_file_is_told(
         "data/big",
         "data/large",
     ]
+
+
+def test_a_share_that_is_not_mounted_is_no_new_place(
+    cache: Cache, data: Wanted, remote: Remote, context: PushContext, tmp_path: Path
+) -> None:
+    push(cache, remote, [data], context)
+    (tmp_path / "remote").rename(tmp_path / "elsewhere")
+    for attempt in (push, plan_push):
+        with pytest.raises(StorageError):
+            attempt(cache, remote, [data], context)
+    assert not (tmp_path / "remote").exists()
+
+
+def test_what_a_damaged_file_shares_with_a_right_one_is_sent(
+    new_cache: NewCache, remote: Remote, context: PushContext, tmp_path: Path
+) -> None:
+    cache = new_cache()
+    shared = content("shared", 12 << 20)
+    first = store_file(cache, shared + b"first", b"first")
+    second = store_file(cache, shared + b"second", b"second")
+    elsewhere = LocalRemote("elsewhere", os.fsencode(tmp_path / "elsewhere"))
+    push(cache, elsewhere, [first, second], context)
+    other = new_cache("other")
+    fetch(other, [elsewhere], [first, second])
+    damage(os.fsdecode(other.loose_path(first.oid)), 100)
+    with pytest.raises(IntegrityError) as caught:
+        push(other, remote, [first, second], context)
+    assert [cause.path for cause in caught.value.causes if isinstance(cause, IntegrityError)] == ["first"]
+    clone = new_cache("clone")
+    result = fetch(clone, [remote], [first, second])
+    assert [item.path for item in result.missing] == [b"first"]
+    assert result.objects == 1
+    clone.forget()
+    assert clone.read_blob(second.oid) == shared + b"second"
 
 
 def test_nothing_that_was_not_asked_for_leaves_the_machine(
