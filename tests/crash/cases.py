@@ -1,0 +1,209 @@
+"""The commands that are swept, each with a small world in which it meets every kind of file."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.faults.sweep import Case
+from tests.faults.world import World
+from tests.faults.world import content
+from tests.support.trees import Executable
+from tests.support.trees import Link
+from tests.support.trees import Tree
+from tests.support.trees import create_tree
+
+LOOSE = 150 << 10
+"""Over `dvtool.store.cache.LOOSE_FROM`: one file of its own in the cache."""
+CUT = (4 << 20) + 12_345
+"""Over `dvtool.store.chunker.CHUNKED_FROM`: sent in pieces."""
+
+V1: Tree = {
+    "a.txt": "one\n" * 50,
+    "b.bin": content("b", 3000),
+    "zero": "",
+    "run.sh": Executable("#!/bin/sh\n"),
+    "link": Link("a.txt"),
+    "empty": {},
+    b"odd \xff\nname": "odd\n",
+    "big.bin": content("big one", LOOSE),
+    "same.bin": content("same", LOOSE),
+    "sub": {"c.txt": "c\n", "deep": {"d.bin": content("d", 500)}},
+    "swap": "a file in v1",
+    "turn": {"x": "a directory in v1"},
+}
+V2: Tree = {
+    "a.txt": "two\n" * 60,
+    "zero": "",
+    "run.sh": "#!/bin/sh\n",
+    "link": Link("zero"),
+    b"odd \xff\nname": "odd\n",
+    "big.bin": content("big two", LOOSE + 1),
+    "same.bin": content("same", LOOSE),
+    "sub": {"c.txt": "c\n", "e.bin": content("e", 700)},
+    "swap": {"y": "a directory in v2"},
+    "turn": "a file in v2",
+    "new": {"n.txt": "n\n"},
+}
+
+
+def _begin(world: World) -> None:
+    for folder in (world.repo, world.remote, world.outside):
+        folder.mkdir(parents=True)
+    (world.outside / "canary").write_text("nobody's business")
+    world.git("init", "-q")
+    world.dvtool("init")
+    world.dvtool("remote", "add", "-d", "origin", str(world.remote))
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", "begin")
+
+
+def _write(world: World, tree: Tree) -> None:
+    shutil.rmtree(world.place / "data", ignore_errors=True)
+    create_tree(world.place / "data", tree)
+
+
+def _record(world: World, tag: str) -> None:
+    world.dvtool("add", "data")
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", tag)
+    world.git("tag", tag)
+
+
+def _first(world: World) -> None:
+    _begin(world)
+    _write(world, V1)
+    _record(world, "v1")
+
+
+def _second(world: World) -> None:
+    _first(world)
+    _write(world, V2)
+    _record(world, "v2")
+
+
+def _new_files(world: World) -> None:
+    _begin(world)
+    (world.repo / ".gitignore").write_text("*.pyc\n")
+    create_tree(world.repo, {"model.bin": content("model", LOOSE), "notes.csv": "a,b\n1,2\n"})
+
+
+def _new_directory(world: World) -> None:
+    _begin(world)
+    _write(world, V1)
+
+
+def _changed_directory(world: World) -> None:
+    _first(world)
+    _write(world, V2)
+
+
+def _changed_inside(world: World) -> None:
+    _first(world)
+    shutil.rmtree(world.repo / "data/sub")
+    create_tree(world.repo / "data", {"a.txt": "edited\n", "more": {"x.bin": content("x", LOOSE)}})
+    (world.repo / "data/b.bin").unlink()
+
+
+def _shared_cache(world: World) -> None:
+    _begin(world)
+    world.dvtool("cache", "dir", "--local", str(world.path / "cache"))
+    _write(world, V1)
+    world.dvtool("add", "data")
+    _write(world, V2)
+
+
+def _staged(world: World) -> None:
+    _begin(world)
+    world.dvtool("config", "core.autostage", "true")
+    _write(world, V1)
+
+
+def _without_data(world: World) -> None:
+    _first(world)
+    shutil.rmtree(world.repo / "data")
+    for name in world.repo.glob(".git/dvtool/memo.sqlite*"):
+        name.unlink()
+
+
+def _other_version(world: World) -> None:
+    _second(world)
+    world.git("checkout", "-q", "v1")
+
+
+def _hardlinks(world: World) -> None:
+    _begin(world)
+    world.dvtool("config", "cache.type", "hardlink")
+    _write(world, V1)
+    _record(world, "v1")
+    _write(world, V2)
+    _record(world, "v2")
+    shutil.rmtree(world.repo / "data")
+    world.dvtool("checkout", "--force")
+    world.git("checkout", "-q", "v1")
+
+
+def _edited(world: World) -> None:
+    _other_version(world)
+    data = world.repo / "data"
+    create_tree(data, {"a.txt": "my own\n", "mine.txt": "untracked\n", "sub": {"e.bin": content("my own", 900)}})
+    (data / "big.bin").unlink()
+    (data / "big.bin").write_bytes(content("my own big", LOOSE))
+
+
+def _to_push(world: World) -> None:
+    _first(world)
+    create_tree(world.repo, {"huge.bin": content("huge", CUT)})
+    world.dvtool("add", "huge.bin")
+
+
+def _to_push_more(world: World) -> None:
+    _first(world)
+    world.dvtool("push")
+    _write(world, V2)
+    _record(world, "v2")
+
+
+def _to_pull(world: World) -> None:
+    _to_push(world)
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", "huge")
+    world.dvtool("push")
+    world.git("clone", "-q", str(world.repo), str(world.clone))
+    world.place = world.clone
+
+
+def _to_pull_more(world: World) -> None:
+    _first(world)
+    world.dvtool("push")
+    world.git("clone", "-q", str(world.repo), str(world.clone))
+    world.place = world.clone
+    world.dvtool("pull")
+    world.place = world.repo
+    _write(world, V2)
+    _record(world, "v2")
+    world.dvtool("push")
+    world.place = world.clone
+    world.git("pull", "-q")
+
+
+CASES = (
+    Case("add-files", ("add", "model.bin", "notes.csv"), _new_files, stores=True),
+    Case("add-directory", ("add", "data"), _new_directory, stores=True),
+    Case("add-again", ("add", "data"), _changed_directory, stores=True, warm=True),
+    Case(
+        "add-inside",
+        ("add", "data/a.txt", "data/more", "data/b.bin", "data/sub"),
+        _changed_inside,
+        stores=True,
+    ),
+    Case("add-shared", ("add", "data"), _shared_cache, stores=True),
+    Case("add-staged", ("add", "data"), _staged, stores=True, stages=True),
+    Case("checkout-fresh", ("checkout",), _without_data),
+    Case("checkout-switch", ("checkout",), _other_version, warm=True),
+    Case("checkout-hardlink", ("checkout",), _hardlinks),
+    Case("checkout-force", ("checkout", "--force"), _edited),
+    Case("push-first", ("push",), _to_push, pushes=True),
+    Case("push-more", ("push",), _to_push_more, pushes=True),
+    Case("pull-first", ("pull",), _to_pull, stores=True),
+    Case("pull-more", ("pull",), _to_pull_more, stores=True),
+)

@@ -1,0 +1,282 @@
+"""One command, every change that it makes, one fault at each: what must hold afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.checker import Contents
+from tests.faults.injector import NONE
+from tests.faults.injector import Fault
+from tests.faults.injector import Injector
+from tests.faults.injector import Outcome
+from tests.faults.world import Files
+from tests.faults.world import State
+from tests.faults.world import World
+from tests.faults.world import digests
+from tests.faults.world import is_temporary
+
+# Read at import: the hermetic world removes every DVTOOL_ variable before the first test.
+FULL_SWEEP = os.environ.get("DVTOOL_SWEEP") == "full"
+
+_STORAGE = 7
+_TEMPORARY_STATUS = ("files_seen", "files_hashed", "bytes_hashed")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command and the world that it starts in.
+
+    ``stores``: it writes into the cache, so every pointer is complete there afterwards. ``pushes``: it writes to the
+    remote. ``stages``: it changes Git's index. ``warm``: the memo knows every file.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    prepare: Callable[[World], None]
+    stores: bool = False
+    pushes: bool = False
+    stages: bool = False
+    warm: bool = False
+
+
+@dataclass
+class Tally:
+    """What a sweep found. ``calls``: changes that the command makes; ``points``: runs; ``hit``: those that met it."""
+
+    case: str
+    fault: str
+    calls: int = 0
+    points: int = 0
+    hit: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.fault}: {self.calls} calls, {self.points} points, {self.hit} hit"
+
+
+class Sweep:
+    """One case in *folder*, prepared once; `run` for each fault."""
+
+    def __init__(self, injector: Injector, folder: Path, case: Case) -> None:
+        self._case = case
+        self._world = world = World(folder / "world", injector)
+        case.prepare(world)
+        world.save()
+        before = world.look()
+        self._refresh()
+        self._command()
+        after = world.look()
+        assert not (before.cache.problems or after.cache.problems or after.remote.problems), after
+        self._judge = _Judge(case, before, after, _status(world))
+
+    def run(self, fault: Fault, points: int) -> Tally:
+        """Meet *fault* at about *points* of the changes, spread evenly; at every one in a full sweep."""
+        self._begin()
+        calls = self._command(fault._replace(mode=NONE.mode)).count
+        tally = Tally(self._case.name, fault.name, calls=calls)
+        for at in _points(tally, points):
+            self._begin()
+            met = self._meet(fault, at)
+            tally.points += 1
+            if met.fired:
+                tally.hit += 1
+                tally.violations += self._problems(fault, at, met, tally.hit)
+            elif FULL_SWEEP:
+                break
+        return tally
+
+    def _begin(self) -> None:
+        self._world.restore()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._case.warm:
+            # Copied files carry new change times; the memo believes them once they are older than the clock's tick.
+            time.sleep(0.03)
+            self._world.dvtool("status")
+
+    def _command(self, fault: Fault = NONE) -> Outcome:
+        done = self._meet(fault, 0)
+        assert done.code == 0, done
+        return done
+
+    def _meet(self, fault: Fault, at: int) -> Outcome:
+        world = self._world
+        return world.injector.run(self._case.argv, world.place, below=world.path, fault=fault, at=at)
+
+    def _problems(self, fault: Fault, at: int, met: Outcome, number: int) -> Iterator[str]:
+        judge, world = self._judge, self._world
+        where = f"{self._case.name} {fault.name} {at}: {met.call} {met.path.removeprefix(str(world.path))}"
+        lenient = "/memo.sqlite" in met.path
+        problems = [*judge.ending(fault, met), *judge.state(world.look(), done=met.code == 0, memo_lost=lenient)]
+        again = self._meet(NONE, 0)
+        look = fault.kills or number % 4 == 0
+        problems += judge.retry(world, again, look_at_status=look, memo_lost=lenient)
+        return (f"{where}: {problem}" for problem in problems)
+
+
+def _points(tally: Tally, wanted: int) -> Iterable[int]:
+    if FULL_SWEEP:
+        # Worker threads make the number of calls vary a little: on until nothing is hit any more.
+        return range(1, 4 * tally.calls + 100)
+    # Another offset for each case and fault, so that together they meet more kinds of calls.
+    offset = sum(map(ord, tally.case + tally.fault))
+    step = max(1, tally.calls // wanted)
+    return range(1 + offset % step, tally.calls + 1, step)
+
+
+def _status(world: World) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(world.dvtool("status", "--json"))
+    return {key: value for key, value in shown.items() if key not in _TEMPORARY_STATUS}
+
+
+class _Judge:
+    def __init__(self, case: Case, before: State, after: State, status: dict[str, Any]) -> None:
+        self._case = case
+        self._before = before
+        self._after = after
+        self._status = status
+        self._users = {path: node for path, node in before.tree.items() if not _is_metadata(path)}
+        self._needed = digests(self._users)
+
+    def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
+        """How the command ended."""
+        if fault.kills:
+            if met.code != -9:
+                yield f"ended with {met.code} instead of being killed: {met.err}"
+            return
+        if met.code not in (0, _STORAGE):
+            yield f"exit code {met.code}: {met.err}"
+        if met.code and "error: " not in met.err:
+            yield f"no error shown: {met.err}"
+        if "Traceback" in met.err or "bug in dvtool" in met.err:
+            yield f"not meant for the user: {met.err}"
+
+    def state(self, now: State, *, done: bool, memo_lost: bool) -> Iterator[str]:
+        """What stands there right after the fault. *done*: the command said that it succeeded."""
+        yield from self._stores(now)
+        yield from self._untouched(now)
+        lost = self._needed - digests(now.tree) - now.cache.blobs.keys()
+        if lost:
+            names = [path for path, node in self._users.items() if digests({path: node}) & lost]
+            yield f"bytes lost: {names}"
+        yield from self._paths(now.tree)
+        yield from self._pointers(now)
+        if done:
+            yield from self._same_tree(now.tree, "said that it succeeded, but ", memo_lost=memo_lost)
+            yield from self._promised(now)
+
+    def retry(self, world: World, again: Outcome, *, look_at_status: bool, memo_lost: bool) -> Iterator[str]:
+        """The same command again."""
+        if again.code != 0:
+            yield f"the next run ended with {again.code}: {again.err}"
+            return
+        now = world.look()
+        yield from self._stores(now)
+        yield from self._untouched(now)
+        yield from self._same_tree(now.tree, "after the next run ", memo_lost=memo_lost)
+        yield from self._promised(now)
+        if look_at_status and now.tree == self._after.tree:
+            status = _status(world)
+            if status != self._status:
+                yield f"after the next run status says {status}"
+        if now.cache.leftovers:
+            yield from self._swept(world)
+
+    @staticmethod
+    def _swept(world: World) -> Iterator[str]:
+        """Whoever writes into the cache next deletes what the killed command left there."""
+        (world.place / "another").write_text("a file that makes the cache be written to")
+        world.dvtool("add", "another")
+        leftovers = world.look().cache.leftovers
+        if leftovers:
+            yield f"left in the cache after the next write: {leftovers}"
+
+    def _stores(self, now: State) -> Iterator[str]:
+        for name, was, store in (
+            ("cache", self._before.cache, now.cache),
+            ("remote", self._before.remote, now.remote),
+        ):
+            yield from (f"{name}: {problem}" for problem in store.problems)
+            for kind in ("blobs", "trees", "recipes"):
+                gone = getattr(was, kind).keys() - getattr(store, kind).keys()
+                if gone:
+                    yield f"{name}: {len(gone)} {kind} are gone"
+
+    def _untouched(self, now: State) -> Iterator[str]:
+        if now.other != self._before.other:
+            yield f"changed outside: {_difference(self._before.other, now.other)}"
+        if not self._case.pushes and now.remote != self._before.remote:
+            yield "the remote was changed"
+        ours = {path: node for path, node in now.git.items() if not self._may_write(path)}
+        was = {path: node for path, node in self._before.git.items() if not self._may_write(path)}
+        if ours != was:
+            yield f"changed in .git: {_difference(was, ours)}"
+
+    def _may_write(self, path: bytes) -> bool:
+        return self._case.stages and (path == b"index" or path.startswith(b"objects"))
+
+    def _paths(self, tree: Files) -> Iterator[str]:
+        before, after = self._before.tree, self._after.tree
+        for path in before.keys() | after.keys() | tree.keys():
+            was, will, now = before.get(path), after.get(path), tree.get(path)
+            if now in (was, will) and (now is not None or was is None or will is None):
+                continue
+            if now is None and was is not None and will is not None:
+                if was.is_file and will.is_file:
+                    yield f"{path!r} is missing"
+            elif was is None and will is None:
+                if not is_temporary(path):
+                    yield f"{path!r} appeared"
+            elif now is not None:
+                is_new = was is None or was.kind == "d"
+                is_torn = is_new and will is not None and now.is_file and will.data.startswith(now.data)
+                if not is_torn or _is_metadata(path):
+                    yield f"{path!r} is neither old nor new"
+
+    def _pointers(self, now: State) -> Iterator[str]:
+        if not self._case.stores:
+            return
+        for path, node in now.tree.items():
+            if path.endswith(b".dvt") and node != self._before.tree.get(path):
+                lacks = now.cache.lacks(node.data)
+                if lacks:
+                    yield f"{path!r} names what is not in the cache: {lacks}"
+
+    def _same_tree(self, tree: Files, when: str, *, memo_lost: bool) -> Iterator[str]:
+        if memo_lost:
+            # Without the memo nobody knows which files the user changed: what would be removed by force may stay.
+            stayed = self._users.items() - self._after.tree.items()
+            tree = {path: node for path, node in tree.items() if (path, node) not in stayed or path in self._after.tree}
+        if tree != self._after.tree:
+            yield f"{when}the tree differs: {_difference(self._after.tree, tree)}"
+
+    def _promised(self, now: State) -> Iterator[str]:
+        store = "remote" if self._case.pushes else "cache" if self._case.stores else ""
+        contents: Contents | None = getattr(now, store) if store else None
+        if contents is None:
+            return
+        for path, node in now.tree.items():
+            if path.endswith(b".dvt") and (lacks := contents.lacks(node.data)):
+                yield f"{path!r} is not whole in the {store}: {lacks}"
+
+
+def _is_metadata(path: bytes) -> bool:
+    return path.endswith((b".dvt", b".gitignore", b".dvtoolignore")) or path.startswith(b".dvtool/")
+
+
+def _difference(wanted: Files, found: Files) -> list[str]:
+    return [
+        f"{path!r} is {'absent' if path not in found else 'new' if path not in wanted else 'different'}"
+        for path in sorted(wanted.keys() | found.keys())
+        if wanted.get(path) != found.get(path)
+    ]

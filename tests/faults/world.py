@@ -1,0 +1,132 @@
+"""A small world in which a command meets its faults: two work trees, a remote, and what is nobody's business."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from dvtool.hashing.digests import object_id
+from tests.faults.checker import Contents
+from tests.faults.checker import read_store
+from tests.faults.injector import Injector
+
+TEMPORARIES = (b".dvtool-tmp-", b".dvtool-part-", b".dvtool-rescued-")
+
+
+class Node(NamedTuple):
+    """One path: ``kind`` is f, x (executable), l or d; ``data`` the bytes, the target, or nothing."""
+
+    kind: str
+    data: bytes
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in "fx"
+
+
+Files = dict[bytes, Node]
+
+
+class State(NamedTuple):
+    """Everything at one moment. ``git``: what is Git's own below ``.git``."""
+
+    tree: Files
+    git: Files
+    other: Files
+    cache: Contents
+    remote: Contents
+
+
+class World:
+    """Below *path*: ``repo``, ``clone``, ``remote``, ``outside``. Commands run in ``place``: ``repo`` or ``clone``."""
+
+    def __init__(self, path: Path, injector: Injector) -> None:
+        self.path = path
+        self.injector = injector
+        self.repo = path / "repo"
+        self.clone = path / "clone"
+        self.remote = path / "remote"
+        self.outside = path / "outside"
+        self.place = self.repo
+        self._saved = path.with_name("saved")
+
+    def dvtool(self, *argv: str) -> str:
+        """A command that meets no fault and must succeed."""
+        ran = self.injector.run(argv, self.place, below=self.path)
+        assert ran.code == 0, (argv, ran)
+        return ran.out
+
+    def git(self, *argv: str) -> None:
+        """Git in ``place``."""
+        subprocess.run(["git", *argv], cwd=self.place, check=True, capture_output=True)
+
+    def save(self) -> None:
+        """Remember all of it."""
+        _copy(self.path, self._saved)
+
+    def restore(self) -> None:
+        """Bring back what was saved."""
+        shutil.rmtree(self.path)
+        _copy(self._saved, self.path)
+
+    @property
+    def cache_dir(self) -> Path:
+        """The cache of ``place``, or the shared one."""
+        shared = self.path / "cache"
+        return shared if shared.exists() else self.place / ".git/dvtool/cache"
+
+    def look(self) -> State:
+        """Read it all."""
+        tree = read_files(self.place, skip=(b".git",))
+        git = read_files(self.place / ".git", skip=(b"dvtool",))
+        other: Files = {}
+        for folder in (self.outside, self.repo if self.place is self.clone else self.clone):
+            other |= {os.fsencode(folder.name) + b"/" + path: node for path, node in read_files(folder).items()}
+        return State(tree, git, other, read_store(self.cache_dir), read_store(self.remote))
+
+
+def read_files(root: Path, *, skip: tuple[bytes, ...] = ()) -> Files:
+    """Every path below *root*, except what lies in the directories *skip* at the top."""
+    return dict(_read(os.fsencode(root), b"", skip)) if root.exists() else {}
+
+
+def content(name: str, size: int) -> bytes:
+    """*size* bytes that depend on *name* and do not compress."""
+    return hashlib.shake_128(name.encode()).digest(size)
+
+
+def digests(files: Files) -> set[bytes]:
+    """The address of every file's bytes."""
+    return {object_id(node.data) for node in files.values() if node.is_file}
+
+
+def is_temporary(path: bytes) -> bool:
+    """Whether dvtool made this name for itself."""
+    return path.rpartition(b"/")[2].startswith(TEMPORARIES)
+
+
+def _read(root: bytes, below: bytes, skip: tuple[bytes, ...]) -> Iterator[tuple[bytes, Node]]:
+    with os.scandir(os.path.join(root, below)) as listing:
+        for entry in listing:
+            path = below + entry.name
+            if not below and entry.name in skip:
+                continue
+            if entry.is_symlink():
+                yield path, Node("l", os.readlink(entry.path))
+            elif entry.is_dir():
+                yield path, Node("d", b"")
+                yield from _read(root, path + b"/", skip)
+            else:
+                with open(entry.path, "rb") as file:
+                    is_executable = entry.stat().st_mode & stat.S_IXUSR
+                    yield path, Node("x" if is_executable else "f", file.read())
+
+
+def _copy(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", "--", source, target], check=True)
