@@ -27,6 +27,7 @@ from dvtool.formats.pack import TREE
 from dvtool.store.cache import Cache
 from dvtool.store.deletion import delete_packs
 from dvtool.store.localpacks import PackKey
+from dvtool.store.packcheck import check_arrived
 from dvtool.store.packcheck import check_whole
 from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
@@ -193,7 +194,7 @@ def _publish(cache: Cache, finished: list[FinishedPack], merged: list[PackKey]) 
             if publish(pack.path, final):
                 cache.packs.added(key, pack.size, pack.table)
             elif key not in merged:
-                check_whole(final, key.pack_class, key.id, os.lstat(final).st_size)
+                check_arrived(final, key.pack_class, key.id, os.lstat(final).st_size, sync=cache.settings.durable)
     except BaseException:
         _discard(finished)
         raise

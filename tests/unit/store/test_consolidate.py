@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -30,6 +31,7 @@ from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.store import cachewriter
 from dvtool.store import consolidate
+from dvtool.store import packwriter
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
 from dvtool.store.cachewriter import CacheWriter
@@ -335,6 +337,29 @@ def test_a_merge_that_fails_is_not_the_failure_of_the_command(
     expect_all(new_cache(root), range(5))
 
 
+def test_the_merged_pack_is_durable_before_another_goes(
+    root: bytes, few: None, by_hand: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        add(root, number)
+    events: list[str] = []
+
+    def note(module: ModuleType, name: str) -> None:
+        function = getattr(module, name)
+
+        def call(*args: object) -> object:
+            events.append(name)
+            return function(*args)
+
+        monkeypatch.setattr(module, name, call)
+
+    note(packwriter, "fsync_file")
+    for name in ("publish", "fsync_dir", "delete_packs"):
+        note(consolidate, name)
+    assert consolidate_if_due(Cache(root, Settings(durable=True))) > 0
+    assert events == ["fsync_file", "publish", "fsync_dir", "fsync_dir", "delete_packs"] * 2
+
+
 STEPS = ("open", "write", "fchmod", "link", "unlink", "rename", "fsync", "ftruncate")
 
 
@@ -366,21 +391,24 @@ def die_at(step: int, work: Callable[[], object]) -> bool:
 
 
 def test_a_kill_at_any_step_loses_nothing(root: bytes, few: None, by_hand: None) -> None:
-    for number in range(3):
-        add(root, number)
+    texts = {object_id(text(number)): text(number) for number in range(3)}
+    for data in texts.values():
+        with CacheWriter(new_cache(root), what="test") as writer:
+            writer.put_small(data)
+            writer.commit()
     copy = root + b"-copy"
     for step in count():
         shutil.copytree(os.fsdecode(root), os.fsdecode(copy))
         died = die_at(step, lambda: consolidate_if_due(Cache(copy, Settings(durable=True))))
-        expect_all(new_cache(copy), range(3))
-        with CacheWriter(new_cache(copy), what="next command"):
-            pass
-        assert os.listdir(os.path.join(copy, b"tmp")) == []
-        while consolidate_if_due(new_cache(copy)):
-            pass
-        expect_all(new_cache(copy), range(3))
-        assert new_cache(copy).packs.damage == []
+        cache = new_cache(copy)
+        assert {oid: cache.read_blob(oid) for oid in texts} == texts
+        with CacheWriter(cache, what="next command"):
+            assert os.listdir(cache.tmp) == []
+        consolidate_if_due(cache)
+        assert len(cache.packs.keys()) < 3
+        assert {oid: cache.read_blob(oid) for oid in texts} == texts
+        assert cache.packs.damage == []
         shutil.rmtree(copy)
         if not died:
             break
-    assert step > 20
+    assert step > 10
