@@ -26,6 +26,7 @@ from dvtool.store.trees import subtree
 from dvtool.workspace.checkout import Checkout
 from dvtool.workspace.checkout import NewPage
 from dvtool.workspace.checkout import Placed
+from dvtool.workspace.checkout import Problem
 from dvtool.workspace.checkoutplan import CheckoutPlan
 from dvtool.workspace.checkoutplan import States
 from dvtool.workspace.checkoutplan import plan_checkout
@@ -110,8 +111,7 @@ class Applying:
             return Applied(plan)
         if plan.overwritten:
             self._keep(plan)
-        if self._worktree.cache.settings.loose_all:
-            self._loosen(plan)
+        damaged = self._loosen(plan) if self._worktree.cache.settings.loose_all else {}
         began_ns = self._begin()
         total = sum(change.new.files for change in (*plan.create, *plan.replace) if change.new is not None)
         self._reporter.begin("restoring", total=total)
@@ -127,6 +127,8 @@ class Applying:
             reporter=self._reporter,
         )
         placed = run.execute(plan)
+        placed.problems += [Problem(path, damaged[oid]) for path, oid in placed.missing if oid in damaged]
+        placed.missing = [(path, oid) for path, oid in placed.missing if oid not in damaged]
         self._reporter.end()
         self._record(plan, top, item, placed)
         self._worktree.forget_seen()
@@ -170,8 +172,12 @@ class Applying:
             writer.commit()
         Kept(worktree.state_dir).append(kept)
 
-    def _loosen(self, plan: CheckoutPlan) -> None:
-        """Let the small files that are to be linked anew lie loose: nothing can be linked out of a pack."""
+    def _loosen(self, plan: CheckoutPlan) -> dict[ObjectId, IntegrityError]:
+        """Let the small files that are to be linked anew lie loose: nothing can be linked out of a pack.
+
+        Returns those whose bytes are damaged: the cache does not offer them a second time.
+        """
+        damaged: dict[ObjectId, IntegrityError] = {}
         cache = self._worktree.cache
         small = {
             change.new.oid
@@ -180,14 +186,17 @@ class Applying:
         }
         packed, _ = cache.in_pack_order(small)
         if not packed:
-            return
+            return damaged
         with CacheWriter(cache, what="dvtool checkout", on_wait=self._reporter.note) as writer:
             for oid, data in cache.read_packed(packed):
-                if not isinstance(data, IntegrityError):
-                    with writer.loose_temporary() as temporary:
-                        temporary.write(data)
-                        temporary.publish(oid)
+                if isinstance(data, IntegrityError):
+                    damaged[oid] = data
+                    continue
+                with writer.loose_temporary() as temporary:
+                    temporary.write(data)
+                    temporary.publish(oid)
             writer.commit()
+        return damaged
 
     def _placed(self, path: bytes, entry: Entry, signature: StatSignature) -> None:
         self._snapshot.fresh[path] = (pack_signature(signature), entry)

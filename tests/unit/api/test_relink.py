@@ -12,6 +12,7 @@ import pytest
 from dvtool.api.checkout import CheckoutRequest
 from dvtool.api.checkout import raise_for
 from dvtool.disk.space import supports_reflink
+from dvtool.errors import IntegrityError
 from tests.support.trees import Executable
 from tests.support.trees import Link
 from tests.support.trees import Tree
@@ -119,6 +120,21 @@ def test_an_object_with_too_many_names_is_copied(bench: Workbench, monkeypatch: 
     assert relink(bench, "hardlink") == ("copy",)
     assert set(links(bench).values()) == {"own", "link"}
     assert content(bench.root / "data")["large"] == LARGE
+
+
+def test_damage_that_linking_meets_is_named(bench: Workbench) -> None:
+    bench.track({"data": {"small": os.urandom(2000), "large": LARGE}})
+    (pack,) = (path for path in Path(os.fsdecode(bench.cache.root), "data").rglob("*") if path.is_file())
+    content = bytearray(pack.read_bytes())
+    content[1000] ^= 1
+    pack.unlink()
+    pack.write_bytes(content)
+    bench.settings["cache.type"] = "hardlink"
+    result = bench.checkout(relink=True)
+    assert [left.path for left in result.problems] == [b"data/small"] and result.missing == ()
+    with pytest.raises(IntegrityError, match=pack.name):
+        raise_for(result, CheckoutRequest())
+    assert (bench.root / "data/large").stat().st_nlink == 2
 
 
 def test_blocks_are_shared_where_the_file_system_can(bench: Workbench) -> None:
