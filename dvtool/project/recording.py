@@ -47,8 +47,10 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
         for item in items
         if write_pointer(project.root, item.pointer_path, item.pointer, durable=durable)
     )
+    if project.git is None:
+        return Recorded(changed, (), ())
     git_files = tuple(sorted({*changed, *(path for path in ignore_files if not path.startswith(b"/"))}))
-    if project.git is not None and git_files and project.config.flag("core.autostage"):
+    if git_files and project.config.flag("core.autostage"):
         from dvtool.git.worktree import stage
 
         stage(project.git, [layout.to_git(path) for path in git_files])

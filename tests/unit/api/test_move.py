@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.api.add import AddRequest
+from dvtool.api.add import add
 from dvtool.api.move import MoveRequest
 from dvtool.api.move import MoveResult
 from dvtool.api.move import move
+from dvtool.api.remove import RemoveRequest
+from dvtool.api.remove import remove
 from dvtool.disk.beneath import open_root
 from dvtool.errors import DvtoolError
 from dvtool.errors import UnsafeInput
+from dvtool.project.environment import Environment
+from dvtool.project.init import init_project
+from dvtool.project.open import open_project
 from dvtool.project.parts import open_tracked
 from dvtool.workspace.moving import move_entry
 from tests.support.trees import Executable
@@ -233,3 +240,16 @@ def test_nothing_is_replaced(tmp_path: Path) -> None:
     finally:
         os.close(fd)
     assert_tree(tmp_path, {"a": "1", "b": "2"})
+
+
+def test_without_git_there_is_nothing_to_tell_it(tmp_path: Path) -> None:
+    environment = Environment(dict(os.environ), os.fsencode(tmp_path), os.fsencode(tmp_path))
+    init_project(b".", environment, no_scm=True)
+    create_tree(tmp_path, {"data": {"a": "1"}, "f": "2"})
+    project = open_project(b".", environment)
+    assert add(project, AddRequest((b"data", b"f"))).git_files == ()
+    assert move(project, MoveRequest(b"data", b"raw")).git_files == ()
+    assert move(project, MoveRequest(b"f", b"raw")).git_files == ()
+    assert_tree(tmp_path / "raw", {"a": "1", "f": "2"})
+    assert remove(project, RemoveRequest((b"raw",), outs=True)).git_files == ()
+    assert sorted(os.listdir(tmp_path)) == [".dvtool", ".dvtoolignore"]
