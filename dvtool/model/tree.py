@@ -22,8 +22,11 @@ PAGE_LIMIT = 4_096
 """No page holds more entries."""
 LEVELS = 8
 """Leaf pages are level 0, the highest page is level 7."""
-MAX_DEPTH = 500
-"""Directories inside each other that are walked: a chain of thousands costs an attacker nothing."""
+MAX_DEPTH = 256
+"""Directories inside each other that are walked: a chain of thousands costs an attacker nothing.
+
+Python allows 1,000 calls inside each other, and a walk takes up to three a level.
+"""
 LEVEL_BITS = 8
 """A name whose xxh3_64 ends in 8 zero bits ends its leaf page, in 16 also the page above, and so on."""
 CUT_LEVELS = 4

@@ -10,6 +10,7 @@ from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import leaf_entries
 from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import subtree
@@ -62,6 +63,7 @@ class _Diff:
         self._whole_added = whole
 
     def trees(self, old: TreeRef | None, new: TreeRef | None, prefix: bytes) -> Iterator[EntryChange]:
+        check_depth(prefix)
         for name, before, after in differing(self._get_old, old, self._get_new, new):
             yield from self.entries(before, after, prefix + name)
 

@@ -14,6 +14,7 @@ from dvtool.formats.tree import decode_page
 from dvtool.formats.tree import encode_upper
 from dvtool.formats.tree import page_level
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LEVELS
 from dvtool.model.tree import LINK
@@ -121,8 +122,7 @@ def subtree(entry: Entry) -> TreeRef:
 
 def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
     """Every entry below a directory with its path, directories before what they hold."""
-    if prefix.count(b"/") > MAX_DEPTH:
-        raise FormatError(f"blake3:{tree.oid.hex()}: lies deeper than {MAX_DEPTH} directories")
+    check_depth(prefix)
     for entry in entries(get, tree):
         path = prefix + entry.name
         yield path, entry
@@ -145,6 +145,12 @@ def page_oids(get: GetPage, tree: TreeRef, *, below: int = LEVELS) -> Iterator[O
             else:
                 yield from page_oids(get, tree_of(ref), below=page.level)
     yield tree.oid
+
+
+def check_depth(path: bytes) -> None:
+    """Raise `FormatError` for a directory too deep to be walked. *path*: with a slash after each directory."""
+    if path.count(b"/") > MAX_DEPTH:
+        raise FormatError(f"{show(path[:40])}... lies deeper than {MAX_DEPTH} directories", path=path)
 
 
 def lookup(get: GetPage, tree: TreeRef, path: bytes) -> Entry | None:

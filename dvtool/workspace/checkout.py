@@ -31,6 +31,7 @@ from dvtool.model.tree import TreeRef
 from dvtool.store.cache import Cache
 from dvtool.store.treediff import EntryChange
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import leaf_entries
 from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import lookup
@@ -189,6 +190,7 @@ class Checkout:
                 yield _Item(change.path, entry, None, -1, 0)
 
     def _directory(self, path: bytes, tree: TreeRef) -> Iterator[_Item]:
+        check_depth(path + b"/")
         try:
             refs = leaf_refs(self._get_page, tree)
             self._directories.get(path, create=True)
@@ -249,6 +251,11 @@ class Checkout:
             self._fail(item, taken)
         except (ChangedMeanwhile, IntegrityError) as error:
             self._fail(item, error)
+        except FileNotFoundError:
+            if data is not None or item.entry.kind == LINK or os.path.lexists(self._cache.loose_path(item.entry.raw)):
+                raise
+            # Another command has set the object aside since the cache was listed.
+            self._result.missing.append((item.path, item.entry.oid))
         else:
             self._result.bytes_written += item.entry.size
             if item.expected is None:

@@ -24,6 +24,7 @@ from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.scan import list_names
 from dvtool.disk.signature import Moment
 from dvtool.disk.signature import StatSignature
+from dvtool.disk.signature import signature_of
 from dvtool.errors import StorageError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import storage_error
@@ -52,10 +53,13 @@ from dvtool.workspace.ignore import IGNORE_FILE
 from dvtool.workspace.sinks import Sink
 from dvtool.workspace.sinks import is_small
 
-MAX_DEPTH = 400
+MAX_DEPTH = 200
+"""Python allows 1,000 calls inside each other and a level takes three: what is deeper could not be read again."""
 SIGNATURE_BYTES = 40
 _UNSETTLED = bytes(SIGNATURE_BYTES)
 _INODE_MASK = (1 << 63) - 1
+_LATEST = _INODE_MASK
+"""The year 2262 in nanoseconds: a file may claim to be younger, and is read each time like all from the future."""
 _FOUR = struct.Struct("<4q")
 _FIVE = struct.Struct("<5q")
 _TRIES = 3
@@ -86,7 +90,8 @@ class Counts:
 
 def pack_signature(signature: StatSignature) -> bytes:
     """The 40 bytes that stand for a signature in the memo."""
-    return _FIVE.pack(signature.inode & _INODE_MASK, *signature[1:])
+    inode, size, mtime, ctime, mode = signature
+    return _FIVE.pack(inode & _INODE_MASK, size, min(mtime, _LATEST), min(ctime, _LATEST), mode)
 
 
 class Snapshot:
@@ -111,6 +116,8 @@ class Snapshot:
         self._reporter = reporter
         self._linked = linked
         self._unreported = 0
+        self._old_pages: tuple[bytes, ...] = ()
+        self._old: dict[bytes, tuple[bytes, Entry]] = {}
         self.leftovers: list[bytes] = []
         """Temporaries of killed commands that were met, and passed over."""
         self.fresh: dict[bytes, tuple[bytes, Entry]] = {}
@@ -176,15 +183,15 @@ class Snapshot:
             names = [name for name in names if not self._is_ignored(fd, path, name)]
         ends = cut_pages(names)
         known = self._memo.pages(path)
-        wanted = {names[end - 1] for end in ends} if len(ends) > 1 else {b""}
-        gone = [last_name for last_name in known if last_name not in wanted]
+        old = sorted(known)
+        self._old_pages = ()
         refs: list[PageRef] = []
         start = 0
         for end in ends:
             last_name = names[end - 1] if len(ends) > 1 else b""
-            refs.append(self._page(fd, path, depth, names[start:end], last_name, known, gone))
+            refs.append(self._page(fd, path, depth, names[start:end], last_name, known, old))
             start = end
-        self._memo.drop_pages(path, gone)
+        self._memo.drop_pages(path, known.keys() - {ref.last_name for ref in refs})
         return join_pages(refs, self._sink.page)
 
     def _is_ignored(self, fd: int, path: bytes, name: bytes) -> bool:
@@ -199,7 +206,7 @@ class Snapshot:
         names: Sequence[bytes],
         last_name: bytes,
         known: dict[bytes, MemoPage],
-        gone: Sequence[bytes],
+        old: Sequence[bytes],
     ) -> PageRef:
         signatures = array("q")
         extend = signatures.extend
@@ -218,7 +225,10 @@ class Snapshot:
                 below[name] = tree
                 extend((*_FOUR.unpack(tree.oid), 0o040000))
             else:
-                extend((status.st_ino & _INODE_MASK, status.st_size, status.st_mtime_ns, status.st_ctime_ns, mode))
+                mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+                if mtime > _LATEST or ctime > _LATEST:
+                    mtime, ctime = min(mtime, _LATEST), min(ctime, _LATEST)
+                extend((status.st_ino & _INODE_MASK, status.st_size, mtime, ctime, mode))
         self.counts.files_seen += len(names) - len(below)
         live = signatures.tobytes()
         seen = known.get(last_name)
@@ -226,11 +236,13 @@ class Snapshot:
         if seen is not None and is_known and (not self._sink.asks_store or self._store_has(path, seen)):
             self._reporter.advance(len(names))
             return PageRef(last_name, seen.oid, seen.size, seen.files)
-        stale = ([last_name] if seen is not None else []) + list(gone)
-        return self._make_page(fd, path, names, last_name, live, below, stale)
+        return self._make_page(fd, path, names, last_name, live, below, _overlapping(old, names))
 
     def _subdirectory(self, fd: int, path: bytes, name: bytes, depth: int) -> TreeRef:
-        child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        try:
+            child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
         try:
             return self._directory(child, path, depth + 1)
         finally:
@@ -276,7 +288,10 @@ class Snapshot:
             elif before is not None and before[0] == signature and (before[1].kind == LINK or holds(before[1].raw)):
                 entries.append(before[1])
             else:
-                entry, signature = self._changed(fd, path, name, signature)
+                try:
+                    entry, signature = self._changed(fd, path, name, signature)
+                except OSError as error:
+                    raise storage_error(error, "read", join(path, name)) from error
                 entries.append(entry)
             kept.append(signature)
         leaf = encode_leaf(entries)
@@ -288,6 +303,8 @@ class Snapshot:
         return PageRef(last_name, oid, size, files)
 
     def _old_entries(self, path: bytes, stale: Sequence[bytes]) -> dict[bytes, tuple[bytes, Entry]]:
+        if self._old_pages == (path, *stale):
+            return self._old
         old: dict[bytes, tuple[bytes, Entry]] = {}
         for body in self._memo.bodies(path, stale):
             page = decode_page(body.leaf)
@@ -295,6 +312,7 @@ class Snapshot:
                 for number, entry in enumerate(page.entries):
                     at = number * SIGNATURE_BYTES
                     old[entry.name] = (body.signatures[at : at + SIGNATURE_BYTES], entry)
+        self._old_pages, self._old = (path, *stale), old
         return old
 
     def _changed(self, fd: int, path: bytes, name: bytes, signature: bytes) -> tuple[Entry, bytes]:
@@ -372,14 +390,20 @@ class Snapshot:
             self._unreported = 0
 
 
+def _overlapping(old: Sequence[bytes], names: Sequence[bytes]) -> Sequence[bytes]:
+    """The pages seen last time, by their last names in order, that some of *names* may have been on."""
+    if not names or old[:1] == [b""]:
+        return old
+    return old[bisect_left(old, names[0]) : bisect_left(old, names[-1]) + 1]
+
+
 def directory_signature(oid: bytes) -> bytes:
     """What stands for a directory among the packed signatures of a page: its tree's address."""
     return _FIVE.pack(*_FOUR.unpack(oid), 0o040000)
 
 
 def _signature(status: os.stat_result) -> bytes:
-    inode = status.st_ino & _INODE_MASK
-    return _FIVE.pack(inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
+    return pack_signature(signature_of(status))
 
 
 def fingerprint(names: Sequence[bytes], signatures: bytes) -> bytes:
