@@ -177,7 +177,7 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
     try:
         check_path(path, "cannot be tracked by itself")
     except UnsafeInput as error:
-        if name_problem(split(path)[1]) is None:
+        if not any(map(name_problem, path.split(b"/"))):
             error.hint = "inside a tracked directory such a name may stand: add the directory that holds it"
         raise
     if len(split(path)[1]) > 255 - len(POINTER_SUFFIX):

@@ -49,6 +49,17 @@ def decode_pointer(data: bytes, where: str) -> Pointer:
     Raises `FormatError` for anything but the one valid text (the lines after it may hold any
     further YAML keys and comments), `UnsafeInput` for a path that reaches outside.
     """
+    try:
+        return _decode(data, where)
+    except FormatError as error:
+        error.hint = error.hint or _RESTORE
+        raise
+    except UnsafeInput as error:
+        error.hint = error.hint or _UNTRUSTED
+        raise
+
+
+def _decode(data: bytes, where: str) -> Pointer:
     if len(data) > MAX_BYTES:
         raise FormatError(f"{where}: a pointer is not larger than {MAX_BYTES} bytes", path=where)
     try:
@@ -154,6 +165,7 @@ class _Reader:
 
 
 _RESTORE = "restore it with `git checkout -- FILE`, or write it anew with `dvtool add`"
+_UNTRUSTED = "dvtool writes no such pointer: see who changed it (`git log -p -- FILE`) before you trust it"
 _RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files"))
 
 

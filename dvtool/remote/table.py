@@ -50,7 +50,9 @@ def scheme_of(name: str, url: str) -> str:
     if url.startswith("-"):
         raise UnsafeInput(f"remote {name}: {redact(url)} begins with '-'", hint="write ./ before a directory")
     if "::" in url:
-        raise UnsafeInput(f"remote {name}: chained URLs are refused: {redact(url)}")
+        raise UnsafeInput(
+            f"remote {name}: chained URLs are refused: {redact(url)}", hint="write a directory or s3://BUCKET/PATH"
+        )
     match = _SCHEME.match(url)
     return match[1].lower() if match else ""
 
