@@ -7,9 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_root
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
+from dvtool.errors import storage_error
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import TREE
 from dvtool.formats.tree import Leaf
@@ -17,6 +20,7 @@ from dvtool.formats.tree import decode_page
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import Entry
@@ -163,6 +167,7 @@ def _choose(
         if os.path.isdir(target):
             target = os.path.join(target, os.path.basename(item.path) or _name(item))
     elif item.path:
+        _require_inside(project, split(item.path)[0])
         target = os.path.join(project.root, item.path)
     else:
         target = os.path.join(project.environment.cwd, _name(item))
@@ -173,6 +178,18 @@ def _choose(
             hint=f"choose another place: dvtool recover {show(what)} -o PATH",
         )
     return item, target
+
+
+def _require_inside(project: Project, directory: bytes) -> None:
+    """Raise `UnsafeInput` where a link on the way would lead out of the project; makes what is missing."""
+    try:
+        root_fd = open_root(project.root)
+        try:
+            os.close(open_dir(root_fd, directory, create=True))
+        finally:
+            os.close(root_fd)
+    except OSError as error:
+        raise storage_error(error, "open", directory) from error
 
 
 def _by_digest(project: Project, cache: Cache, kept: list[Recoverable], what: bytes) -> Recoverable:

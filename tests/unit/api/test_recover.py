@@ -11,6 +11,7 @@ from dvtool.api.recover import RecoverRequest
 from dvtool.api.recover import RecoverResult
 from dvtool.api.recover import recover
 from dvtool.errors import MissingData
+from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.hashing.digests import object_id
 from tests.support.trees import Executable
@@ -153,3 +154,13 @@ def test_what_is_not_there(bench: Workbench, what: str) -> None:
     forced(bench)
     with pytest.raises(UsageError, match="nothing to recover"):
         run(bench, what)
+
+
+def test_a_link_does_not_lead_out_of_the_project(bench: Workbench, tmp_path: Path) -> None:
+    forced(bench)
+    (bench.root / "data").rename(bench.root / "moved")
+    (tmp_path / "outside").mkdir()
+    (bench.root / "data").symlink_to(tmp_path / "outside")
+    with pytest.raises(UnsafeInput, match="data"):
+        run(bench, "data/a")
+    assert list((tmp_path / "outside").iterdir()) == []
