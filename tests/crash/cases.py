@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+from dvtool.formats.tree import encode_leaf
+from dvtool.model.tree import link_entry
+from dvtool.store.cache import Cache
+from dvtool.store.cachewriter import CacheWriter
+from dvtool.store.consolidate import SMALL_PACKS
 from tests.faults.sweep import Case
 from tests.faults.world import World
 from tests.faults.world import content
@@ -118,6 +123,17 @@ def _staged(world: World) -> None:
     _write(world, V1)
 
 
+def _crowded_cache(world: World) -> None:
+    _first(world)
+    cache = Cache(bytes(world.cache_dir))
+    for number in range(SMALL_PACKS - 1):
+        with CacheWriter(cache, what="test") as writer:
+            writer.put_small(b"%d" % number)
+            writer.put_tree(encode_leaf([link_entry(b"link", b"%d" % number)]))
+            writer.commit()
+    _write(world, V2)
+
+
 def _without_data(world: World) -> None:
     _first(world)
     shutil.rmtree(world.repo / "data")
@@ -197,6 +213,7 @@ CASES = (
         stores=True,
     ),
     Case("add-shared", ("add", "data"), _shared_cache, stores=True),
+    Case("add-crowded", ("add", "data"), _crowded_cache, stores=True),
     Case("add-staged", ("add", "data"), _staged, stores=True, stages=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),

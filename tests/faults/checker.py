@@ -39,6 +39,7 @@ from dvtool.model.pointer import Kind
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import TreeRef
+from dvtool.store.names import pack_name
 from dvtool.store.names import parse_pack_name
 from dvtool.store.trees import walk
 
@@ -195,6 +196,6 @@ def _index(found: Contents, path: Path) -> None:
     for pack, table in zip(reader.packs, reader.tables()):
         if pack_id(pack.pack_class, table) != pack.id:
             raise _Wrong("entries that are not those of the pack")
-        folder = "meta" if pack.pack_class == META else "data"
-        suffix = f"-{pack.suffix.hex()}" if any(pack.suffix) else ""
-        found.indexed.add(f"{folder}/{pack.id.hex()[:2]}/{pack.id.hex()}{suffix}")
+        if any(pack.suffix):
+            # On a remote. In a cache packs are merged, and its index files decide nothing.
+            found.indexed.add(pack_name(pack.pack_class, pack.id, pack.suffix))
