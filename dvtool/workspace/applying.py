@@ -169,6 +169,10 @@ class Applying:
                 entry = snapshot.file(path)
                 if entry.kind == FILE:
                     kept.append(KeptFile(path, entry.oid, entry.size, entry.executable, self._now, "replaced by force"))
+                else:
+                    oid = writer.put_small(entry.target)
+                    why = "where a symbolic link led that was replaced by force"
+                    kept.append(KeptFile(path, oid, entry.size, executable=False, when=self._now, why=why))
             writer.commit()
         Kept(worktree.state_dir).append(kept)
 

@@ -164,3 +164,15 @@ def test_a_link_does_not_lead_out_of_the_project(bench: Workbench, tmp_path: Pat
     with pytest.raises(UnsafeInput, match="data"):
         run(bench, "data/a")
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_link_that_force_replaced_is_not_forgotten(bench: Workbench) -> None:
+    bench.track({"data": {"a": "1"}})
+    (bench.root / "data/a").unlink()
+    (bench.root / "data/a").symlink_to("/my/own/place")
+    bench.checkout(force=True)
+    assert_tree(bench.root / "data", {"a": "1"})
+    (item,) = run(bench).items
+    assert "symbolic link" in item.why
+    run(bench, "data/a", "target")
+    assert (bench.root / "target").read_text() == "/my/own/place"
