@@ -147,7 +147,8 @@ class _Push:
         missing: list[MissingItem] = []
         if not found.complete:
             missing, _ = explain(self._session, self._wanted, found.lost)
-        return PushPlan(name, found.send.objects, found.send.bytes, tuple(missing), up_to_date=found.send.nothing)
+        done = found.send.nothing and found.complete
+        return PushPlan(name, found.send.objects, found.send.bytes, tuple(missing), up_to_date=done)
 
     def _open(self) -> None:
         """Read what store this is. A directory that does not exist yet is a new place; the first write creates it.

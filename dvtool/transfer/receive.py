@@ -185,6 +185,7 @@ class Receiver:
             self.bytes_received += result.pack.size
             held = digests_of(result.pack.table)
             adopt(result.pack)
+            self._only_ranges.add(source)
             for item in groups[source]:
                 if item.oid in held:
                     pending.pop(item.oid, None)

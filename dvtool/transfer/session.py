@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -59,6 +60,10 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
             self.workers.__exit__(kind, error, trace)
+            if kind is not None and issubclass(kind, StorageError):
+                # What has arrived is verified: the next try goes on from there.
+                with contextlib.suppress(DvtoolError):
+                    self.keep()
         finally:
             if self._writer is not None:
                 writer, self._writer = self._writer, None

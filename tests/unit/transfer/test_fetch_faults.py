@@ -27,6 +27,7 @@ from tests.support.datasets import many_files
 from tests.support.datasets import packs_of
 from tests.support.datasets import read_directory
 from tests.support.datasets import store_directory
+from tests.support.datasets import store_file
 from tests.support.faulty import Fault
 from tests.support.faulty import FaultyRemote
 from tests.support.faulty import Method
@@ -169,6 +170,29 @@ def test_a_cut_fetch_goes_on(data: Wanted, new_cache: NewCache, remote: Remote, 
     assert failures
     assert read_directory(cache, data) == FILES
     everything_right(cache, tmp_path)
+
+
+def test_what_arrived_before_the_cut_is_kept(new_cache: NewCache, remote: Remote, context: PushContext) -> None:
+    source, cache = new_cache("source"), new_cache()
+    wanted = [store_file(source, content(number, 300_000), b"%d" % number) for number in range(3)]
+    for each in wanted:
+        push(source, remote, [each], context)
+    store_file_and_indexes = 4
+    fault = Fault(store_file_and_indexes + 3, "get", error=StorageError("cut"))
+    with pytest.raises(StorageError):
+        fetch(cache, [FaultyRemote(remote, fault)], wanted, jobs=1)
+    assert fetch(cache, [remote], wanted).objects == 1
+
+
+def test_a_forged_copy_of_an_index_is_not_used(
+    data: Wanted, new_cache: NewCache, remote: Remote, tmp_path: Path
+) -> None:
+    cache = new_cache()
+    fetch(cache, [remote], [data], dry_run=True)
+    [copy] = (tmp_path / "cache/remotes").glob("*/index/*")
+    damage(copy, 100)
+    assert fetch(cache, [remote], [data]).missing == ()
+    assert read_directory(cache, data) == FILES
 
 
 def test_nothing_missing_asks_nobody(data: Wanted, new_cache: NewCache, remote: Remote) -> None:
