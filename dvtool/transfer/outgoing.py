@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait
 from functools import partial
@@ -39,10 +40,19 @@ class Sent(NamedTuple):
 class Outgoing:
     """Uploads packs in threads; every attempt gets a key that was never used before.
 
-    A context manager. `flush` waits until everything that was handed in is on the remote.
+    A context manager. `flush` waits until everything that was handed in is on the remote. *on_index*
+    hears of all packs sent so far each time an index was written.
     """
 
-    def __init__(self, store: RemoteStore, journal: Journal, tmp: bytes, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        store: RemoteStore,
+        journal: Journal,
+        tmp: bytes,
+        reporter: Reporter,
+        on_index: Callable[[Sequence[IndexedPack]], None] = lambda _: None,
+    ) -> None:
+        self._on_index = on_index
         self._store = store
         self._journal = journal
         self._tmp = tmp
@@ -126,6 +136,7 @@ class Outgoing:
         if self._since_index >= INDEX_EVERY:
             self._since_index = 0
             self._store.write_index()
+            self._on_index(self.sent)
 
     def _upload_made(self, pack: FinishedPack) -> Sent:
         try:

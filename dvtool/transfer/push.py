@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -51,6 +52,7 @@ _ROUNDS = 6
 _LIST_FROM = 1 << 20
 """Where so many bytes would be sent, a listing first shows packs that no index covers."""
 _RECORDS_KEPT = 64
+_PROMISE_SECONDS = 86_400.0
 _DIFFERENCE_FROM = 20_000
 """Where fewer files are wanted, all of them are looked up: that takes 6 us each."""
 _DIFFERENCE_PACKS = 1_024
@@ -120,6 +122,7 @@ class _Push:
         self._lock: LockHandle | None = None
         self._damaged: set[ObjectId] = set()
         self._objects = self._bytes = self._packs = 0
+        self._promised = time.monotonic()
 
     def __enter__(self) -> _Push:
         self._session.__enter__()
@@ -251,7 +254,7 @@ class _Push:
             if roots is None:
                 problems, roots = self._complete_roots(found)
             packs = sorted(found.relied)
-            records = write_records(self._remote, self._context, roots, packs)
+            records = write_records(self._remote, self._context, roots, packs) if roots else []
             if is_proved(self._store, records, packs):
                 if not problems:
                     self._remember(roots, packs, records)
@@ -272,7 +275,7 @@ class _Push:
             if not found.send.nothing:
                 self._reporter.begin("uploading", total=found.send.bytes, unit="bytes")
                 try:
-                    with Outgoing(store, journal, self._cache.tmp, self._reporter) as outgoing:
+                    with Outgoing(store, journal, self._cache.tmp, self._reporter, self._promise) as outgoing:
                         bad = send(self._session, store, found, outgoing, store.store_file.chunker)
                 finally:
                     self._reporter.end()
@@ -286,6 +289,13 @@ class _Push:
                 store.write_index()
             journal.covered()
         return bool(bad)
+
+    def _promise(self, packs: Sequence[IndexedPack]) -> None:
+        """A push that lasts for days names its packs meanwhile, so that no collection takes them for waste."""
+        now = time.monotonic()
+        if now - self._promised > _PROMISE_SECONDS:
+            self._promised = now
+            write_records(self._remote, self._context, [], packs)
 
     def _complete_roots(self, found: Survey) -> tuple[list[MissingItem], list[Root]]:
         if found.complete:

@@ -51,9 +51,10 @@ def is_proved(store: RemoteStore, records: Sequence[str], packs: Sequence[Indexe
 def write_records(
     remote: Remote, context: PushContext, roots: Sequence[Root], packs: Sequence[IndexedPack]
 ) -> list[str]:
-    """Write what this push promises under new names, the roots in the first; the keys."""
-    if not roots:
-        return []
+    """Write what this push promises under new names, the roots in the first; the keys.
+
+    Without roots the packs alone are kept, for as long as a young record keeps them.
+    """
     keys = []
     names = [key_of(pack) for pack in packs]
     for at in range(0, max(len(names), 1), MAX_PACK_KEYS):

@@ -14,6 +14,7 @@ from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
 from dvtool.remote.local import LocalRemote
 from dvtool.store.localpacks import TIER_FILES
+from dvtool.transfer import outgoing
 from dvtool.transfer import push as push_module
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
@@ -146,6 +147,21 @@ def test_an_unfinished_push_is_taken_up_by_its_journal(
     assert counting.calls["put_file"] == 0
     assert packs_of(tmp_path / "remote") == before
     assert not [name for name in os.listdir(context.journal_dir) if name.startswith(b"upload")]
+
+
+def test_a_push_that_lasts_for_days_names_its_packs_meanwhile(
+    new_cache: NewCache, remote: Remote, context: PushContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "INDEX_EVERY", 1)
+    monkeypatch.setattr(push_module, "_PROMISE_SECONDS", -1.0)
+    cache = new_cache()
+    wanted = store_directory(cache, many_files(10))
+    push(cache, remote, [wanted], context)
+    folder = tmp_path / "remote"
+    keys = [key for key in remote_files(folder) if key.startswith("roots/")]
+    records = [decode_root_record((folder / key).read_bytes(), key) for key in keys]
+    assert sorted(len(record.roots) for record in records) == [0, 0, 1]
+    assert {key for record in records if not record.roots for key in record.packs} == set(packs_of(folder))
 
 
 def test_many_pushes_leave_few_indexes(
