@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from dvtool.store.packwriter import PackWriter
 
 _BLOCK = 1 << 20
 _TRIES = 3
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _SWEPT = (b"tmp", b"", b"index", b"roots")
 """Folders of a cache in which a killed command may leave a temporary; those who write there hold the lock."""
 
@@ -192,7 +194,10 @@ class CacheWriter:
             finally:
                 os.close(source)
             if signature_of(before) == signature_of(after) and copied == before.st_size:
-                self._publish_loose(temporary, oid)
+                try:
+                    self._publish_loose(temporary, oid)
+                except OSError as error:
+                    raise self._not_written(error) from error
                 return oid, after
             discard(None, temporary)
         raise StorageError(
@@ -202,7 +207,10 @@ class CacheWriter:
         )
 
     def _copy(self, source: int, size: int) -> tuple[bytes, ObjectId, int]:
-        target, temporary = open_temporary(self._cache.tmp)
+        try:
+            target, temporary = open_temporary(self._cache.tmp)
+        except OSError as error:
+            raise self._not_written(error) from error
         try:
             if reflink(source, target):
                 hasher = blake3(max_threads=blake3.AUTO)
@@ -215,17 +223,25 @@ class CacheWriter:
             os.fchmod(target, 0o444)
             if self._cache.settings.durable:
                 fsync_file(target)
-        except BaseException:
+        except BaseException as error:
             discard(None, temporary)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise self._not_written(error) from error
             raise
         finally:
             os.close(target)
         return temporary, ObjectId(hasher.digest()), copied
 
+    def _not_written(self, error: OSError) -> StorageError:
+        return storage_error(error, "write to the cache", error.filename or self._cache.tmp)
+
     def _put_loose_bytes(self, oid: ObjectId, data: bytes) -> None:
-        with self.loose_temporary() as temporary:
-            temporary.write(data)
-            temporary.publish(oid)
+        try:
+            with self.loose_temporary() as temporary:
+                temporary.write(data)
+                temporary.publish(oid)
+        except OSError as error:
+            raise self._not_written(error) from error
 
     def loose_temporary(self) -> LooseTemporary:
         """A large blob that arrives in pieces; it counts once it is published under its digest."""
@@ -259,7 +275,7 @@ class CacheWriter:
             self._folders_to_sync.clear()
             self._cache.packs.write_index_if_due()
         except OSError as error:
-            raise storage_error(error, "write to the cache", error.filename or self._cache.root) from error
+            raise self._not_written(error) from error
 
     def _publish_pack(self, pack: FinishedPack) -> None:
         key = PackKey(pack.pack_class, pack.id)

@@ -10,9 +10,11 @@ from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import write_all
+from dvtool.errors import storage_error
 from dvtool.formats.pack import HEADER_BYTES
 from dvtool.formats.pack import PACK_OBJECTS_LIMIT
 from dvtool.formats.pack import RECORD_OBJECTS_LIMIT
@@ -45,7 +47,7 @@ class PackWriter:
 
     Objects must be unique within one writer. ``finished`` is called in the worker thread with
     each pack. The object bytes are compressed and written behind the caller's back; an error
-    there is raised by the next call. One thread may use a writer.
+    there (`StorageError`) is raised by a later call. One thread may use a writer.
     """
 
     def __init__(
@@ -134,9 +136,11 @@ class _PackFile:
                 write_all(self._fd, header(self._class))
                 self._offset = HEADER_BYTES
             write_all(self._fd, record)
-        except BaseException:
+        except BaseException as error:
             # Half a record may be in the file, and further records are queued: they must not follow it.
             self.discard()
+            if isinstance(error, OSError):
+                raise storage_error(error, "write to", self._directory) from error
             raise
         offset = self._offset
         self._entries += [pack_table_entry(oid, offset, len(data), kind) for oid, kind, data in batch]
@@ -156,8 +160,10 @@ class _PackFile:
                 fsync_file(self._fd)
             size = os.fstat(self._fd).st_size
             pack = FinishedPack(self._path, self._class, pack_id(self._class, table), size, table)
-        except BaseException:
+        except BaseException as error:
             self.discard()
+            if isinstance(error, OSError):
+                raise storage_error(error, "write to", self._directory) from error
             raise
         os.close(self._fd)
         self._fd = -1
@@ -169,4 +175,4 @@ class _PackFile:
             os.close(self._fd)
             self._fd = -1
             self._entries = []
-            os.unlink(self._path)
+            discard(None, self._path)

@@ -1,4 +1,4 @@
-"""Every promise at every kill point and every failing call: all of them with ``DVTOOL_SWEEP=full``, else some."""
+"""Every promise at every kill point and every failing call: all with ``DVTOOL_SWEEP=full``, else some, or so many."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ import pytest
 from tests.crash.cases import CASES
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
-from tests.faults.sweep import FULL_SWEEP
+from tests.faults.sweep import ASKED
 from tests.faults.sweep import Case
 from tests.faults.sweep import Sweep
 
 pytestmark = pytest.mark.crash
 
-POINTS = 2
 MEMORY = 512 << 20
 SHOWN = 20
 
@@ -35,7 +34,7 @@ def injector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Injector]:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """In memory where that is possible: each point copies its world, and syncs to a disk take most of the time."""
     memory = Path("/dev/shm")
-    if FULL_SWEEP or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY:
+    if ASKED or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY:
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(prefix="dvtool-", dir=memory) as folder:
@@ -45,7 +44,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
 def test_no_fault_breaks_a_promise(injector: Injector, folder: Path, case: Case) -> None:
     sweep = Sweep(injector, folder, case)
-    tallies = [sweep.run(fault, POINTS) for fault in FAULTS]
+    tallies = [sweep.run(fault) for fault in FAULTS]
     print(*tallies, sep="\n", file=sys.stderr)
     violations = [violation for tally in tallies for violation in tally.violations]
     assert all(tally.hit for tally in tallies), tallies

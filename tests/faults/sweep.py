@@ -25,7 +25,10 @@ from tests.faults.world import digests
 from tests.faults.world import is_temporary
 
 # Read at import: the hermetic world removes every DVTOOL_ variable before the first test.
-FULL_SWEEP = os.environ.get("DVTOOL_SWEEP") == "full"
+ASKED = os.environ.get("DVTOOL_SWEEP", "")
+FULL_SWEEP = ASKED == "full"
+POINTS = int(ASKED) if ASKED.isdigit() else 2
+"""Faults of each kind that each command meets, about."""
 
 _STORAGE = 7
 _TEMPORARY_STATUS = ("files_seen", "files_hashed", "bytes_hashed")
@@ -78,12 +81,12 @@ class Sweep:
         assert not (before.cache.problems or after.cache.problems or after.remote.problems), after
         self._judge = _Judge(case, before, after, _status(world))
 
-    def run(self, fault: Fault, points: int) -> Tally:
-        """Meet *fault* at about *points* of the changes, spread evenly; at every one in a full sweep."""
+    def run(self, fault: Fault) -> Tally:
+        """Meet *fault* at about `POINTS` of the changes, spread evenly; at every one in a full sweep."""
         self._begin()
         calls = self._command(fault._replace(mode=NONE.mode)).count
         tally = Tally(self._case.name, fault.name, calls=calls)
-        for at in _points(tally, points):
+        for at in _points(tally):
             self._begin()
             met = self._meet(fault, at)
             tally.points += 1
@@ -124,13 +127,13 @@ class Sweep:
         return (f"{where}: {problem}" for problem in problems)
 
 
-def _points(tally: Tally, wanted: int) -> Iterable[int]:
+def _points(tally: Tally) -> Iterable[int]:
     if FULL_SWEEP:
         # Worker threads make the number of calls vary a little: on until nothing is hit any more.
         return range(1, 4 * tally.calls + 100)
     # Another offset for each case and fault, so that together they meet more kinds of calls.
     offset = sum(map(ord, tally.case + tally.fault))
-    step = max(1, tally.calls // wanted)
+    step = max(1, tally.calls // POINTS)
     return range(1 + offset % step, tally.calls + 1, step)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dvtool.disk.durable import write_all
+from dvtool.errors import StorageError
 from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import RECIPE
@@ -126,12 +127,12 @@ def test_a_write_that_fails_half_way_is_never_part_of_a_pack(
         calls += 1
         if calls == failing:
             write_all(fd, data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "no space")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(fd, data)
 
     monkeypatch.setattr(packwriter, "write_all", failing_write)
     monkeypatch.setattr(packwriter, "PACK_WANTED", 150_000)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StorageError, match=r"cannot write to .*No space"):
         fill(writer)
     writer.abort()
     for pack in finished:
