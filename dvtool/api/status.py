@@ -135,7 +135,7 @@ def _workspace(worktree: Worktree, snapshot: Snapshot, get: GetPage, one: Select
             raise UsageError(f"{show(one.path)} is neither in the worktree nor in {show(item.pointer_path)}")
         yield from differences(diff_entries(worktree.stored_page, wanted, get, current, one.path))
     except MissingData:
-        if current is not None and not one.below and current.oid != item.pointer.digest.oid:
+        if current is not None and not one.below and current.raw != item.pointer.digest.raw:
             why = "the recorded listing is not in the cache"
             yield Difference("modified", one.path, current.size, current.files, why)
 

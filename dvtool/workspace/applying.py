@@ -11,12 +11,15 @@ from dvtool.disk.beneath import open_file
 from dvtool.disk.signature import StatSignature
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
+from dvtool.formats.pack import TREE
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
+from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.state.memo import MemoPage
 from dvtool.store.cachewriter import CacheWriter
@@ -80,6 +83,9 @@ class Applying:
                 base = lookup(worktree.stored_page, subtree(base), below) if base.kind == DIRECTORY else None
             except DvtoolError:
                 is_known = False
+        if not is_known and current is not None and current.kind == DIRECTORY:
+            # The very directory is stored as some version: then all of it counts as placed by dvtool.
+            base, is_known = current, worktree.cache.has_meta(current.raw, TREE)
         states = States(
             current,
             base,
@@ -167,6 +173,8 @@ class Applying:
             snapshot = worktree.snapshot(StoreSink(worktree.cache, writer), self._reporter)
             for path in plan.overwritten:
                 entry = snapshot.file(path)
+                if entry.kind == LINK:
+                    self._reporter.note(f"{show(path)} was a link to {show(entry.target)}")
                 if entry.kind == FILE:
                     kept.append(KeptFile(path, entry.oid, entry.size, entry.executable, self._now, "replaced by force"))
                 else:
@@ -218,10 +226,10 @@ class Applying:
     def _record(self, plan: CheckoutPlan, top: bytes, item: Tracked | None, placed: Placed) -> None:
         memo = self._worktree.memo
         for path, (signature, entry) in self._snapshot.fresh.items():
-            if path == plan.path and entry.kind == FILE:
+            if path == top and entry.kind == FILE:
                 memo.put_file(path, signature, entry.oid)
         if self._snapshot.fresh:
-            self._refresh(plan)
+            self._refresh(plan, top)
         if item is None:
             if placed.is_complete:
                 memo.drop_applied(plan.path)
@@ -232,10 +240,12 @@ class Applying:
         if base is not None:
             self._worktree.set_base(top, base)
 
-    def _refresh(self, plan: CheckoutPlan) -> None:
+    def _refresh(self, plan: CheckoutPlan, top: bytes) -> None:
         """Look at the directories where single files were placed, so that the next command need not read them."""
         if plan.wanted is not None and plan.wanted.kind == DIRECTORY:
             self._snapshot.directory(plan.path)
+        elif plan.path != top:
+            self._snapshot.directory(split(plan.path)[0])
         self._snapshot.fresh.clear()
 
     def _new_base(self, plan: CheckoutPlan, top: bytes, item: Tracked, placed: Placed) -> Entry | None:

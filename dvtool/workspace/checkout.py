@@ -200,6 +200,9 @@ class Checkout:
         except IntegrityError as error:
             self._result.problems.append(Problem(path, error))
             return
+        except NotADirectoryError as error:
+            self._result.problems.append(Problem(path, _in_the_way(path, error)))
+            return
         for ref in refs:
             try:
                 entries = leaf_entries(self._get_page, ref)
@@ -246,9 +249,7 @@ class Checkout:
         try:
             signature = self._put(item, data)
         except FileExistsError as error:
-            taken = DvtoolError(f"{show(item.path)} appeared meanwhile and was left as it is", path=item.path)
-            taken.__cause__ = error
-            self._fail(item, taken)
+            self._fail(item, _in_the_way(item.path, error))
         except (ChangedMeanwhile, IntegrityError) as error:
             self._fail(item, error)
         except FileNotFoundError:
@@ -289,6 +290,17 @@ class Checkout:
         done = [number for number, page in self._pages.items() if _is_placed(page)]
         for number in done:
             self._page_done(self._pages.pop(number))
+
+
+def _in_the_way(path: bytes, error: OSError) -> DvtoolError:
+    """An ignored file, or one that came after the plan was made."""
+    problem = DvtoolError(
+        f"{show(path)} is in the way and was left as it is",
+        path=path,
+        hint="move away what stands there, then run the same command again",
+    )
+    problem.__cause__ = error
+    return problem
 
 
 def _is_placed(page: NewPage) -> bool:

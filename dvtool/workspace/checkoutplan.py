@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.model.paths import split
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
+from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.store.treediff import EntryChange
 from dvtool.store.treediff import diff_entries
@@ -34,7 +36,7 @@ class CheckoutPlan:
     """What will happen at one path. Paths are relative to the root.
 
     ``create``: nothing stands there; a directory stands for all that it holds. ``replace`` and
-    ``remove`` say what must stand there now. ``kept``: untracked files, which nobody touches.
+    ``remove`` say what must stand there now. ``kept``: untracked files in nobody's way, which nobody touches.
     ``conflicts`` stop the whole plan unless it was made with *force*: then they are in
     ``overwritten``, to be stored before they go.
     """
@@ -86,6 +88,7 @@ def plan_checkout(
     remove: list[EntryChange] = []
     kept: list[bytes] = []
     conflicts: list[Conflict] = []
+    new_paths = {change.path for change in changes if change.old is None}
     for change in changes:
         old, new = change.old, change.new
         if old is None:
@@ -96,13 +99,12 @@ def plan_checkout(
             why = None
         if why is None:
             (remove if new is None else replace).append(change)
-        elif new is None and not _was_tracked(change.path, owned):
+        elif new is None and not _was_tracked(change.path, owned) and not _is_at_or_below(change.path, new_paths):
             kept.append(change.path)
-        elif force:
-            conflicts.append(Conflict(change.path, why))
-            (remove if new is None else replace).append(change)
         else:
             conflicts.append(Conflict(change.path, why))
+            if force:
+                (remove if new is None else replace).append(change)
     if relink and current is not None and wanted is not None:
         replace += _same_files(states, path, {change.path for change in changes})
     overwritten = tuple(conflict.path for conflict in conflicts) if force else ()
@@ -137,7 +139,17 @@ def _why_not(
         return "modified" if owned[change.path].old is not None else "untracked"
     if old.kind == FILE and not has_blob(old.raw):
         return "its bytes are not in the cache" if owned is not None else "not known to the cache"
-    return None
+    # No store is asked for links: where nothing is known of this place, one is the user's own.
+    return "not known to the cache" if old.kind == LINK and owned is None else None
+
+
+def _is_at_or_below(path: bytes, places: set[bytes]) -> bool:
+    """True for a file where a directory is to be, or in a directory where a file is to be."""
+    while path:
+        if path in places:
+            return True
+        path = split(path)[0]
+    return False
 
 
 def _was_tracked(path: bytes, owned: dict[bytes, EntryChange] | None) -> bool:

@@ -28,6 +28,8 @@ from dvtool.store.cache import Cache
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_RW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_DIRECTORIES = 128
+_UNKNOWN = StatSignature(0, 0, 0, 0, 0)
+"""Of a file that somebody replaced again at once: none has it, so the next command reads what stands there."""
 
 
 class Directories:
@@ -96,6 +98,7 @@ class Placer:
         parent, name = split(path)
         fd = self._directories.get(parent, create=True)
         os.symlink(target, name, dir_fd=fd)
+        self._stamp_link(fd, name)
         return signature_of(os.lstat(name, dir_fd=fd))
 
     def put(self, path: bytes, entry: Entry, data: bytes | None, expected: StatSignature | None) -> StatSignature:
@@ -119,7 +122,7 @@ class Placer:
             discard(fd, part)
             raise
         placed = replace_file(fd, tmp, name, expected, shown=path)
-        return placed if placed is not None else signature_of(os.lstat(name, dir_fd=fd))
+        return placed if placed is not None else _UNKNOWN
 
     def put_link(self, path: bytes, target: bytes, expected: StatSignature) -> StatSignature:
         """A symbolic link in place of the file that *expected* describes."""
@@ -127,8 +130,14 @@ class Placer:
         fd = self._directories.get(parent)
         tmp = temporary_name()
         os.symlink(target, tmp, dir_fd=fd)
+        self._stamp_link(fd, tmp)
         placed = replace_file(fd, tmp, name, expected, shown=path)
-        return placed if placed is not None else signature_of(os.lstat(name, dir_fd=fd))
+        return placed if placed is not None else _UNKNOWN
+
+    def _stamp_link(self, directory_fd: int, name: bytes) -> None:
+        # A new link may get the inode number of the one it replaces: then only the time tells them apart.
+        if os.utime in os.supports_follow_symlinks:
+            os.utime(name, ns=self._times, dir_fd=directory_fd, follow_symlinks=False)
 
     def _write(self, directory_fd: int, tmp: bytes, entry: Entry, data: bytes) -> None:
         fd = os.open(tmp, _CREATE, 0o777 if entry.executable else 0o666, dir_fd=directory_fd)
@@ -150,6 +159,7 @@ class Placer:
             elif link == "symlink" and not entry.executable:
                 self._verify(source, entry)
                 if symlink(os.path.abspath(source), tmp, dir_fd=directory_fd):
+                    self._stamp_link(directory_fd, tmp)
                     self.used.add(link)
                     return
             elif link in ("reflink", "copy") and self._copy(directory_fd, tmp, entry, source, share=link == "reflink"):
