@@ -13,6 +13,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
+from dvtool.model.paths import join
 from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -24,6 +25,7 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
+from dvtool.model.tree import directory_entry
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.pages import PageSource
@@ -35,9 +37,13 @@ from dvtool.project.parts import relative_paths
 from dvtool.project.recording import record_pointers
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treeedit import edit_tree
+from dvtool.store.trees import lookup
+from dvtool.store.trees import subtree
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
+from dvtool.workspace.reconcile import Standing
+from dvtool.workspace.reconcile import reconciled
 from dvtool.workspace.sinks import StoreSink
 from dvtool.workspace.snapshot import Snapshot
 from dvtool.workspace.worktree import Worktree
@@ -45,14 +51,22 @@ from dvtool.workspace.worktree import Worktree
 
 @dataclass(frozen=True, slots=True)
 class AddRequest:
-    """``targets`` are relative to the current directory: files, directories, paths inside tracked directories."""
+    """``targets`` are relative to the current directory: files, directories, paths inside tracked directories.
+
+    ``force``: record each as it stands, also where files of the pointer were never placed here or
+    stem from another version. Without it only what the user changed is recorded.
+    """
 
     targets: tuple[bytes, ...]
+    force: bool = False
     no_wait: bool = False
 
 
 class Added(NamedTuple):
-    """One tracked path after `add`. ``changed`` is False where the pointer stood there already."""
+    """One tracked path after `add`. ``changed`` is False where the pointer stood there already.
+
+    ``is_here`` is False where the pointer names files that the worktree does not have, or not in that version.
+    """
 
     path: bytes
     pointer_path: bytes
@@ -61,6 +75,7 @@ class Added(NamedTuple):
     size: int
     files: int
     changed: bool
+    is_here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,7 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
 
     When it returns, every object is complete in the cache and durable, and so are the pointers.
     Raises `UsageError`, `UnsafeInput` (what cannot or must not be tracked), `MissingData` (a
-    target that is not there), `StorageError`, `Locked`.
+    tracked target that is not there), `StorageError`, `Locked`.
     """
     cache = open_cache(project)
     with open_worktree(project, cache) as worktree:
@@ -100,18 +115,24 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
         tracked = open_tracked(project, data_in=paths)
         targets = _plan(project, worktree, tracked, paths)
         with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:
+            if any(not _is_plain(worktree, target.owner) for target in targets):
+                writer.keep_pages()
             snapshot = worktree.snapshot(StoreSink(cache, writer), reporter)
             reporter.begin("hashing")
             entries = [(target, _entry(worktree, snapshot, target)) for target in targets]
             reporter.end()
-            pointers = _pointers(project, writer, entries, reporter)
+            writer.keep_pages()
+            with PageSource(project, writer, reporter) as pages:
+                new = _Composer(worktree, writer, pages, force=request.force).compose(entries)
+            pointers = [each.item for each in new]
             beside = worktree.leftovers_beside(path for item in pointers for path in (item.path, item.pointer_path))
             worktree.sweep([*snapshot.leftovers, *beside], reporter)
             writer.commit()
         keep_in_shared_cache(project, cache, pointers)
         recorded = record_pointers(project, pointers, durable=is_durable(project))
-        for item in pointers:
-            worktree.set_base(item.path, item.as_entry)
+        for item, standing in new:
+            if standing is not None:
+                worktree.set_base(item.path, standing)
         counts = snapshot.counts
     added = tuple(
         Added(
@@ -122,8 +143,9 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             item.pointer.size,
             item.pointer.files,
             item.pointer_path in recorded.changed,
+            standing in (None, item.as_entry),
         )
-        for item in pointers
+        for item, standing in new
     )
     return AddResult(
         added, counts.files_seen, counts.files_hashed, counts.bytes_hashed, recorded.git_files, recorded.visible
@@ -167,10 +189,14 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         raise UsageError(f"{show(path)} is a pointer, not data", path=path, hint=f"dvtool add {show(data)}")
     status = worktree.stat(path)
     if status is None and not target.is_partial:
+        if target.owner is None:
+            raise UsageError(f"{show(path)} does not exist", path=path, hint="check the spelling")
         raise MissingData(
-            f"{show(path)} does not exist",
-            path=path,
-            hint=f"`dvtool checkout {show(path)}` brings it back" if target.owner else "check the spelling",
+            f"{show(path)} does not exist", path=path, hint=f"`dvtool checkout {show(path)}` brings it back"
+        )
+    if status is not None and worktree.ignore.is_ignored(path, stat.S_ISDIR(status.st_mode)):
+        raise UsageError(
+            f"{show(path)} is ignored by .dvtoolignore", path=path, hint=f"dvtool check-ignore -d {show(path)}"
         )
     if target.is_partial:
         return
@@ -193,10 +219,6 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         raise UnsafeInput(
             f"{show(path)} is a symbolic link", path=path, hint="add what it points to; Git tracks links by itself"
         )
-    if status is not None and worktree.ignore.is_ignored(path, stat.S_ISDIR(status.st_mode)):
-        raise UsageError(
-            f"{show(path)} is ignored by .dvtoolignore", path=path, hint=f"dvtool check-ignore -d {show(path)}"
-        )
 
 
 def _entry(worktree: Worktree, snapshot: Snapshot, target: _Target) -> Entry | None:
@@ -206,25 +228,76 @@ def _entry(worktree: Worktree, snapshot: Snapshot, target: _Target) -> Entry | N
     return entry
 
 
-def _pointers(
-    project: Project, writer: CacheWriter, entries: list[tuple[_Target, Entry | None]], reporter: Reporter
-) -> list[Tracked]:
-    pointers: list[Tracked] = []
-    partial: dict[Tracked, dict[bytes, Entry | None]] = {}
-    for target, entry in entries:
-        owner = target.owner
-        if owner is not None and target.is_partial:
-            partial.setdefault(owner, {})[target.path[len(owner.path) + 1 :]] = entry
-        elif entry is not None:
-            pointers.append(_tracked(target, entry))
-    writer.keep_pages()
-    with PageSource(project, writer, reporter) as pages:
-        for owner, changes in partial.items():
-            if not owner.is_directory:
-                raise UsageError(f"{show(owner.path)} is tracked as a file, so nothing can be added below it")
-            tree = edit_tree(pages.get, writer.put_tree, owner.tree, changes)
-            pointers.append(owner._replace(pointer=_directory_pointer(owner.pointer, tree)))
-    return sorted(pointers)
+def _is_plain(worktree: Worktree, owner: Tracked | None) -> bool:
+    """True when the pages just made need not be read again: all that differs from the pointer is the user's."""
+    return owner is None or worktree.base(owner.path) == owner.as_entry
+
+
+class _New(NamedTuple):
+    """A pointer to be written. ``standing``: what of it stands in the worktree then; None where that is not known."""
+
+    item: Tracked
+    standing: Entry | None
+
+
+class _Composer:
+    """Makes the pointers from what stands at the targets. *pages* finds what *writer* has just put, too."""
+
+    def __init__(self, worktree: Worktree, writer: CacheWriter, pages: PageSource, *, force: bool) -> None:
+        self._worktree = worktree
+        self._writer = writer
+        self._pages = pages
+        self._force = force
+
+    def compose(self, entries: list[tuple[_Target, Entry | None]]) -> list[_New]:
+        """New pointers, by path. Raises `UsageError`, and what the page source raises."""
+        found: list[_New] = []
+        parts: dict[Tracked, dict[bytes, Entry | None]] = {}
+        for target, entry in entries:
+            if target.owner is not None and target.is_partial:
+                parts.setdefault(target.owner, {})[target.path[len(target.owner.path) + 1 :]] = entry
+            elif entry is not None:
+                recorded = entry if target.owner is None else self._reconciled(target.owner, b"", entry)
+                found.append(_New(_tracked(target, recorded), entry))
+        found += [self._with_parts(owner, entries) for owner, entries in parts.items()]
+        return sorted(found)
+
+    def _with_parts(self, owner: Tracked, parts: dict[bytes, Entry | None]) -> _New:
+        if not owner.is_directory:
+            raise UsageError(f"{show(owner.path)} is tracked as a file, so nothing can be added below it")
+        changes: dict[bytes, Entry | None] = {}
+        for below, entry in parts.items():
+            if entry is None and lookup(self._pages.get, owner.tree, below) is None:
+                raise UsageError(f"{show(join(owner.path, below))} does not exist", hint="check the spelling")
+            changes[below] = entry if entry is None else self._reconciled(owner, below, entry)
+        tree = edit_tree(self._pages.get, self._writer.put_tree, owner.tree, changes)
+        base = self._worktree.base(owner.path)
+        if base is not None and base.kind == DIRECTORY:
+            standing = edit_tree(self._pages.get, self._writer.put_tree, subtree(base), parts)
+            base = directory_entry(base.name, standing)
+        return _New(owner._replace(pointer=_directory_pointer(owner.pointer, tree)), base)
+
+    def _reconciled(self, owner: Tracked, below: bytes, current: Entry) -> Entry:
+        """What to record of *current*: what the user changed, unless all of it was asked for."""
+        if self._force:
+            return current
+        get = self._pages.get
+        pointer: Entry | None = owner.as_entry
+        base = self._worktree.base(owner.path)
+        is_known = base is not None
+        if below:
+            pointer = lookup(get, owner.tree, below) if owner.is_directory else None
+            base = lookup(get, subtree(base), below) if base is not None and base.kind == DIRECTORY else None
+        standing = Standing(pointer, current, base, is_known)
+        try:
+            recorded = reconciled(standing, get, self._writer.put_tree, self._worktree.cache.has_blob)
+        except MissingData as error:
+            raise MissingData(
+                f"{show(join(owner.path, below))}: what it holds besides is not known here: {error.message}",
+                path=owner.path,
+                hint=f"dvtool fetch {show(owner.path)}, or dvtool add --force to record it exactly as it stands",
+            ) from error
+        return current if recorded is None else recorded
 
 
 def _tracked(target: _Target, entry: Entry) -> Tracked:

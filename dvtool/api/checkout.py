@@ -13,6 +13,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
+from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -138,7 +139,7 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
 def _wanted(one: Selected, get: GetPage) -> Entry:
     entry = wanted_entry(one.item, one.below, get)
     if entry is None:
-        raise DvtoolError(
+        raise UsageError(
             f"{show(one.path)} is not in {show(one.item.pointer_path)}",
             path=one.path,
             hint=f"dvtool list {show(one.item.path)}",

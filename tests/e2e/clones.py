@@ -11,11 +11,14 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.warm import Warm
 from tests.support.trees import Tree
 from tests.support.trees import assert_tree
 from tests.support.trees import create_tree
 
 Arg = str | bytes | Path
+
+warm: Warm | None = None
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,20 @@ class Done:
 
 @dataclass
 class Clone:
-    """A worktree; ``environ`` is added to that of every process."""
+    """A worktree; ``environ`` is added to that of every process. ``is_cold``: start the installed command itself."""
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    is_cold: bool = False
 
     def run(self, *argv: Arg, code: int = 0, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> Done:
         """``dvtool ARGV`` in the worktree; it must end with *code*."""
-        done = run_in(self.root, ["dvtool", *argv], stdin, {**self.environ, **(environ or {})})
+        variables = {**self.environ, **(environ or {})}
+        if warm is None or self.is_cold or stdin:
+            done = run_in(self.root, ["dvtool", *argv], stdin, variables)
+        else:
+            ended, out, err = warm.run(self.root, [*map(os.fsdecode, argv)], {**os.environ, **variables})
+            done = Done(ended, out.decode(errors="replace"), err.decode(errors="replace"))
         assert done.code == code, (argv, done)
         assert "Traceback" not in done.err, (argv, done)
         return done
@@ -85,7 +94,7 @@ class Clone:
         """A fresh `git clone` of this one, without data."""
         run = run_in(self.root, ["git", "clone", "-q", self.root, place], b"", {})
         assert run.code == 0, run
-        return Clone(place, dict(self.environ))
+        return Clone(place, dict(self.environ), self.is_cold)
 
     @property
     def cache(self) -> Path:
@@ -99,10 +108,10 @@ def run_in(directory: Path, argv: list[Arg], stdin: bytes, environ: Mapping[str,
     return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-def new_clone(place: Path, environ: Mapping[str, str] | None = None) -> Clone:
+def new_clone(place: Path, environ: Mapping[str, str] | None = None, *, is_cold: bool = False) -> Clone:
     """A new Git repository with a dvtool project in it."""
     place.mkdir(parents=True)
-    clone = Clone(place, dict(environ or {}))
+    clone = Clone(place, dict(environ or {}), is_cold)
     clone.git("init", "-q")
     clone.run("init", "-q")
     return clone

@@ -77,7 +77,7 @@ def break_remote(clone: Clone) -> None:
 
 
 def test_story(tmp_path: Path, place: Place) -> None:
-    ann = new_clone(tmp_path / "ann", place.environ)
+    ann = new_clone(tmp_path / "ann", place.environ, is_cold=True)
     ann.create(first_version())
     added = ann.run("add", "--json", *first_version()).document
     assert {item["path"] for item in added["added"]} == {*first_version()}
