@@ -23,6 +23,8 @@ VERSION = 1
 _BUSY_SECONDS = 5.0
 _CIRCUMSTANCES = frozenset({3, 5, 6, 7, 8, 9, 10, 13, 14, 15})
 """Codes of SQLite: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL."""
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""The second: a message of SQLite about a damaged schema quotes it."""
 
 _SCHEMA = """
 CREATE TABLE page (directory BLOB, last_name BLOB, print BLOB, oid BLOB, size INTEGER, files INTEGER, sum INTEGER,
@@ -71,10 +73,10 @@ class Memo:
                 self._db = self._connect()
             except OSError:
                 pass
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 if _is_damage(error):
                     self._remove()
-                    with contextlib.suppress(sqlite3.Error, OSError):
+                    with contextlib.suppress(*_FAILURES, OSError):
                         self._db = self._connect()
             if self._db is None:
                 self._closed = True
@@ -118,11 +120,11 @@ class Memo:
             return []
         try:
             return db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
             return []
 
-    def _give_up(self, error: sqlite3.Error | None = None) -> None:
+    def _give_up(self, error: Exception | None = None) -> None:
         """Work without the file from now on. It goes too, unless what it says still holds."""
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -145,19 +147,19 @@ class Memo:
     def bodies(self, directory: bytes, last_names: Iterable[bytes]) -> list[PageBody]:
         """What those pages were made of, each proved by its digest."""
         found: list[PageBody] = []
-        columns = "last_name, print, oid, size, files, signatures, leaf"
+        columns = "last_name, print, oid, size, files, sum, signatures, leaf"
         query = f"SELECT {columns} FROM page WHERE directory = ? AND last_name = ?"  # noqa: S608
         for last_name in last_names:
-            for *fields, signatures, leaf in self._rows(query, directory, last_name):
+            for *fields, stated, signatures, leaf in self._rows(query, directory, last_name):
                 page = MemoPage(*fields)
-                if object_id(leaf) == page.oid:
+                if _sum(directory, page) == stated and _is_named(leaf, page.oid):
                     found.append(PageBody(page, signatures, leaf))
         return found
 
     def leaf(self, oid: ObjectId) -> bytes | None:
         """The leaf page with that address, if it was seen."""
         for (leaf,) in self._rows("SELECT leaf FROM page WHERE oid = ? LIMIT 1", oid):
-            if object_id(leaf) == oid:
+            if _is_named(leaf, oid):
                 return bytes(leaf)
         return None
 
@@ -169,7 +171,7 @@ class Memo:
             if not db.in_transaction:
                 db.execute("BEGIN IMMEDIATE")
             db.executemany(query, rows)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
 
     def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
@@ -256,7 +258,7 @@ class Memo:
             try:
                 self._db.execute("COMMIT")
                 self._has_new_applied = False
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 self._give_up(error)
 
     def clear(self) -> None:
@@ -273,17 +275,30 @@ class Memo:
             self._db = None
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a full disk, another process, missing rights."""
-    code = getattr(error, "sqlite_errorcode", None)  # from Python 3.11 on
-    return code is None or code & 0xFF not in _CIRCUMSTANCES
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        # Python 3.10 tells only the class: a table that is not there is operational as well.
+        return not isinstance(error, sqlite3.OperationalError) or str(error).startswith(("no such", "table"))
+    return code & 0xFF not in _CIRCUMSTANCES
+
+
+def _is_named(leaf: object, oid: bytes) -> bool:
+    return isinstance(leaf, bytes) and object_id(leaf) == oid
 
 
 def _sum(directory: bytes, page: MemoPage) -> int:
-    numbers = b"%d %d" % (page.size, page.files)
-    text = b"\0".join((directory, page.last_name, page.print, page.oid, numbers))
+    """-1, which no row has, where damage made a value of another type."""
+    try:
+        numbers = b"%d %d" % (page.size, page.files)
+        text = b"\0".join((directory, page.last_name, page.print, page.oid, numbers))
+    except TypeError:
+        return -1
     return xxh3_64_intdigest(text) >> 1
 
 
-def _file_sum(signature: bytes, oid: bytes) -> int:
-    return xxh3_64_intdigest(signature + oid) >> 1
+def _file_sum(signature: object, oid: object) -> int:
+    if isinstance(signature, bytes) and isinstance(oid, bytes):
+        return xxh3_64_intdigest(signature + oid) >> 1
+    return -1
