@@ -24,7 +24,8 @@ from tests.support.workbench import Workbench
 
 pytestmark = pytest.mark.e2e
 
-FIRST: dict[Any, Any] = {"a": "a1\n", "b": "b\n", "sub": {"x": "x1\n"}, "gone": "g\n"}
+SUB: dict[Any, Any] = {"x": "x1\n"}
+FIRST: dict[Any, Any] = {"a": "a1\n", "b": "b\n", "sub": SUB, "gone": "g\n"}
 SECOND: dict[Any, Any] = {"a": "a2\n", "b": "b\n", "sub": {"x": "x2\n", "y": "y\n"}, "new": "n\n"}
 
 
@@ -56,7 +57,7 @@ def test_edited_and_new_files_survive(tmp_path: Path) -> None:
     assert tree_of(clone.root / "data") == before
 
     clone.run("checkout", "--force")
-    mine = {"mine": "mine\n", "sub": {**FIRST["sub"], "mine": "mine\n"}}
+    mine: dict[Any, Any] = {"mine": "mine\n", "sub": {**SUB, "mine": "mine\n"}}
     clone.assert_data({**FIRST, **mine})
     assert "data/a" in clone.run("recover").out
     clone.run("recover", "--all", "saved")
