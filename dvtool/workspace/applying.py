@@ -11,6 +11,7 @@ from dvtool.disk.beneath import open_file
 from dvtool.disk.signature import StatSignature
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
+from dvtool.errors import storage_error
 from dvtool.formats.pack import TREE
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.digest import ObjectId
@@ -26,6 +27,7 @@ from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treeedit import edit_tree
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
+from dvtool.workspace.attempts import Attempts
 from dvtool.workspace.checkout import Checkout
 from dvtool.workspace.checkout import NewPage
 from dvtool.workspace.checkout import Placed
@@ -61,8 +63,7 @@ class Applying:
         self._links = links
         self._reporter = reporter
         self._now = now
-        self._journal = os.path.join(worktree.state_dir, b"checkout")
-        self._was_killed = os.path.exists(self._journal)
+        self._attempts = Attempts(worktree.state_dir)
         self._sink = HashSink()
         self._snapshot = worktree.snapshot(self._sink, reporter)
 
@@ -99,7 +100,7 @@ class Applying:
             states,
             force=force,
             has_blob=worktree.cache.has_blob,
-            is_torn=self._is_torn,
+            is_left_over=self._is_left_over,
             relink=relink,
         )
 
@@ -114,11 +115,13 @@ class Applying:
             return Applied(plan)
         if plan.is_empty:
             self._record(plan, top, item, Placed())
+            if self._attempts.were_interrupted:
+                self._end(plan.path)
             return Applied(plan)
         if plan.overwritten:
             self._keep(plan)
         damaged = self._loosen(plan) if self._worktree.cache.settings.loose_all else {}
-        began_ns = self._begin()
+        began_ns = self._begin(plan)
         total = sum(change.new.files for change in (*plan.create, *plan.replace) if change.new is not None)
         self._reporter.begin("restoring", total=total)
         run = Checkout(
@@ -138,17 +141,35 @@ class Applying:
         self._reporter.end()
         self._record(plan, top, item, placed)
         self._worktree.forget_seen()
-        os.unlink(self._journal)
+        self._end(plan.path)
         return Applied(plan, placed)
 
-    def _begin(self) -> int:
-        """Leave a note that a checkout is under way; returns now, on the file system's own clock."""
-        with open(self._journal, "wb") as journal:
-            return os.fstat(journal.fileno()).st_mtime_ns
+    def _begin(self, plan: CheckoutPlan) -> int:
+        try:
+            return self._attempts.begin(plan.path, plan.wanted)
+        except OSError as error:
+            raise storage_error(error, "note a checkout in", error.filename or self._worktree.state_dir) from error
+
+    def _end(self, path: bytes) -> None:
+        """What was recorded of *path* must be saved before the note of the attempt goes."""
+        self._worktree.memo.save()
+        try:
+            self._attempts.end(path)
+        except OSError as error:
+            raise storage_error(error, "note a checkout in", error.filename or self._worktree.state_dir) from error
+
+    def _is_left_over(self, path: bytes, current: Entry, wanted: Entry | None) -> bool:
+        """True for what a checkout that did not end has placed, whole or torn."""
+        if not self._attempts.were_interrupted:
+            return False
+        placed = list(self._attempts.entries_at(path, self._worktree.stored_page))
+        if current in placed and (current.kind != FILE or self._worktree.cache.has_blob(current.raw)):
+            return True
+        return any(self._is_torn(path, current, entry) for entry in (*placed, wanted) if entry is not None)
 
     def _is_torn(self, path: bytes, current: Entry, wanted: Entry) -> bool:
-        """True for a small file that a killed checkout left with only the first of its bytes."""
-        if not self._was_killed or current.kind != FILE or wanted.kind != FILE:
+        """True for a small file with only the first of its bytes."""
+        if current.kind != FILE or wanted.kind != FILE:
             return False
         if current.size >= wanted.size or not is_small(wanted.size):
             return False

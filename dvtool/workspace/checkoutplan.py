@@ -72,10 +72,10 @@ def plan_checkout(
     *,
     force: bool,
     has_blob: Callable[[bytes], bool],
-    is_torn: Callable[[bytes, Entry, Entry], bool],
+    is_left_over: Callable[[bytes, Entry, Entry | None], bool],
     relink: bool = False,
 ) -> CheckoutPlan:
-    """Decide. ``is_torn(path, current, wanted)`` tells what a killed checkout left half written.
+    """Decide. ``is_left_over(path, current, wanted)`` tells what a checkout that was killed has placed.
 
     Raises `MissingData` or `IntegrityError` when the wanted directory's pages cannot be read.
     """
@@ -95,7 +95,7 @@ def plan_checkout(
             create.append(change)
             continue
         why = _why_not(change, owned, has_blob)
-        if why is not None and new is not None and is_torn(change.path, old, new):
+        if why is not None and is_left_over(change.path, old, new):
             why = None
         if why is None:
             (remove if new is None else replace).append(change)

@@ -103,7 +103,7 @@ def decide(case: Case) -> CheckoutPlan:
         states,
         force=case.force,
         has_blob=lambda oid: case.cached and oid != mine,
-        is_torn=lambda *_: False,
+        is_left_over=lambda *_: False,
     )
 
 
@@ -239,13 +239,13 @@ def test_a_file_and_a_directory_never_claim_one_place() -> None:
 def test_what_a_killed_checkout_left_torn_may_be_written_again(*, force: bool) -> None:
     asked: list[tuple[bytes, Entry, Entry]] = []
 
-    def is_torn(path: bytes, current: Entry, wanted: Entry) -> bool:
+    def is_left_over(path: bytes, current: Entry, wanted: Entry | None) -> bool:
         asked.append((path, current, wanted))
         return True
 
     current, wanted = inside(STATES["A"]), inside(STATES["B"])
     states = States(current, inside(None), True, wanted, PAGES.load, PAGES.load)
-    plan = plan_checkout(b"d", states, force=force, has_blob=lambda _: False, is_torn=is_torn)
+    plan = plan_checkout(b"d", states, force=force, has_blob=lambda _: False, is_left_over=is_left_over)
     assert [change.path for change in plan.replace] == [b"d/x"]
     assert (plan.conflicts, plan.overwritten) == ((), ())
     assert asked == [(b"d/x", STATES["A"], STATES["B"])]
@@ -254,12 +254,12 @@ def test_what_a_killed_checkout_left_torn_may_be_written_again(*, force: bool) -
 def test_a_recorded_directory_whose_pages_are_lost_counts_as_unknown() -> None:
     lost = directory_entry(b"d", TreeRef(object_id(b"nowhere"), 1, 1))
     states = States(inside(STATES["A"]), lost, True, inside(STATES["B"]), PAGES.load, PAGES.load)
-    plan = plan_checkout(b"d", states, force=False, has_blob=lambda _: True, is_torn=lambda *_: False)
+    plan = plan_checkout(b"d", states, force=False, has_blob=lambda _: True, is_left_over=lambda *_: False)
     assert [change.path for change in plan.replace] == [b"d/x"]
 
 
 def test_relink_places_every_unchanged_file_anew() -> None:
     same = inside(STATES["dir"])
     states = States(same, same, True, same, PAGES.load, PAGES.load)
-    plan = plan_checkout(b"d", states, force=False, has_blob=lambda _: True, is_torn=lambda *_: False, relink=True)
+    plan = plan_checkout(b"d", states, force=False, has_blob=lambda _: True, is_left_over=lambda *_: False, relink=True)
     assert [(change.path, change.old == change.new) for change in plan.replace] == [(b"d/x/y", True)]
