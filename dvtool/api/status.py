@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.reconcile import Standing
+from dvtool.workspace.reconcile import users_paths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
 from dvtool.workspace.sinks import HashSink
@@ -45,7 +48,7 @@ class StatusRequest:
 
 
 class Difference(NamedTuple):
-    """One path that differs: ``change`` is "added", "deleted" or "modified".
+    """One path that differs: ``change`` is "added", "deleted", "modified", "missing" or "outdated".
 
     ``size`` is that of the newer side in bytes. ``files`` is more than 1 where a whole directory
     stands for what it holds, because its listing is not at hand.
@@ -61,8 +64,9 @@ class Difference(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class StatusResult:
     """``workspace``: worktree against pointers, to be taken over by `add`. ``committed``: pointers
-    against ``HEAD``, to be committed by Git. ``missing``: tracked paths of which nothing stands in
-    the worktree. ``cloud``: paths whose bytes the remote does not hold; None when not asked.
+    against ``HEAD``, to be committed by Git. ``missing``: what the pointers name and the worktree
+    does not have, or has in another version that dvtool placed there ("outdated"). ``cloud``:
+    paths whose bytes the remote does not hold; None when not asked.
     """
 
     tracked: int
@@ -94,11 +98,9 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         snapshot = worktree.snapshot(sink, reporter)
         reporter.begin("looking")
         for one in selected:
-            found = list(_workspace(worktree, snapshot, worktree.current_pages(sink), one))
-            if len(found) == 1 and found[0].change == "missing":
-                missing += found
-            else:
-                workspace += found
+            mine, not_here = _workspace(worktree, snapshot, worktree.current_pages(sink), one)
+            workspace += mine
+            missing += not_here
         reporter.end()
         counts = snapshot.counts
         committed = list(_committed(project, worktree, tracked, selected if request.targets else None))
@@ -122,22 +124,59 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     )
 
 
-def _workspace(worktree: Worktree, snapshot: Snapshot, get: GetPage, one: Selected) -> Iterator[Difference]:
+def _workspace(
+    worktree: Worktree, snapshot: Snapshot, get: GetPage, one: Selected
+) -> tuple[list[Difference], list[Difference]]:
+    """What the user changed at one path, and what of its pointer is not here, or not in this version."""
     item = one.item
     current = worktree.current(snapshot, one.path, is_top=not one.below)
     if current is None and not one.below:
         pointer = item.pointer
-        yield Difference("missing", one.path, pointer.size, pointer.files)
-        return
+        return [], [Difference("missing", one.path, pointer.size, pointer.files)]
     try:
         wanted = wanted_entry(item, one.below, worktree.stored_page)
         if wanted is None and current is None:
             raise UsageError(f"{show(one.path)} is neither in the worktree nor in {show(item.pointer_path)}")
-        yield from differences(diff_entries(worktree.stored_page, wanted, get, current, one.path))
+        return _sorted_out(worktree, get, one, wanted, current)
     except MissingData:
-        if current is not None and not one.below and current.raw != item.pointer.digest.raw:
-            why = "the recorded listing is not in the cache"
-            yield Difference("modified", one.path, current.size, current.files, why)
+        if current is None or one.below or current.raw == item.pointer.digest.raw:
+            return [], []
+        why = "the recorded listing is not in the cache"
+        base = worktree.base(item.path)
+        if base is not None:
+            mine = diff_entries(worktree.stored_page, base, get, current, one.path)
+            return list(differences(mine)), [Difference("outdated", one.path, current.size, current.files, why)]
+        return [Difference("modified", one.path, current.size, current.files, why)], []
+
+
+def _sorted_out(
+    worktree: Worktree, get: GetPage, one: Selected, wanted: Entry | None, current: Entry | None
+) -> tuple[list[Difference], list[Difference]]:
+    base = worktree.base(one.item.path)
+    is_known = base is not None
+    if one.below:
+        base = lookup(worktree.stored_page, subtree(base), one.below) if base and base.kind == DIRECTORY else None
+    standing = Standing(wanted, current, base, is_known)
+    users = users_paths(one.path, standing, worktree.stored_page, get)
+    mine: list[EntryChange] = []
+    others: list[Difference] = []
+    absent_files = absent_bytes = 0
+    for change in diff_entries(worktree.stored_page, wanted, get, current, one.path):
+        old, new = change.old, change.new
+        if users is not None:
+            is_users = change.path in users
+        else:
+            is_users = is_known or new is not None or old is None or worktree.cache.has_blob(old.raw)
+        if is_users:
+            mine.append(change)
+        elif new is None and old is not None:
+            absent_files += 1
+            absent_bytes += old.size
+        else:
+            others += differences([change], other_version=True)
+    if absent_files:
+        others.insert(0, Difference("missing", one.path, absent_bytes, absent_files))
+    return list(differences(mine)), others
 
 
 def wanted_entry(item: Tracked, below: bytes, get: GetPage) -> Entry | None:
@@ -148,10 +187,13 @@ def wanted_entry(item: Tracked, below: bytes, get: GetPage) -> Entry | None:
     return lookup(get, subtree(entry), below) if entry.kind == DIRECTORY else None
 
 
-def differences(changes: Iterator[EntryChange]) -> Iterator[Difference]:
-    """Changes in words."""
+def differences(changes: Iterable[EntryChange], *, other_version: bool = False) -> Iterator[Difference]:
+    """Changes in words. *other_version*: what stands there was placed by dvtool, for another pointer."""
     for path, old, new in changes:
-        if new is None:
+        if other_version:
+            side = new if new is not None else old
+            yield Difference("outdated", path, side.size if side is not None else 0, why="of another version")
+        elif new is None:
             yield Difference("deleted", path, old.size if old is not None else 0)
         elif old is None:
             yield Difference("added", path, new.size)

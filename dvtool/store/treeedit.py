@@ -31,7 +31,7 @@ Changes = Mapping[bytes, Entry | None]
 def edit_tree(get: GetPage, put: PutPage, tree: TreeRef, changes: Changes) -> TreeRef:
     """The directory after *changes*. Gives the pages that a tree built from scratch would have.
 
-    Missing parent directories are made; taking away what is not there does nothing. Raises
+    Missing parent directories are made; a file that is taken away makes room for one; taking away what is not there does nothing. Raises
     `UsageError` when a path leads through a file, and what *get* raises.
     """
     here: dict[bytes, Entry | None] = {}
@@ -57,6 +57,8 @@ def edit_tree(get: GetPage, put: PutPage, tree: TreeRef, changes: Changes) -> Tr
     for name, deeper in below.items():
         _, page = page_of(name)
         old = next((entry for entry in page if entry.name == name), None)
+        if old is not None and old.kind != DIRECTORY and name in here:
+            old = None
         if old is not None and old.kind != DIRECTORY:
             raise UsageError(f"{show(name)} is a file in the tracked directory, so nothing can stand below it")
         if old is None and all(entry is None for entry in deeper.values()):

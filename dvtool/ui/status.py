@@ -12,14 +12,14 @@ from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 from dvtool.ui.terminal import Paint
 
-_COLOURS = {"added": "green", "modified": "yellow", "deleted": "red", "missing": "red"}
+_COLOURS = {"added": "green", "modified": "yellow", "deleted": "red", "missing": "red", "outdated": "yellow"}
 
 
 def status_lines(result: StatusResult, paint: Paint) -> Iterator[str]:
     """The differences under one heading a step: what to do next stands in the heading."""
     sections = (
         ("Changed in the worktree (record with: dvtool add PATH):", result.workspace),
-        ("Not in the worktree (bring back with: dvtool checkout, or dvtool pull):", result.missing),
+        ("Not in the worktree (bring with: dvtool checkout, or dvtool pull):", result.missing),
         ("Recorded, not in the last commit (git add, then git commit):", result.committed),
         ("Not on the remote (upload with: dvtool push):", result.cloud or ()),
     )

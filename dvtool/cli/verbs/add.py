@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from dvtool.cli.frame import PATH
@@ -17,6 +19,7 @@ from dvtool.cli.session import Session
         "dvtool add model.bin train.csv",
         "dvtool add data/new.png         # one file inside a tracked directory",
         "dvtool add --glob 'raw/**/*.parquet'",
+        "dvtool add --to-remote -o big.tar /mnt/big.tar    # no local copy",
         "dvtool add -o raw/scans /mnt/scanner/2024    # a verified copy of it, tracked here",
     ),
 )
@@ -24,6 +27,9 @@ from dvtool.cli.session import Session
 @click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns: *, ?, [] and ** for any depth.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read further targets from standard input, one a line.")
 @click.option("-o", "--out", "output", type=PATH, metavar="NAME", help="Copy the one target to NAME first.")
+@click.option("--to-remote", is_flag=True, help="Send one file straight to the remote, without a copy in the cache.")
+@click.option("-r", "--remote", metavar="NAME", help="With --to-remote: the remote, instead of the default one.")
+@click.option("-f", "--force", is_flag=True, help="Record directories exactly as they stand, see below.")
 @click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
@@ -33,6 +39,9 @@ def add(
     use_glob: bool,
     from_stdin: bool,
     output: bytes | None,
+    to_remote: bool,
+    remote: str | None,
+    force: bool,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -41,6 +50,9 @@ def add(
     Each target gets a small pointer file (`data.dvt`) beside it, to be committed with Git; the data
     itself is ignored by Git from now on. Run it again after a change: only what changed is read.
     A target inside a tracked directory changes that directory's pointer alone.
+
+    In a tracked directory what you changed is recorded. Files that its pointer names and that were
+    never placed here (after a partial pull, say) stay recorded, unless you say `--force`.
     """
     from dvtool.api.add import AddRequest
     from dvtool.api.add import add as run
@@ -51,8 +63,13 @@ def add(
     from dvtool.ui.added import added_lines
 
     chosen = expand(session, targets, use_glob=use_glob, from_stdin=from_stdin)
+    if to_remote:
+        _to_remote(session, chosen, output, remote, as_json=as_json)
+        return
+    if remote is not None:
+        raise UsageError("--remote goes with --to-remote", hint="dvtool add TARGET, then dvtool push -r NAME")
     if output is None:
-        result = run(session.project(), AddRequest(chosen, no_wait=no_wait), session.reporter)
+        result = run(session.project(), AddRequest(chosen, force=force, no_wait=no_wait), session.reporter)
     else:
         from dvtool.api.add_from import AddFromRequest
         from dvtool.api.add_from import add_from
@@ -69,4 +86,24 @@ def add(
         session.json("add/1", added_json(result))
         return
     for line in added_lines(result):
+        session.summary(line)
+
+
+def _to_remote(
+    session: Session, chosen: tuple[bytes, ...], name: bytes | None, remote: str | None, *, as_json: bool
+) -> None:
+    from dvtool.api.add_to_remote import AddToRemoteRequest
+    from dvtool.api.add_to_remote import add_to_remote
+    from dvtool.errors import UsageError
+    from dvtool.ui.added import streamed_json
+    from dvtool.ui.added import streamed_lines
+
+    if len(chosen) != 1:
+        raise UsageError("--to-remote takes one file", hint="dvtool add --to-remote -o NAME FILE")
+    request = AddToRemoteRequest(chosen[0], name, remote, now=time.time())
+    result = add_to_remote(session.project(), request, session.reporter)
+    if as_json:
+        session.json("add/1", streamed_json(result))
+        return
+    for line in streamed_lines(result):
         session.summary(line)
