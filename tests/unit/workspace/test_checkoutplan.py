@@ -237,7 +237,7 @@ def test_a_file_and_a_directory_never_claim_one_place() -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 def test_what_a_killed_checkout_left_torn_may_be_written_again(*, force: bool) -> None:
-    asked: list[tuple[bytes, Entry, Entry]] = []
+    asked: list[tuple[bytes, Entry, Entry | None]] = []
 
     def is_left_over(path: bytes, current: Entry, wanted: Entry | None) -> bool:
         asked.append((path, current, wanted))
