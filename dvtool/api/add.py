@@ -290,7 +290,7 @@ class _Composer:
             base = lookup(get, subtree(base), below) if base is not None and base.kind == DIRECTORY else None
         standing = Standing(pointer, current, base, is_known)
         try:
-            recorded = reconciled(standing, get, self._writer.put_tree, self._worktree.cache.has_blob)
+            recorded = reconciled(standing, get, self._writer.put_tree)
         except MissingData as error:
             raise MissingData(
                 f"{show(join(owner.path, below))}: what it holds besides is not known here: {error.message}",

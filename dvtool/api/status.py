@@ -166,7 +166,7 @@ def _sorted_out(
         if users is not None:
             is_users = change.path in users
         else:
-            is_users = is_known or new is not None or old is None or worktree.cache.has_blob(old.raw)
+            is_users = is_known or new is not None
         if is_users:
             mine.append(change)
         elif new is None and old is not None:

@@ -3,17 +3,15 @@
 Three states of a tracked path decide, as in a checkout: the pointer, what stands there now, and
 what dvtool itself placed there last (the base). What the user changed is the way from base to
 now. A file that the pointer names and that was never placed (a partial pull, another version of
-the pointer) is not deleted: it is not here yet.
+the pointer) is not deleted: it is not here yet. Where the base is not known, nothing counts as deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from dvtool.model.paths import join
 from dvtool.model.tree import DIRECTORY
-from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
 from dvtool.store.treediff import diff_entries
@@ -23,8 +21,6 @@ from dvtool.store.trees import GetPage
 from dvtool.store.trees import PutPage
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
-
-HasBlob = Callable[[bytes], bool]
 
 
 class Standing(NamedTuple):
@@ -52,7 +48,7 @@ def users_paths(path: bytes, standing: Standing, get_stored: GetPage, get_curren
     return {change.path for change in changes}
 
 
-def reconciled(standing: Standing, get: GetPage, put: PutPage, has_blob: HasBlob) -> Entry | None:
+def reconciled(standing: Standing, get: GetPage, put: PutPage) -> Entry | None:
     """What to record at the path: the pointer's state with the user's changes, and nothing else changed.
 
     *get* reads pages of all three states. Raises what it raises.
@@ -71,7 +67,7 @@ def reconciled(standing: Standing, get: GetPage, put: PutPage, has_blob: HasBlob
         changes = {path: new for path, (_, new) in edits.files.items()}
     else:
         edits.collect(tree, subtree(current), b"")
-        changes = {path: new for path, (old, new) in edits.files.items() if new is not None or _was_here(old, has_blob)}
+        changes = {path: new for path, (_, new) in edits.files.items() if new is not None}
     tree = edit_tree(get, put, tree, changes)
     tree = edit_tree(get, put, tree, {path: None for path in edits.emptied if _is_empty(get, tree, path)})
     return pointer._replace(raw=tree.oid, size=tree.size, files=tree.files)
@@ -109,8 +105,3 @@ def _tree(entry: Entry | None) -> TreeRef | None:
 def _is_empty(get: GetPage, tree: TreeRef, path: bytes) -> bool:
     entry = lookup(get, tree, path)
     return entry is not None and entry.kind == DIRECTORY and entry.files == 0
-
-
-def _was_here(entry: Entry | None, has_blob: HasBlob) -> bool:
-    """Without a base: whether what is absent now has been here, which left its bytes in the cache."""
-    return entry is None or entry.kind != FILE or has_blob(entry.raw)

@@ -134,13 +134,15 @@ def test_a_version_not_checked_out_is_said_and_not_recorded(origin: CommandLine)
     assert (origin.at / "data.dvt").read_bytes() != before
 
 
-def test_without_the_memo_a_deleted_file_is_deleted_and_an_absent_one_is_not(clone: CommandLine) -> None:
+def test_without_the_memo_nothing_counts_as_deleted(clone: CommandLine) -> None:
     clone.done("pull", "data/a")
     for memo in (clone.at / ".git" / "dvtool").glob("memo.sqlite*"):
         memo.unlink()
     (clone.at / "data" / "a" / "2").unlink()
-    assert state(clone) == {"workspace": [("deleted", "data/a/2", 1)], "missing": [("missing", "data", 5)]}
+    assert state(clone) == {"workspace": [], "missing": [("missing", "data", 6)]}
     clone.done("add", "data")
+    assert recorded(clone) == all_files()
+    clone.done("add", "data/a/2")
     wanted = all_files()
     wanted.remove("a/2")
     assert recorded(clone) == wanted
