@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -76,12 +77,16 @@ class Cache:
 
     def make_folder(self, path: bytes) -> None:
         """Create a folder of the cache with its parents, shared with the group if so set."""
-        if self.settings.group_shared and not os.path.isdir(path):
+        if not self.settings.group_shared:
+            os.makedirs(path, exist_ok=True)
+        elif not os.path.isdir(path):
+            if len(path) > len(self.root):
+                self.make_folder(os.path.dirname(path))
             os.makedirs(path, exist_ok=True)
             # The group of the cache writes into its folders, whoever made them: that is what was asked for.
-            os.chmod(path, 0o2775)  # noqa: S103
-        else:
-            os.makedirs(path, exist_ok=True)
+            # Where another of the group was faster, it is theirs to do.
+            with contextlib.suppress(PermissionError):
+                os.chmod(path, 0o2775)  # noqa: S103
 
     @property
     def tmp(self) -> bytes:
@@ -91,7 +96,13 @@ class Cache:
     @property
     def lock(self) -> FileLock:
         """Writers hold it shared, deletion exclusive."""
-        return FileLock(os.path.join(self.root, b"lock"))
+        path = os.path.join(self.root, b"lock")
+        if self.settings.group_shared:
+            with contextlib.suppress(OSError):
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                os.fchmod(fd, 0o660)
+                os.close(fd)
+        return FileLock(path)
 
     def loose_path(self, oid: bytes) -> bytes:
         """Where the loose blob lies, if it does."""

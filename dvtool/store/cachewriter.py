@@ -11,6 +11,7 @@ from types import TracebackType
 
 from blake3 import blake3
 
+from dvtool.disk.beneath import open_file
 from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import reflink
 from dvtool.disk.durable import PART_PREFIX
@@ -183,10 +184,10 @@ class CacheWriter:
         """Store one large file: reflinked where the file system can, else copied; hashed as stored.
 
         *path* is for messages. Returns the address and the status of the source at that time.
-        Raises `StorageError` when the file keeps changing, ``OSError`` for the source.
+        Raises `StorageError` when the file keeps changing, `UnsafeInput`, ``OSError`` for the source.
         """
         for _ in range(_TRIES):
-            source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd)
+            source = open_file(directory_fd, name, shown=path)
             try:
                 before = os.fstat(source)
                 temporary, oid, copied = self._copy(source, before.st_size)
