@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.crash.cases import CASES
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
+from tests.faults.sweep import FULL_SWEEP
 from tests.faults.sweep import Case
 from tests.faults.sweep import Sweep
 
@@ -20,6 +22,9 @@ SHOWN = 20
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
 def test_no_fault_breaks_a_promise(injector: Injector, folder: Path, case: Case) -> None:
+    if FULL_SWEEP:
+        # It takes minutes; a command that hangs is ended by the fork server.
+        faulthandler.cancel_dump_traceback_later()
     sweep = Sweep(injector, folder, case)
     tallies = [sweep.run(fault) for fault in FAULTS]
     print(*tallies, sep="\n", file=sys.stderr)

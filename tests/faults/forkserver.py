@@ -25,7 +25,7 @@ from typing import Any
 import dvtool
 
 REPORT_BYTES = 4096
-_COUNTS = struct.Struct("@ll64s1024s")
+_COUNTS = struct.Struct("@ll64s1024s1024s")
 _WARM = ("click.shell_completion", "ctypes", "git", "rich.console", "sqlite3", "tempfile", "uuid")
 _SECONDS = 120
 
@@ -58,14 +58,17 @@ def _answer(request: dict[str, Any], report: mmap.mmap) -> dict[str, Any]:
         if not select.select([handle], [], [], _SECONDS)[0]:
             os.kill(pid, signal.SIGABRT)
         _, status = os.waitpid(pid, 0)
-    count, fired, call, path = _COUNTS.unpack_from(report)
+    count, fired, *texts = _COUNTS.unpack_from(report)
     return {
         "code": os.waitstatus_to_exitcode(status),
         "count": count,
         "fired": fired,
-        "call": call.rstrip(b"\0").decode(),
-        "path": path.rstrip(b"\0").decode("utf-8", "backslashreplace"),
+        **{name: _text(text) for name, text in zip(("call", "path", "rewritten"), texts, strict=True)},
     }
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -52,7 +52,8 @@ FAULTS = (KILL, TORN, FULL, BROKEN, READ_ONLY)
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended. ``code`` is negative for a signal; ``count``: calls of the fault's classes; ``fired``:
-    how many of them failed, the first of them ``call`` on ``path``.
+    how many of them failed, the first of them ``call`` on ``path``. ``rewritten``: a call that would change an object
+    that had its name already; there must never be one.
     """
 
     code: int
@@ -60,6 +61,7 @@ class Outcome:
     fired: int
     call: str
     path: str
+    rewritten: str
     out: str
     err: str
 

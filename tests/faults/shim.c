@@ -32,6 +32,7 @@ struct report {
     atomic_long fired;
     char call[64];
     char path[1024];
+    char rewritten[1024];
 };
 
 static struct report *report;
@@ -101,17 +102,34 @@ static void end(void)
         pause();
 }
 
+/* A name of 64 hexadecimal digits, perhaps with -SUFFIX, stands for bytes that never change. */
+static void watch(const char *call, const char *where)
+{
+    struct stat there;
+    const char *name = strrchr(where, '/');
+    if (strncmp(call, "open", 4) != 0 && strncmp(call, "truncate", 8) != 0 && strncmp(call, "rename", 6) != 0)
+        return;
+    if (name == NULL || strspn(name + 1, "0123456789abcdef") != 64 || lstat(where, &there) != 0)
+        return;
+    snprintf(report->rewritten, sizeof report->rewritten, "%s %.900s", call, where);
+}
+
 /* 0: go on; -1: errno is set, fail; 1: half of a write, then the end. */
 static int enter(const char *call, int class, int dir_fd, const char *path)
 {
     int before = errno;
     char where[2 * PATH_MAX];
-    if (report == NULL || !(class & classes))
+    if (report == NULL)
         return 0;
     if (describe(dir_fd, path, where, sizeof where) < 0 || strncmp(where, prefix, prefix_length) != 0) {
         errno = before;
         return 0;
     }
+    if (path != NULL)
+        watch(call, where);
+    errno = before;
+    if (!(class & classes))
+        return 0;
     /* What exists takes no space, and the kernel says so (EEXIST) before it looks at the file system. */
     struct stat there;
     if (mode >= FAIL_ONCE && class == SPACE && path != NULL && lstat(where, &there) == 0

@@ -109,7 +109,7 @@ class Sweep:
 
     def _command(self, fault: Fault = NONE) -> Outcome:
         done = self._meet(fault, 0)
-        assert done.code == 0, done
+        assert done.code == 0 and not done.rewritten, done
         return done
 
     def _meet(self, fault: Fault, at: int) -> Outcome:
@@ -153,6 +153,8 @@ class _Judge:
 
     def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
         """How the command ended."""
+        if met.rewritten:
+            yield f"an object was opened for writing or replaced: {met.rewritten}"
         if fault.kills:
             if met.code != -9:
                 yield f"ended with {met.code} instead of being killed: {met.err}"
