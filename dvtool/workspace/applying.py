@@ -25,6 +25,7 @@ from dvtool.model.tree import Entry
 from dvtool.state.memo import MemoPage
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treeedit import edit_tree
+from dvtool.store.treeedit import empty_tree
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.attempts import Attempts
@@ -64,6 +65,8 @@ class Applying:
         self._reporter = reporter
         self._now = now
         self._attempts = Attempts(worktree.state_dir)
+        self._new_tops: set[bytes] = set()
+        """Tracked directories that this checkout makes: what it places is all that stands there."""
         self._sink = HashSink()
         self._snapshot = worktree.snapshot(self._sink, reporter)
 
@@ -77,6 +80,8 @@ class Applying:
             worktree.sweep([*self._snapshot.leftovers, *worktree.leftovers_beside((path, top))], self._reporter)
             self._snapshot.leftovers.clear()
         base = worktree.base(top)
+        if base is None and worktree.stat(top) is None:
+            self._new_tops.add(top)
         is_known = base is not None
         if base is not None and path != top:
             below = path[len(top) + 1 :]
@@ -280,11 +285,9 @@ class Applying:
             undone.update((path[len(top) + 1 :], change.old) for path in left if path == change.path and path != top)
         old = self._worktree.base(top)
         if plan.path != top:
-            if old is None or old.kind != DIRECTORY:
+            if (old is None or old.kind != DIRECTORY) and top not in self._new_tops:
                 return None
-            undone = {plan.path[len(top) + 1 :]: plan.wanted, **undone}
-            full = old
-        if not undone:
+        elif not undone:
             return full
         try:
             with CacheWriter(self._worktree.cache, what="dvtool checkout", on_wait=self._reporter.note) as writer:
@@ -294,7 +297,11 @@ class Applying:
                     page = writer.pending_page(oid)
                     return page if page is not None else self._worktree.stored_page(oid)
 
-                tree = edit_tree(get, writer.put_tree, subtree(full), undone)
+                tree = subtree(full)
+                if plan.path != top:
+                    tree = subtree(old) if old is not None else empty_tree(writer.put_tree)
+                    tree = edit_tree(get, writer.put_tree, tree, {plan.path[len(top) + 1 :]: plan.wanted})
+                tree = edit_tree(get, writer.put_tree, tree, undone)
                 writer.commit()
         except DvtoolError:
             return None
