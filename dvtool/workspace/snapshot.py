@@ -173,26 +173,38 @@ class Snapshot:
     def _directory(self, fd: int, path: bytes, depth: int) -> TreeRef:
         if depth > MAX_DEPTH:
             raise UnsafeInput(f"{show(path)} is nested deeper than {MAX_DEPTH} directories", path=path)
-        names = list_names(fd)
-        at = bisect_left(names, _OWN_PREFIX)
-        if at < len(names) and names[at].startswith(_OWN_PREFIX):
-            own = [name for name in names if name.startswith(OWN_TEMPORARIES)]
-            self.leftovers += [join(path, name) for name in own]
-            names = [name for name in names if not name.startswith(OWN_TEMPORARIES)]
-        if not self._ignore.is_empty or IGNORE_FILE in names:
-            names = [name for name in names if not self._is_ignored(fd, path, name)]
-        ends = cut_pages(names)
-        known = self._memo.pages(path)
-        old = sorted(known)
-        self._old_pages = ()
-        refs: list[PageRef] = []
-        start = 0
-        for end in ends:
-            last_name = names[end - 1] if len(ends) > 1 else b""
-            refs.append(self._page(fd, path, depth, names[start:end], last_name, known, old))
-            start = end
-        self._memo.drop_pages(path, known.keys() - {ref.last_name for ref in refs})
-        return join_pages(refs, self._sink.page)
+        for _ in range(_TRIES):
+            try:
+                names = list_names(fd)
+                leftovers: list[bytes] = []
+                at = bisect_left(names, _OWN_PREFIX)
+                if at < len(names) and names[at].startswith(_OWN_PREFIX):
+                    own = [name for name in names if name.startswith(OWN_TEMPORARIES)]
+                    leftovers = [join(path, name) for name in own]
+                    names = [name for name in names if not name.startswith(OWN_TEMPORARIES)]
+                if not self._ignore.is_empty or IGNORE_FILE in names:
+                    names = [name for name in names if not self._is_ignored(fd, path, name)]
+                ends = cut_pages(names)
+                known = self._memo.pages(path)
+                old = sorted(known)
+                self._old_pages = ()
+                refs: list[PageRef] = []
+                start = 0
+                for end in ends:
+                    last_name = names[end - 1] if len(ends) > 1 else b""
+                    refs.append(self._page(fd, path, depth, names[start:end], last_name, known, old))
+                    start = end
+                self._memo.drop_pages(path, known.keys() - {ref.last_name for ref in refs})
+                self.leftovers += leftovers
+                return join_pages(refs, self._sink.page)
+            except FileNotFoundError:
+                # Gone between the listing and the look at it, as editors' own temporaries are: list again.
+                continue
+        raise StorageError(
+            f"{show(path)}: files keep vanishing while it is read",
+            path=path,
+            hint="run the same command again when nothing writes to it",
+        )
 
     def _is_ignored(self, fd: int, path: bytes, name: bytes) -> bool:
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)

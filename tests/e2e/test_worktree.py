@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +204,40 @@ def delete_two(directory: Path, number: int) -> None:
             os.unlink(name, dir_fd=descriptor)
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["replace", "rewrite", "append"])
+def test_the_user_saves_a_file_during_a_version_switch(tmp_path: Path, style: str) -> None:
+    """At any moment of it. Whatever wins, the saved bytes stand there, or beside it under a name of their own."""
+    bench = Workbench(tmp_path / "project")
+    file = bench.root / "data/a"
+    versions = []
+    for number in (1, 2):
+        bench.create({"data": {"a": f"version {number}\n", "b": f"{number}\n"}})
+        bench.add("data")
+        versions.append((bench.root / "data.dvt").read_bytes())
+    chance = random.Random(style)
+    for number in range(40):
+        bench.checkout(force=True)
+        (bench.root / "data.dvt").write_bytes(versions[number % 2])
+        saved = f"saved {number}\n"
+        saving = threading.Timer(chance.random() * 0.03, save, (file, saved, style))
+        saving.start()
+        with contextlib.suppress(DvtoolError):
+            bench.checkout()
+        saving.join()
+        kept = [path.read_text() for path in file.parent.iterdir() if path.name not in {"b", "editor"}]
+        assert any(text.endswith(saved) for text in kept), kept
+        for path in file.parent.glob(".dvtool-rescued-*"):
+            path.unlink()
+
+
+def save(file: Path, text: str, style: str) -> None:
+    if style == "replace":
+        beside = file.parent / "editor"
+        beside.write_text(text)
+        beside.replace(file)
+    else:
+        with file.open("a" if style == "append" else "w") as stream:
+            stream.write(text)
