@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
+from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -80,15 +81,19 @@ def mark_below(cache: Cache, pages: Iterable[ObjectId], marks: Marks) -> None:
 
 
 def orphans(cache: Cache, named: Marks) -> Iterator[Orphan]:
-    """Directories first, then the files that none of those holds. Adds what it passes to *named*."""
+    """Directories first, then the files that none of those holds. Adds what it passes to *named*.
+
+    A directory whose files are all named elsewhere is left out: no bytes of it can get lost.
+    """
     _mark_pieces(cache, named)
     pages = {ObjectId(entry.digest): when for entry, when in _packed(cache, META, TREE) if entry.digest not in named}
     below = {child for page in pages for is_page, child in _names(cache, page) if is_page}
     roots = sorted(page for page in pages if page not in below)
     for root in roots:
-        orphan = _directory(cache, root, pages[root])
-        if orphan is not None:
-            yield orphan
+        if _holds_unnamed_file(cache, root, pages, named):
+            orphan = _directory(cache, root, pages[root])
+            if orphan is not None:
+                yield orphan
     mark_below(cache, roots, named)
     seen: set[bytes] = set()
     for entry, when in _packed(cache, DATA, BYTES):
@@ -98,6 +103,17 @@ def orphans(cache: Cache, named: Marks) -> Iterator[Orphan]:
     for oid, size, when in _loose(cache):
         if oid not in named and oid not in seen:
             yield Orphan(oid, is_directory=False, size=size, files=1, when=when)
+
+
+def _holds_unnamed_file(cache: Cache, root: ObjectId, unnamed_pages: Container[ObjectId], named: Marks) -> bool:
+    todo = [root]
+    while todo:
+        for is_page, child in _names(cache, todo.pop()):
+            if not is_page and child not in named:
+                return True
+            if is_page and child in unnamed_pages:
+                todo.append(child)
+    return False
 
 
 def _packed(cache: Cache, pack_class: int, kind: int) -> Iterator[tuple[TableEntry, float]]:
