@@ -91,6 +91,14 @@ def _fanout(entries: bytes, bits: int) -> bytes:
     return struct.pack(f"<{1 << bits}I", *accumulate(counts))
 
 
+def packs_in(head: bytes) -> int:
+    """How many packs the index file that begins with *head* covers; 0 for what is none."""
+    if len(head) < HEAD_BYTES or head[:8] != MAGIC:
+        return 0
+    count: int = _HEAD.unpack_from(head)[1]
+    return count
+
+
 class IndexReader:
     """Looks objects up in the bytes of an index file, which may be a memory map.
 

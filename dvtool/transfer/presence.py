@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from dvtool.store.names import parse_pack_name
 from dvtool.transfer.parallel import Workers
 
 ASKED_ONE_BY_ONE = 16
-"""So many packs are asked for by name; more are looked up in a listing."""
+"""More packs than that are always looked up in a listing."""
+LISTED_AT_ONCE = 1_000
+"""Keys in one answer to a listing, as S3 gives them."""
 
 
 def key_of(pack: IndexedPack) -> str:
@@ -35,6 +38,8 @@ class Presence:
         self._absent: set[IndexedPack] = set()
         self._doomed: set[tuple[int, bytes, bytes]] = set()
         self._lists_read: set[str] = set()
+        self.pack_count: Callable[[], int] | None = None
+        """Estimates the packs of the store, where that can be known without asking."""
         self.newest = 0.0
         """The latest time that the server gave to anything that was listed or asked for."""
 
@@ -69,13 +74,23 @@ class Presence:
         self.read_dead()
         gone = {pack for pack in packs if self.is_absent(pack)}
         rest = [pack for pack in packs if pack not in gone]
-        if len(rest) <= ASKED_ONE_BY_ONE or not self._remote.capabilities.listing:
+        if not self._is_listing_cheaper(rest):
             sizes = self._ask([key_of(pack) for pack in rest])
         else:
             sizes = {item.key: item.size for item in self.list_packs({pack.pack_class for pack in rest})}
         gone.update(pack for pack in rest if sizes.get(key_of(pack)) != pack.size)
         self._absent |= gone
         return gone
+
+    def _is_listing_cheaper(self, packs: Collection[IndexedPack]) -> bool:
+        """Whether to list rather than to ask for each: a repeated push costs the same however long the history."""
+        if not self._remote.capabilities.listing:
+            return False
+        if len(packs) > ASKED_ONE_BY_ONE:
+            return True
+        classes = len({pack.pack_class for pack in packs})
+        known = self.pack_count() if self.pack_count is not None else 0
+        return known > 0 and classes + known // LISTED_AT_ONCE < len(packs)
 
     def _ask(self, keys: list[str]) -> dict[str, int]:
         items = self._workers.map(self._remote.stat, keys)

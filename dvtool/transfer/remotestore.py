@@ -116,6 +116,7 @@ class RemoteStore:
         self.store_file = store
         folder = os.path.join(self._cache_root, b"remotes", store.store_id.encode("ascii"), b"index")
         self._copies = IndexCopies(self.remote, folder, self.workers)
+        self.presence.pack_count = self._copies.pack_count
 
     def load_indexes(self) -> None:
         """List the index files now and have a proven copy of each here."""
