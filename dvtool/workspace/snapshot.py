@@ -225,12 +225,7 @@ class Snapshot:
         status_of = os.stat
         below: dict[bytes, TreeRef] = {}
         for name in names:
-            try:
-                status = status_of(name, dir_fd=fd, follow_symlinks=False)
-            except FileNotFoundError:
-                raise StorageError(
-                    f"{show(join(path, name))} vanished while being read", path=join(path, name)
-                ) from None
+            status = status_of(name, dir_fd=fd, follow_symlinks=False)
             mode = status.st_mode
             if mode & 0o170000 == 0o040000:
                 tree = self._subdirectory(fd, join(path, name), name, depth)
@@ -253,6 +248,8 @@ class Snapshot:
     def _subdirectory(self, fd: int, path: bytes, name: bytes, depth: int) -> TreeRef:
         try:
             child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise storage_error(error, "read", path) from error
         try:
@@ -302,6 +299,8 @@ class Snapshot:
             else:
                 try:
                     entry, signature = self._changed(fd, path, name, signature)
+                except FileNotFoundError:
+                    raise
                 except OSError as error:
                     raise storage_error(error, "read", join(path, name)) from error
                 entries.append(entry)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.disk.scan import list_names
 from dvtool.errors import StorageError
 from dvtool.workspace import snapshot
 from tests.support.workbench import Workbench
-
-list_names = snapshot.list_names
 
 
 @pytest.fixture
