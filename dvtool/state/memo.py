@@ -66,18 +66,19 @@ class Memo:
         self._db: sqlite3.Connection | None = None
         self._closed = False
         self._has_new_applied = False
+        self._applied: dict[bytes, bytes] = {}
+        """Read when the file is opened: an error later on does not take from the command what it decides by."""
 
     def _open(self) -> sqlite3.Connection | None:
         if self._db is None and not self._closed:
             try:
                 self._db = self._connect()
-            except OSError:
-                pass
-            except _FAILURES as error:
-                if _is_damage(error):
+            except (*_FAILURES, OSError) as error:
+                if not isinstance(error, OSError) and _is_damage(error):
                     self._remove()
-                    with contextlib.suppress(*_FAILURES, OSError):
-                        self._db = self._connect()
+                # One more try: without the memo nobody knows which files the user changed.
+                with contextlib.suppress(*_FAILURES, OSError):
+                    self._db = self._connect()
             if self._db is None:
                 self._closed = True
         return self._db
@@ -97,6 +98,8 @@ class Memo:
                 if version or db.execute("SELECT 1 FROM sqlite_master").fetchone():
                     raise sqlite3.DatabaseError("another version")
                 db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+            rows = db.execute("SELECT path, entry, sum FROM applied").fetchall()
+            self._applied = {path: entry for path, entry, stated in rows if _file_sum(path, entry) == stated}
         except BaseException:
             db.close()
             raise
@@ -228,22 +231,23 @@ class Memo:
 
     def applied(self, path: bytes) -> bytes | None:
         """What the last `add` or `checkout` recorded at a tracked path, as an encoded tree entry."""
-        for entry, stated in self._rows("SELECT entry, sum FROM applied WHERE path = ?", path):
-            if _file_sum(path, entry) == stated:
-                return bytes(entry)
-        return None
+        self._open()
+        return self._applied.get(path)
 
     def applied_paths(self) -> list[bytes]:
         """All paths that `applied` knows, sorted."""
-        return sorted(bytes(path) for (path,) in self._rows("SELECT path FROM applied"))
+        self._open()
+        return sorted(self._applied)
 
     def put_applied(self, path: bytes, entry: bytes) -> None:
         """Remember what stands at a tracked path by dvtool's own doing."""
         self._write_applied("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (path, entry, _file_sum(path, entry)))
+        self._applied[path] = entry
 
     def drop_applied(self, path: bytes) -> None:
         """The path is not tracked any more."""
         self._write_applied("DELETE FROM applied WHERE path = ?", (path,))
+        self._applied.pop(path, None)
 
     def _write_applied(self, query: str, row: tuple[object, ...]) -> None:
         # An old row would turn what dvtool placed into changes of the user's own.
@@ -265,6 +269,7 @@ class Memo:
         """Forget everything."""
         self._give_up()
         self._closed = False
+        self._applied.clear()
 
     def close(self) -> None:
         """Keep what was put and let the file go."""

@@ -67,7 +67,7 @@ def reconciled(standing: Standing, get: GetPage, put: PutPage) -> Entry | None:
         changes = {path: new for path, (_, new) in edits.files.items()}
     else:
         edits.collect(tree, subtree(current), b"")
-        changes = {path: new for path, (_, new) in edits.files.items() if new is not None}
+        changes = {path: new for path, (_, new) in edits.files.items() if new is not None or path in edits.displaced}
     tree = edit_tree(get, put, tree, changes)
     tree = edit_tree(get, put, tree, {path: None for path in edits.emptied if _is_empty(get, tree, path)})
     return pointer._replace(raw=tree.oid, size=tree.size, files=tree.files)
@@ -79,6 +79,8 @@ class _Edits:
     def __init__(self, get: GetPage) -> None:
         self._get = get
         self.files: dict[bytes, tuple[Entry | None, Entry | None]] = {}
+        self.displaced: set[bytes] = set()
+        """Files where a directory stands now."""
         self.emptied: list[bytes] = []
         """Directories that are no more, the deepest first."""
 
@@ -91,6 +93,7 @@ class _Edits:
                 continue
             if below[0] is None and before is not None:
                 self.files[path] = (before, None)
+                self.displaced.add(path)
             self.collect(*below, path)
             if after is None:
                 self.emptied.append(path)
