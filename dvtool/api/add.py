@@ -206,6 +206,8 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         if not any(map(name_problem, path.split(b"/"))):
             error.hint = "inside a tracked directory such a name may stand: add the directory that holds it"
         raise
+    if target.owner is None:
+        _refuse_other_project(worktree, path)
     if len(split(path)[1]) > 255 - len(POINTER_SUFFIX):
         raise UsageError(f"{show(path)}: the name is too long for a pointer beside it", path=path)
     inside = [item for item in tracked.below(path) if item.path != path]
@@ -219,6 +221,20 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         raise UnsafeInput(
             f"{show(path)} is a symbolic link", path=path, hint="add what it points to; Git tracks links by itself"
         )
+
+
+def _refuse_other_project(worktree: Worktree, path: bytes) -> None:
+    """Below another repository a pointer would be that one's, with its bytes in this one's cache."""
+    above, _ = split(path)
+    while above:
+        if worktree.stat(join(above, b".git")) is not None or worktree.stat(join(above, b".dvtool")) is not None:
+            inside = path[len(above) + 1 :]
+            raise UnsafeInput(
+                f"{show(path)} belongs to another repository, {show(above)}",
+                path=path,
+                hint=f"dvtool -C {show(above)} add {show(inside)}",
+            )
+        above, _ = split(above)
 
 
 def _entry(worktree: Worktree, snapshot: Snapshot, target: _Target) -> Entry | None:

@@ -163,6 +163,22 @@ def test_what_cannot_be_tracked(tmp_path: Path) -> None:
     assert not (clone.root / "data.dvt").exists()
 
 
+@pytest.mark.parametrize("is_project", [True, False])
+def test_data_of_another_repository(tmp_path: Path, is_project: bool) -> None:
+    outer = new_clone(tmp_path / "outer")
+    inner = Clone(outer.root / "inner")
+    inner.create({"data": {"a": "a\n"}})
+    inner.git("init", "-q")
+    if is_project:
+        inner.run("init", "-q")
+        inner.run("add", "data")
+        inner.create({"data": {"a": "changed\n"}})
+    before = tree_of(outer.root)
+    refused(outer.run("add", "inner/data", code=6), "inner/data belongs to another repository, inner")
+    refused(outer.run("add", "inner", code=6), "inner/.")
+    assert tree_of(outer.root) == before
+
+
 # The network.
 
 
