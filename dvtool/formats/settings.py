@@ -97,11 +97,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "core.durability",
         Type.CHOICE,
-        "what is synced to the disk: nothing, once per command before the pointer, or every object",
+        "what is synced to the disk before a pointer names it: nothing, or all of it",
         "commit",
-        ("none", "commit", "each"),
+        ("none", "commit"),
     ),
-    Setting("core.checksum_jobs", Type.COUNT, "files hashed at once; default: by the number of cores", in_project=True),
     Setting("cache.dir", Type.PATH, "where the cache is; a relative path starts at the project's root"),
     Setting(
         "cache.type",
@@ -123,6 +122,13 @@ SETTINGS: tuple[Setting, ...] = (
         "remote.*.url", Type.URL, "where it is; a relative directory starts at the project's root", in_project=True
     ),
     Setting("remote.*.jobs", Type.COUNT, "requests at once", in_project=True),
+    Setting(
+        "remote.*.chunk",
+        Type.FLAG,
+        "cut large files where their content says, in a store made by this push; false: into fixed pieces",
+        True,
+        in_project=True,
+    ),
     Setting("remote.*.endpointurl", Type.URL, "S3: a server other than Amazon's", in_project=True),
     Setting("remote.*.region", Type.TEXT, "S3: region", in_project=True),
     Setting("remote.*.profile", Type.TEXT, "S3: name of a profile in `~/.aws`", in_project=True),

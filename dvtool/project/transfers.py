@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
+from dvtool.formats.settings import is_true
 from dvtool.model.ports import Reporter
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
@@ -109,6 +110,7 @@ def push_context(
         journal_dir=os.path.join(project.layout.state_dir, b"push"),
         now=now,
         jobs=jobs or int(settings.options.get("jobs", "0")),
+        chunk=is_true(settings.options.get("chunk", "true")),
     )
 
 

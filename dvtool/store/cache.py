@@ -73,7 +73,21 @@ class Cache:
         for folder in (b"data", b"meta", b"index", b"objects", b"tmp"):
             self.make_folder(os.path.join(self.root, folder))
         ensure_store_file(self.root)
+        if self.settings.group_shared:
+            self._share_lock()
         self._checked = True
+
+    def _share_lock(self) -> None:
+        """Let the group take the lock whatever the umask: who cannot open it would go on without one."""
+        path = os.path.join(self.root, b"lock")
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o664)
+        except FileExistsError:
+            return
+        try:
+            os.fchmod(fd, 0o664)
+        finally:
+            os.close(fd)
 
     def make_folder(self, path: bytes) -> None:
         """Create a folder of the cache with its parents, shared with the group if so set."""

@@ -139,9 +139,9 @@ def test_config_list_with_origins_and_without_secrets(cli: CommandLine) -> None:
 
 def test_config_of_the_user_needs_no_project(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "xdg")})
-    cli.done("config", "--global", "core.durability", "each")
-    assert cli.done("config", "core.durability") == "each\n"
-    assert cli.done("config", "-l") == "core.durability=each\n"
+    cli.done("config", "--global", "core.durability", "none")
+    assert cli.done("config", "core.durability") == "none\n"
+    assert cli.done("config", "-l") == "core.durability=none\n"
     assert cli("config", "core.durability", "none").code == 10
 
 
@@ -152,7 +152,8 @@ def test_the_environment_beats_the_files(cli: CommandLine) -> None:
 
 def test_remotes_from_first_to_last(cli: CommandLine) -> None:
     assert cli("remote", "list").err.startswith("no remote is configured; `dvtool remote add")
-    assert cli.done("remote", "add", "-d", "origin", "s3://bucket/x") == "remote origin: s3://bucket/x (default)\n"
+    added = "remote origin: s3://bucket/x (default)\nnext: git add .dvtool/config\n"
+    assert cli.done("remote", "add", "-d", "origin", "s3://bucket/x") == added
     cli.below("sub").done("remote", "add", "nas", "../../store")
     assert cli.done("remote", "list") == "nas     ../store\norigin  s3://bucket/x  (default)\n"
     cli.done("remote", "modify", "--local", "origin", "access_key_id", "abc")

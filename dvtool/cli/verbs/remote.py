@@ -59,6 +59,8 @@ def add(session: Session, name: str, url: str, default: bool, force: bool, level
         session.json("remote-add/1", {"name": name, "url": stored, "default": default})
     else:
         session.summary(f"remote {name}: {stored}{' (default)' if default else ''}")
+        if request.level is Level.PROJECT:
+            session.summary("next: git add .dvtool/config")
 
 
 @remote.command("list", examples=("dvtool remote list", "dvtool remote list --json"))

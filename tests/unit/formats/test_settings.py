@@ -20,7 +20,7 @@ from dvtool.formats.config import parse_key
         ("remote.r.jobs", "8", 8),
         ("remote.r.read_timeout", "2.5", 2.5),
         ("cache.type", "hardlink, copy", ("hardlink", "copy")),
-        ("core.durability", "each", "each"),
+        ("core.durability", "none", "none"),
         ("remote.r.endpointurl", "http://[::1]:8333", "http://[::1]:8333"),
         ("remote.r.url", "../data store", "../data store"),
     ],
