@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dvtool.project.parts import relative_path
 from dvtool.project.open import Project
+from dvtool.project.parts import relative_path
 from dvtool.workspace.ignore import IgnoreRules
 
 

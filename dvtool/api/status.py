@@ -163,10 +163,7 @@ def _sorted_out(
     absent_files = absent_bytes = 0
     for change in diff_entries(worktree.stored_page, wanted, get, current, one.path):
         old, new = change.old, change.new
-        if users is not None:
-            is_users = change.path in users
-        else:
-            is_users = is_known or new is not None
+        is_users = change.path in users if users is not None else is_known or new is not None
         if is_users:
             mine.append(change)
         elif new is None and old is not None:

@@ -31,8 +31,9 @@ Changes = Mapping[bytes, Entry | None]
 def edit_tree(get: GetPage, put: PutPage, tree: TreeRef, changes: Changes) -> TreeRef:
     """The directory after *changes*. Gives the pages that a tree built from scratch would have.
 
-    Missing parent directories are made; a file that is taken away makes room for one; taking away what is not there does nothing. Raises
-    `UsageError` when a path leads through a file, and what *get* raises.
+    Missing parent directories are made; a file that is taken away makes room for one; taking away
+    what is not there does nothing. Raises `UsageError` when a path leads through a file, and what
+    *get* raises.
     """
     here: dict[bytes, Entry | None] = {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
