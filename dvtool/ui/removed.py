@@ -15,6 +15,8 @@ def removed_lines(result: RemoveResult, *, outs: bool) -> Iterator[str]:
     """A line for each path, what was left, what to tell Git."""
     for path in result.paths:
         yield f"{show(path)}: not tracked any more"
+    if not outs and result.git_files:
+        yield "  the data stays; Git sees it from now on, so `git add .` would commit it"
     if outs:
         yield f"{count(result.files_removed, 'file')} removed"
     yield from limited("left as they are, not tracked:", map(show, result.kept))

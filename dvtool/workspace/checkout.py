@@ -246,6 +246,8 @@ class Checkout:
         self._finish_pages()
 
     def _one(self, item: _Item, data: bytes | None) -> None:
+        if item.entry == item.expected and data is None and self._placer.is_linked(item.path, item.entry):
+            return
         try:
             signature = self._put(item, data)
         except FileExistsError as error:

@@ -22,6 +22,7 @@ from dvtool.disk.signature import signature_of
 from dvtool.errors import IntegrityError
 from dvtool.model.paths import show
 from dvtool.model.paths import split
+from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.store.cache import Cache
 
@@ -123,6 +124,21 @@ class Placer:
             raise
         placed = replace_file(fd, tmp, name, expected, shown=path)
         return placed if placed is not None else _UNKNOWN
+
+    def is_linked(self, path: bytes, entry: Entry) -> bool:
+        """True when the file at *path* is already the link to its loose object that is preferred."""
+        wanted = next((link for link in self._links if link in ("hardlink", "symlink")), None)
+        if wanted is None or entry.kind != FILE or entry.executable or self._links[0] != wanted:
+            return False
+        parent, name = split(path)
+        source = os.path.abspath(self._cache.loose_path(entry.raw))
+        try:
+            status = os.stat(name, dir_fd=self._directories.get(parent), follow_symlinks=False)
+            if wanted == "symlink":
+                return os.readlink(name, dir_fd=self._directories.get(parent)) == source
+            return os.path.samestat(status, os.stat(source, follow_symlinks=False))
+        except OSError:
+            return False
 
     def put_link(self, path: bytes, target: bytes, expected: StatSignature) -> StatSignature:
         """A symbolic link in place of the file that *expected* describes."""
