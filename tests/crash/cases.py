@@ -104,9 +104,11 @@ def _changed_directory(world: World) -> None:
 
 def _changed_inside(world: World) -> None:
     _first(world)
-    shutil.rmtree(world.repo / "data/sub")
-    create_tree(world.repo / "data", {"a.txt": "edited\n", "more": {"x.bin": content("x", LOOSE)}})
-    (world.repo / "data/b.bin").unlink()
+    shutil.rmtree(world.repo / "data/turn")
+    create_tree(
+        world.repo / "data",
+        {"a.txt": "edited\n", "more": {"x.bin": content("x", LOOSE)}, "turn": "a file in place of a directory"},
+    )
 
 
 def _shared_cache(world: World) -> None:
@@ -208,7 +210,7 @@ CASES = (
     Case("add-again", ("add", "data"), _changed_directory, stores=True, warm=True),
     Case(
         "add-inside",
-        ("add", "data/a.txt", "data/more", "data/b.bin", "data/sub"),
+        ("add", "data/a.txt", "data/more", "data/turn"),
         _changed_inside,
         stores=True,
     ),

@@ -83,8 +83,10 @@ def test_two_clones_push_at_once(tmp_path: Path) -> None:
     dvtool(one, "add", "data")
     git(one, "add", ".")
     git(one, "commit", "-q", "-m", "base")
+    dvtool(one, "push")
     two = tmp_path / "two"
     git(tmp_path, "clone", "-q", str(one), str(two))
+    dvtool(two, "pull")
     for place in (one, two):
         create_tree(place / "data", tree(place.name))
         dvtool(place, "add", "data")
