@@ -17,6 +17,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC
 _RESOLVE = _native.RESOLVE_BENEATH | _native.RESOLVE_NO_SYMLINKS | _native.RESOLVE_NO_MAGICLINKS
+_HINT = "put a file in its place, or take it away"
 
 # What openat2 says where it is missing, filtered (old container sandboxes answer EPERM), too new a flag,
 # disturbed by a rename, or given a path over PATH_MAX: the walk by components settles each of them.
@@ -147,9 +148,9 @@ def _refused(dir_fd: int, name: bytes, shown: bytes) -> UnsafeInput:
     try:
         return _not_regular(os.lstat(name, dir_fd=dir_fd).st_mode, shown)
     except OSError:
-        return UnsafeInput(f"{os.fsdecode(shown)} is not a regular file", path=shown)
+        return UnsafeInput(f"{os.fsdecode(shown)} is not a regular file", path=shown, hint=_HINT)
 
 
 def _not_regular(mode: int, shown: bytes) -> UnsafeInput:
     kind = _KINDS.get(stat.S_IFMT(mode), "of an unknown kind")
-    return UnsafeInput(f"{os.fsdecode(shown)} is {kind}, not a regular file", path=shown)
+    return UnsafeInput(f"{os.fsdecode(shown)} is {kind}, not a regular file", path=shown, hint=_HINT)

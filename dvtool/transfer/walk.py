@@ -213,4 +213,8 @@ def _select(entries: list[Entry], page: _Page) -> Iterator[tuple[Entry, tuple[by
 
 
 def _not_there(directory: bytes, path: bytes) -> UsageError:
-    return UsageError(f"{show(path)} is not in the tracked directory {show(directory)}", path=path)
+    return UsageError(
+        f"{show(path)} is not in the tracked directory {show(directory)}",
+        path=path,
+        hint=f"`dvtool list {show(directory)}` shows what is",
+    )

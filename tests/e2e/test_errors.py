@@ -136,6 +136,22 @@ def test_bad_pointers(project: Clone, text: str, code: int, words: str) -> None:
         pointer.write_bytes(good)
 
 
+def test_a_pointer_is_a_link(project: Clone, tmp_path: Path) -> None:
+    pointer = project.root / "data.dvt"
+    good = pointer.read_bytes()
+    outside = tmp_path / "outside"
+    outside.write_bytes(good)
+    pointer.unlink()
+    pointer.symlink_to(outside)
+    try:
+        for verb in (["status"], ["add", "data"]):
+            refused(project.run(*verb, code=6), "data.dvt is a symbolic link")
+    finally:
+        pointer.unlink()
+        pointer.write_bytes(good)
+    assert outside.read_bytes() == good
+
+
 def test_what_cannot_be_tracked(tmp_path: Path) -> None:
     clone = new_clone(tmp_path / "project")
     clone.create({"data": {"a": "a\n"}})
