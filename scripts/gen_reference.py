@@ -51,7 +51,9 @@ def main() -> int:
 
 def _context(command: click.Command, parent: click.Context | None, name: str) -> click.Context:
     session = Session(BytesIO(), StringIO(), StringIO(), {}, b"/")
-    return click.Context(command, parent=parent, info_name=name, obj=session, terminal_width=100, max_content_width=100)
+    # With the command's own settings: click keeps the help option that it makes first.
+    settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    return click.Context(command, parent=parent, info_name=name, obj=session, **settings)
 
 
 def _index(context: click.Context) -> str:
