@@ -1,4 +1,4 @@
-"""dvtool: versions of data, models and pipelines, next to Git."""
+"""dvtool: versions of data, next to Git."""
 
 from __future__ import annotations
 

@@ -69,4 +69,4 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Print the version."
 )
 def program() -> None:
-    """Versions of data, models and pipelines, next to Git."""
+    """Versions of data, next to Git."""
