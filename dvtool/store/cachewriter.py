@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from dvtool.disk.beneath import open_file
 from dvtool.disk.clone import copy_range
+from dvtool.disk.clone import read_blocks
 from dvtool.disk.clone import reflink
 from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import TEMPORARY_PREFIX
@@ -21,8 +22,10 @@ from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
+from dvtool.disk.signature import FileSystemClock
 from dvtool.disk.signature import signature_of
 from dvtool.disk.space import require_space
+from dvtool.disk.writers import has_writer
 from dvtool.errors import DvtoolError
 from dvtool.errors import Locked
 from dvtool.errors import StorageError
@@ -190,7 +193,7 @@ class CacheWriter:
             source = open_file(directory_fd, name, shown=path)
             try:
                 before = os.fstat(source)
-                temporary, oid, copied = self._copy(source, before.st_size)
+                temporary, oid, copied = self._copy(source, before.st_size, directory_fd, name)
                 after = os.fstat(source)
             finally:
                 os.close(source)
@@ -207,20 +210,19 @@ class CacheWriter:
             hint="run the command again when nothing writes to it",
         )
 
-    def _copy(self, source: int, size: int) -> tuple[bytes, ObjectId, int]:
+    def _copy(self, source: int, size: int, directory_fd: int, name: bytes) -> tuple[bytes, ObjectId, int]:
         try:
             target, temporary = open_temporary(self._cache.tmp)
         except OSError as error:
             raise self._not_written(error) from error
         try:
             if reflink(source, target):
-                hasher = blake3(max_threads=blake3.AUTO)
-                hasher.update_mmap(os.fsdecode(temporary))
-                copied = os.fstat(target).st_size
+                digest, copied = self._hash_clone(source, target, directory_fd, name)
             else:
                 require_space(self._cache.tmp, size, "add to the cache")
                 hasher = blake3()
                 copied = copy_range(source, target, size + 1, hasher.update, block=_BLOCK)
+                digest = hasher.digest()
             os.fchmod(target, 0o444)
             if self._cache.settings.durable:
                 fsync_file(target)
@@ -231,7 +233,28 @@ class CacheWriter:
             raise
         finally:
             os.close(target)
-        return temporary, ObjectId(hasher.digest()), copied
+        return temporary, ObjectId(digest), copied
+
+    def _hash_clone(self, source: int, target: int, directory_fd: int, name: bytes) -> tuple[bytes, int]:
+        """Digest and size of the clone *target*, read from *source* where the two cannot differ.
+
+        A clone shares blocks, but not what is in memory: reading 2 GiB of it from the disk took 7 s
+        where the source took 1 s. They cannot differ if nobody could write to the source meanwhile:
+        it is our own, its times are old enough to show a change, and no process has it open or
+        mapped for writing, before and after.
+        """
+        moment = FileSystemClock.start(self._cache.tmp)
+        before = os.fstat(source)
+        is_own = not hasattr(os, "getuid") or before.st_uid == os.getuid()
+        if is_own and moment.is_settled(signature_of(before)) and not has_writer(directory_fd, name):
+            hasher = blake3()
+            copied = read_blocks(source, hasher.update, block=_BLOCK)
+            if not has_writer(directory_fd, name) and signature_of(os.fstat(source)) == signature_of(before):
+                return hasher.digest(), copied
+        hasher = blake3()
+        os.lseek(target, 0, os.SEEK_SET)
+        copied = read_blocks(target, hasher.update, block=_BLOCK)
+        return hasher.digest(), copied
 
     def _not_written(self, error: OSError) -> StorageError:
         return storage_error(error, "write to the cache", error.filename or self._cache.tmp)

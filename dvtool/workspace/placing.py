@@ -10,6 +10,7 @@ from blake3 import blake3
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.clone import copy_range
 from dvtool.disk.clone import hardlink
+from dvtool.disk.clone import read_blocks
 from dvtool.disk.clone import reflink
 from dvtool.disk.clone import symlink
 from dvtool.disk.durable import PART_PREFIX
@@ -189,8 +190,15 @@ class Placer:
         return not hasattr(os, "getuid") or os.lstat(source).st_uid == os.getuid()
 
     def _verify(self, source: bytes, entry: Entry) -> None:
-        hasher = blake3(max_threads=blake3.AUTO)
-        hasher.update_mmap(os.fsdecode(source))
+        fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self._verify_open(fd, source, entry)
+        finally:
+            os.close(fd)
+
+    def _verify_open(self, fd: int, source: bytes, entry: Entry) -> None:
+        hasher = blake3()
+        read_blocks(fd, hasher.update)
         self._require(hasher.digest(), source, entry)
 
     def _require(self, digest: bytes, source: bytes, entry: Entry) -> None:
@@ -217,12 +225,13 @@ class Placer:
         return True
 
     def _fill(self, fd: int, source_fd: int, source: bytes, entry: Entry, *, share: bool) -> bool:
-        hasher = blake3(max_threads=blake3.AUTO) if share else blake3()
         if share:
+            # The object itself is read, which nobody changes: its clone is not in memory yet.
             if not reflink(source_fd, fd):
                 return False
-            hasher.update_mmap(f"/dev/fd/{fd}")
-        else:
-            copy_range(source_fd, fd, entry.size + 1, hasher.update)
+            self._verify_open(source_fd, source, entry)
+            return True
+        hasher = blake3()
+        copy_range(source_fd, fd, entry.size + 1, hasher.update)
         self._require(hasher.digest(), source, entry)
         return True

@@ -208,8 +208,8 @@ def test_a_file_that_keeps_changing_is_not_stored(
     path = tmp_path / "large"
     copy = CacheWriter._copy
 
-    def copy_and_change(self: CacheWriter, source: int, size: int) -> object:
-        copied = copy(self, source, size)
+    def copy_and_change(self: CacheWriter, source: int, size: int, directory_fd: int, name: bytes) -> object:
+        copied = copy(self, source, size, directory_fd, name)
         with open(path, "ab") as file:
             file.write(b"more")
         return copied
