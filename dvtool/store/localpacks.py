@@ -43,7 +43,7 @@ TIER_BYTES = (1 << 20, 8 << 20, 64 << 20)
 TIER_FILES = 16
 """More index files of one tier are merged into one."""
 _OPEN_PACKS = 128
-_LOOKS = 5
+_LOOKS = 20
 """A listing during which packs came or went is made again; on NFS a name may outlive its file, so not for ever."""
 _VERIFIED_BYTES = 1 << 20
 
