@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -37,6 +38,10 @@ GIT_SETTINGS = {
 }
 
 WHEN = "2026-01-02T03:04:05+00:00"
+
+# Whoever starts the tests in the background of a script makes them ignore Ctrl-C, and every process of theirs too:
+# a test that interrupts one would then wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Time is never asserted, and a slow machine is no failure.
 settings.register_profile("dvtool", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -220,5 +220,5 @@ def test_an_interrupt_gets_through_to_a_silent_server() -> None:
         connection, _ = server.accept()  # the request is under way; nobody will answer it
         with connection:
             os.kill(child.pid, signal.SIGINT)
-            _, errors = child.communicate()
+            _, errors = child.communicate(timeout=60)
         assert child.returncode == 130, errors.decode()
