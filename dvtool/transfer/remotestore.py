@@ -173,11 +173,11 @@ class RemoteStore:
         """Read the tables of packs (key and size) that no index covers; what is no whole pack is passed over."""
         known = {key_of(pack) for pack in self._tables}
         asked = [(key, size) for key, size in packs if key not in known]
-        for pack, table in self.workers.map(self._read_table, asked):
+        for pack, table in self.workers.map(self.read_table, asked):
             if pack is not None:
                 self._tables[pack] = Table(table)
 
-    def _read_table(self, item: tuple[str, int]) -> tuple[IndexedPack | None, bytes]:
+    def read_table(self, item: tuple[str, int]) -> tuple[IndexedPack | None, bytes]:
         key, size = item
         where = f"remote {self.remote.name}: {key}"
         parsed = parse_pack_name(key)
