@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import IO
 from typing import NamedTuple
 
+from dvtool.errors import DvtoolError
 from dvtool.git.revisions import stashes
 from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
+from dvtool.git.worktree import is_pointer_path
 from dvtool.git.worktree import pointer_pathspecs
 
 # --full-history: by default git leaves out a side branch whose changes a merge threw away, and its data with it.
 _RAW = ("--raw", "-z", "--no-abbrev", "--root", "--no-color", "--no-ext-diff", "--no-relative")
 _BLOCK = 1 << 16
 _COMMIT = b"\x01"
+_REGULAR = (b"100644", b"100755")
 
 
 class PointerBlob(NamedTuple):
@@ -71,8 +76,47 @@ def all_pointer_blobs(
                 continue
             _, mode, _, sha, _ = field.lstrip(b"\n:").split(b" ")
             path = next(fields)
-            if mode in (b"100644", b"100755"):
+            if mode in _REGULAR:
                 yield PointerBlob(commit, path, sha.decode("ascii"))
+
+
+def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerBlob]:
+    """Every pointer that one of *commits* holds, each version with one commit that has it.
+
+    Costs one listing and what differs between neighbours, so give commits of one line of history
+    one after the other. Pointers of all dvtool projects in the repository. Raises `DvtoolError`
+    for a commit that git cannot read: none is passed over.
+    """
+    wanted = list(dict.fromkeys(map(checked_revision, commits)))
+    if not wanted:
+        return
+    listed = repo.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", wanted[0]).stdout
+    for line in listed.split(b"\0"):
+        facts, _, path = line.partition(b"\t")
+        mode, _, sha = facts.split() if facts else (b"", b"", b"")
+        if mode in _REGULAR and is_pointer_path(path):
+            yield PointerBlob(wanted[0], path, sha.decode("ascii"))
+    pairs = "".join(f"{commit} {before}\n" for before, commit in pairwise(wanted)).encode("ascii")
+    if not pairs:
+        return
+    args = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--always"]
+    seen = 1
+    with repo.stream(*args, "--", *pointer_pathspecs(), stdin=pairs) as pipe:
+        fields = _fields(pipe)
+        commit = ""
+        for field in fields:
+            if not field.startswith(b":"):
+                commit = field.decode("ascii").strip()
+                seen += 1
+                continue
+            _, mode, _, sha, _ = field.split(b" ")
+            path = next(fields)
+            if mode in _REGULAR and is_pointer_path(path):
+                yield PointerBlob(commit, path, sha.decode("ascii"))
+    if seen != len(wanted):
+        raise DvtoolError(
+            f"git could read only {seen} of {len(wanted)} commits", hint="`git fsck` says what is damaged"
+        )
 
 
 def commits_touching_pointers(repo: GitRepo, revs: Iterable[str], *, subdir: bytes = b"") -> Iterator[str]:

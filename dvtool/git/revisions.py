@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -77,10 +78,40 @@ def all_commits(repo: GitRepo) -> list[str]:
     return repo.run("rev-list", "--all").stdout.decode("ascii").split()
 
 
+def last_commits(repo: GitRepo, rev: str, count: int) -> list[str]:
+    """The last *count* commits of a line of history, first parents only; all of them if negative."""
+    limit = [f"--max-count={count}"] if count >= 0 else []
+    args = ["rev-list", "--first-parent", *limit, "--end-of-options", checked_revision(rev), "--"]
+    return repo.run(*args).stdout.decode("ascii").split()
+
+
+def commits_since(repo: GitRepo, when: float) -> list[str]:
+    """Those of `all_commits` that were committed at or after *when*, Unix seconds."""
+    found = []
+    for line in repo.run("log", "--all", "--format=%ct %H").stdout.decode("ascii").splitlines():
+        time, _, commit = line.partition(" ")
+        if int(time) >= when:
+            found.append(commit)
+    return found
+
+
+def parents(repo: GitRepo, commits: Iterable[str]) -> dict[str, list[str]]:
+    """The parents of each commit."""
+    names = "".join(f"{checked_revision(commit)}\n" for commit in commits)
+    if not names:
+        return {}
+    listed = repo.run("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=names.encode("ascii")).stdout
+    lines = (line.split() for line in listed.decode("ascii").splitlines())
+    return {line[0]: line[1:] for line in lines}
+
+
 def stashes(repo: GitRepo) -> list[str]:
     """The commits of all stash entries, newest first; only the first is reached by a ref."""
-    output = repo.run("rev-list", "--walk-reflogs", "refs/stash", "--", expect=(0, 128))
-    return output.stdout.decode("ascii").split() if output.code == 0 else []
+    newest = [ref.commit for ref in refs(repo, "refs/stash")]
+    if not newest:
+        return []
+    logged = repo.run("rev-list", "--walk-reflogs", "refs/stash", "--").stdout.decode("ascii").split()
+    return list(dict.fromkeys([*newest, *logged]))
 
 
 def refs(repo: GitRepo, *prefixes: str) -> Iterator[Ref]:

@@ -33,11 +33,11 @@ def pointer_pathspecs(subdir: bytes = b"") -> list[bytes]:
     return [_below(subdir, b"*" + POINTER_SUFFIX)]
 
 
-def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
+def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False) -> list[bytes]:
     """Sorted paths of the pointer files that exist and that git tracks or would track.
 
-    Those of another dvtool project further down are left out. A symbolic link is in the list:
-    who reads it must refuse to follow.
+    Those of another dvtool project further down are left out unless *nested*. A symbolic link is
+    in the list: who reads it must refuse to follow.
     """
     output = repo.run(
         "ls-files",
@@ -49,7 +49,8 @@ def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
         *pointer_pathspecs(subdir),
         _below(subdir, _MARKER),
     )
-    found = _own(set(_split(output.stdout)), subdir)
+    listed = set(_split(output.stdout))
+    found = set(filter(is_pointer_path, listed)) if nested else _own(listed, subdir)
     return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
 
 
@@ -67,8 +68,11 @@ def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str
     return {path: sha for path, sha in blobs.items() if path in own}
 
 
-def staged_pointers(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, list[str]]:
-    """Pointer files in the index: path to blobs, several where a merge has left a conflict."""
+def staged_pointers(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False) -> dict[bytes, list[str]]:
+    """Pointer files in the index: path to blobs, several where a merge has left a conflict.
+
+    With *nested* also those of another dvtool project further down.
+    """
     output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir), _below(subdir, _MARKER))
     blobs: dict[bytes, list[str]] = {}
     for line in _split(output.stdout):
@@ -76,7 +80,7 @@ def staged_pointers(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, list[str]
         mode, sha, _ = facts.split()
         if mode in _REGULAR:
             blobs.setdefault(path, []).append(sha.decode("ascii"))
-    own = _own(blobs, subdir)
+    own = set(filter(is_pointer_path, blobs)) if nested else _own(blobs, subdir)
     return {path: shas for path, shas in blobs.items() if path in own}
 
 
@@ -137,14 +141,15 @@ def _own(paths: Iterable[bytes], subdir: bytes) -> set[bytes]:
     own_marker = subdir + b"/" + _MARKER if subdir else _MARKER
     every = set(paths)
     inner = tuple(path.removesuffix(_MARKER) for path in every if path.endswith(b"/" + _MARKER) and path != own_marker)
-    return {path for path in every if _is_pointer(path) and not path.startswith(inner)}
+    return {path for path in every if is_pointer_path(path) and not path.startswith(inner)}
 
 
 def _is_file(path: bytes) -> bool:
     return os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path))
 
 
-def _is_pointer(path: bytes) -> bool:
+def is_pointer_path(path: bytes) -> bool:
+    """Whether a file of that name is a pointer: `.dvt` alone is none."""
     return path.endswith(POINTER_SUFFIX) and not path.endswith(b"/" + POINTER_SUFFIX) and path != POINTER_SUFFIX
 
 

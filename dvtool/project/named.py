@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from dvtool.errors import DvtoolError
 from dvtool.formats.pointer import decode_pointer
-from dvtool.git.discover import find_git
 from dvtool.git.run import GitRepo
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
@@ -45,9 +44,10 @@ def _pointers(project: Project) -> Iterator[Pointer]:
         return
     from dvtool.git.blobs import read_blobs
     from dvtool.git.history import all_pointer_blobs
+    from dvtool.git.worktrees import worktrees
 
     shas = {version.blob for version in all_pointer_blobs(git, reflog=True)}
-    for worktree in _worktrees(project, git):
+    for worktree in worktrees(git).open:
         for subdir in {b"", project.layout.prefix.rstrip(b"/")}:
             shas.update(_staged(worktree, subdir))
             yield from _in_worktree(os.path.join(worktree.worktree, subdir), worktree, subdir)
@@ -56,18 +56,6 @@ def _pointers(project: Project) -> Iterator[Pointer]:
             yield decode_pointer(text, "a pointer in Git")
         except DvtoolError:
             continue
-
-
-def _worktrees(project: Project, git: GitRepo) -> Iterator[GitRepo]:
-    """This worktree and the ones that are linked to the same repository."""
-    yield git
-    listed = git.run("worktree", "list", "--porcelain").stdout
-    for line in listed.split(b"\n"):
-        path = line.removeprefix(b"worktree ")
-        if path != line and os.path.isdir(path) and os.path.realpath(path) != os.path.realpath(git.worktree):
-            found = find_git(path, project.environment.environ)
-            if found is not None and found.common_dir == git.common_dir:
-                yield found
 
 
 def _staged(git: GitRepo, subdir: bytes) -> Iterator[str]:

@@ -1,0 +1,206 @@
+"""What a collection keeps: from keep rules to roots. Any doubt raises, for what is not in the answer may be deleted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
+from dvtool.errors import UsageError
+from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.records import Root
+from dvtool.git.run import GitRepo
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import Algorithm
+from dvtool.model.paths import join
+from dvtool.model.paths import show
+from dvtool.model.paths import split
+from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
+from dvtool.project.open import Project
+from dvtool.workspace.pointers import find_pointers
+from dvtool.workspace.pointers import read_pointer
+
+EXPERIMENTS = "refs/dvtool"
+"""Refs below this are experiments."""
+_SHORT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRules:
+    """What is kept. ``workspace`` is kept whatever the rules say; stating it alone keeps nothing more.
+
+    ``last``: so many commits of each of ``revs`` (of HEAD without any), by first parents; negative
+    means all. ``since``: every commit made at or after it, Unix seconds. ``all_commits``: the whole
+    history of every ref.
+    """
+
+    workspace: bool = True
+    all_branches: bool = False
+    all_tags: bool = False
+    all_commits: bool = False
+    revs: tuple[str, ...] = ()
+    last: int = 0
+    since: float | None = None
+    all_experiments: bool = False
+
+    @property
+    def are_only_workspace(self) -> bool:
+        return self == KeepRules()
+
+
+class Keep(NamedTuple):
+    """Something to keep and who says so.
+
+    ``path`` is relative to the root of the project (``../`` in front for another project of the
+    same repository). ``commit`` is its full name; empty for this worktree, or words such as
+    "index", "stash", "worktree /path".
+    """
+
+    root: Root
+    path: bytes
+    commit: str
+
+
+def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
+    """Every root that must not be collected, each once for a path.
+
+    Always: the pointers in this and every linked worktree, their indexes and HEADs, stashes, and
+    what a stopped merge, rebase, cherry-pick or bisect refers to; of every project in the
+    repository, for they share a cache. Beyond that, what *rules* select. Raises the error that
+    belongs to whatever cannot be read (`FormatError` for an empty pointer, `UnsafeInput`,
+    `MissingData`, `StorageError`), `UsageError` for an unknown revision.
+    """
+    found: dict[tuple[Root, bytes], Keep] = {}
+    git = project.git
+    if git is None:
+        if not rules.are_only_workspace:
+            raise UsageError(
+                "this project works without Git, so there are no commits to keep", hint="dvtool gc --workspace"
+            )
+        keeps = _in_files(project.root, find_pointers(project.root, None, b""), b"", "")
+    else:
+        keeps = _in_git(project, git, rules)
+    for keep in keeps:
+        found.setdefault((keep.root, keep.path), keep)
+    return list(found.values())
+
+
+def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
+    from dvtool.git.revisions import resolve
+    from dvtool.git.worktree import pointers_in_worktree
+    from dvtool.git.worktree import staged_pointers
+    from dvtool.git.worktrees import under_way
+    from dvtool.git.worktrees import worktrees
+
+    prefix = project.layout.prefix
+    listed = worktrees(git)
+    for path in listed.gone:
+        raise MissingData(
+            f"the linked worktree {show(path)} cannot be read, so what it needs is not known",
+            path=path,
+            hint="bring it back, or forget it with `git worktree prune` if it is gone for good",
+        )
+    commits: dict[str, None] = {}
+    stashed: dict[str, None] = {}
+    for tree in listed.open:
+        place = "" if tree is git else show(tree.worktree)
+        yield from _in_files(
+            tree.worktree, pointers_in_worktree(tree, nested=True), prefix, f"worktree {place}" if place else ""
+        )
+        staged = ((path, sha) for path, shas in staged_pointers(tree, nested=True).items() for sha in shas)
+        yield from _in_blobs(git, staged, prefix, f"index of {place}" if place else "index")
+        halted = under_way(tree)
+        current = _head(tree)
+        commits.update(dict.fromkeys([current] if current is not None else []))
+        commits.update(dict.fromkeys(resolve(tree, name) for name in halted.commits))
+        stashed.update(dict.fromkeys(resolve(tree, name) for name in halted.autostashes))
+    yield from _stashed(git, stashed, prefix)
+    yield from _selected(git, rules, commits, prefix)
+
+
+def _selected(git: GitRepo, rules: KeepRules, always: Iterable[str], prefix: bytes) -> Iterator[Keep]:
+    from dvtool.git import revisions
+    from dvtool.git.history import all_pointer_blobs
+    from dvtool.git.history import pointer_blobs_of
+    from dvtool.git.worktree import is_pointer_path
+
+    commits = dict.fromkeys(always)
+    for wanted, refs in (
+        (rules.all_branches, "refs/heads"),
+        (rules.all_tags, "refs/tags"),
+        (rules.all_experiments, EXPERIMENTS),
+    ):
+        if wanted:
+            commits.update(dict.fromkeys(ref.commit for ref in revisions.refs(git, refs)))
+    named = [revisions.resolve(git, rev) for rev in rules.revs]
+    commits.update(dict.fromkeys(named))
+    if rules.last:
+        current = _head(git)
+        for commit in named or ([current] if current is not None else []):
+            commits.update(dict.fromkeys(revisions.last_commits(git, commit, rules.last)))
+    if rules.since is not None:
+        commits.update(dict.fromkeys(revisions.commits_since(git, rules.since)))
+    by_commit = pointer_blobs_of(git, list(commits))
+    yield from _in_commits(git, ((blob.path, blob.blob, blob.commit) for blob in by_commit), prefix)
+    if rules.all_commits:
+        ever = (blob for blob in all_pointer_blobs(git) if is_pointer_path(blob.path))
+        yield from _in_commits(git, ((blob.path, blob.blob, blob.commit) for blob in ever), prefix)
+
+
+def _stashed(git: GitRepo, autostashes: Iterable[str], prefix: bytes) -> Iterator[Keep]:
+    """A stash is a commit of the worktree; its second parent holds the index, a third one untracked files."""
+    from dvtool.git.history import pointer_blobs_of
+    from dvtool.git.revisions import parents
+    from dvtool.git.revisions import stashes
+
+    entries = list(dict.fromkeys([*stashes(git), *autostashes]))
+    holders = [commit for entry, above in parents(git, entries).items() for commit in (entry, *above[1:])]
+    blobs = pointer_blobs_of(git, holders)
+    yield from _in_blobs(git, ((blob.path, blob.blob) for blob in blobs), prefix, "stash")
+
+
+def _head(git: GitRepo) -> str | None:
+    from dvtool.git.revisions import head
+
+    found = head(git)
+    if found is None and git.run("symbolic-ref", "-q", "HEAD", expect=(0, 1)).code:
+        raise DvtoolError(f"the HEAD of {show(git.worktree)} cannot be read", hint="`git fsck` says what is damaged")
+    return found
+
+
+def _in_files(root: bytes, paths: Iterable[bytes], prefix: bytes, label: str) -> Iterator[Keep]:
+    for path in paths:
+        yield _keep(read_pointer(root, path), path, prefix, label)
+
+
+def _in_blobs(git: GitRepo, blobs: Iterable[tuple[bytes, str]], prefix: bytes, label: str) -> Iterator[Keep]:
+    return _in_commits(git, ((path, sha, label) for path, sha in blobs), prefix)
+
+
+def _in_commits(git: GitRepo, blobs: Iterable[tuple[bytes, str, str]], prefix: bytes) -> Iterator[Keep]:
+    from dvtool.git.blobs import read_blobs
+
+    first: dict[tuple[str, bytes], str] = {}
+    for path, sha, label in blobs:
+        first.setdefault((sha, path), label)
+    pointers: dict[str, list[tuple[bytes, str]]] = {}
+    for (sha, path), label in first.items():
+        pointers.setdefault(sha, []).append((path, label))
+    for sha, data in read_blobs(git, pointers):
+        for path, label in pointers[sha]:
+            where = f"{show(path)} in {label if ' ' in label or len(label) < _SHORT else label[:_SHORT]}"
+            yield _keep(decode_pointer(data, where), path, prefix, label)
+
+
+def _keep(pointer: Pointer, pointer_path: bytes, prefix: bytes, label: str) -> Keep:
+    path = join(split(pointer_path)[0], pointer.name)
+    shown = path[len(prefix) :] if path.startswith(prefix) else os.path.relpath(path, prefix)
+    digest = pointer.digest
+    if digest.algorithm is not Algorithm.BLAKE3:
+        return Keep(Root(False, object_id(str(digest).encode("ascii"))), shown, label)
+    return Keep(Root(pointer.kind is Kind.DIRECTORY, digest.oid), shown, label)
