@@ -6,26 +6,21 @@ with an xxh3_64 over the text in front of it, so that a flipped bit is seen.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
-from typing import Any
-
-from xxhash import xxh3_64_hexdigest
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
+from dvtool.formats.sealed import check_form
+from dvtool.formats.sealed import seal
+from dvtool.formats.sealed import unseal
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.digest import parse_digest
 
 STORE_VERSION = 1
 MAX_PACK_KEYS = 4_096
-MAX_BYTES = 64 << 20
-_BYTES_PER_VALUE = 32
-_MORE_VALUES = 64
 
 _STORE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _PACK_KEY = re.compile(r"(data|meta)/([0-9a-f]{2})/\2[0-9a-f]{62}(-[0-9a-f]{8})?", re.ASCII)
@@ -81,7 +76,7 @@ class DeadList:
 
 
 def encode_store_file(store: StoreFile) -> bytes:
-    return _encode("store", {"chunker": asdict(store.chunker), "store_id": store.store_id})
+    return seal("store", STORE_VERSION, {"chunker": asdict(store.chunker), "store_id": store.store_id})
 
 
 def decode_store_file(data: bytes, where: str) -> StoreFile:
@@ -94,7 +89,7 @@ def decode_store_file(data: bytes, where: str) -> StoreFile:
 
 
 def _store_file(data: bytes, where: str) -> StoreFile:
-    body = _decode("store", data, where)
+    body = unseal("store", STORE_VERSION, data, where)
     try:
         chunker = ChunkerSettings(**body["chunker"])
         store = StoreFile(_matching(_STORE_ID, body["store_id"]), chunker)
@@ -105,13 +100,14 @@ def _store_file(data: bytes, where: str) -> StoreFile:
         raise FormatError(f"{where}: unknown chunker", hint="upgrade dvtool")
     if not 4_096 <= sizes[0] <= sizes[1] <= sizes[2] <= 8 << 20:
         raise FormatError(f"{where}: impossible chunk sizes")
-    _check_form(encode_store_file(store), data, where)
+    check_form(encode_store_file(store), data, where)
     return store
 
 
 def encode_root_record(record: RootRecord) -> bytes:
-    return _encode(
+    return seal(
         "roots",
+        STORE_VERSION,
         {
             # A name in a Git commit need not be UTF-8.
             "author": record.author.encode("utf-8", "replace").decode("utf-8"),
@@ -125,7 +121,7 @@ def encode_root_record(record: RootRecord) -> bytes:
 
 def decode_root_record(data: bytes, where: str) -> RootRecord:
     """Raises `FormatError` and `IntegrityError`."""
-    body = _decode("roots", data, where)
+    body = unseal("roots", STORE_VERSION, data, where)
     try:
         record = RootRecord(
             repository=_matching(_REPOSITORY, body["repository"]),
@@ -138,22 +134,22 @@ def decode_root_record(data: bytes, where: str) -> RootRecord:
         raise FormatError(f"{where}: not a valid root record") from None
     if len(record.packs) > MAX_PACK_KEYS:
         raise FormatError(f"{where}: more than {MAX_PACK_KEYS} packs in one root record")
-    _check_form(encode_root_record(record), data, where)
+    check_form(encode_root_record(record), data, where)
     return record
 
 
 def encode_dead_list(dead: DeadList) -> bytes:
-    return _encode("dead", {"packs": sorted(set(dead.packs))})
+    return seal("dead", STORE_VERSION, {"packs": sorted(set(dead.packs))})
 
 
 def decode_dead_list(data: bytes, where: str) -> DeadList:
     """Raises `FormatError` and `IntegrityError`."""
-    body = _decode("dead", data, where)
+    body = unseal("dead", STORE_VERSION, data, where)
     try:
         dead = DeadList(tuple(_matching(_PACK_KEY, key) for key in body["packs"]))
     except (KeyError, TypeError, ValueError):
         raise FormatError(f"{where}: not a valid list of dead packs") from None
-    _check_form(encode_dead_list(dead), data, where)
+    check_form(encode_dead_list(dead), data, where)
     return dead
 
 
@@ -161,39 +157,3 @@ def _matching(pattern: re.Pattern[str], text: object) -> str:
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise ValueError(text)
     return text
-
-
-def _encode(kind: str, body: Mapping[str, Any]) -> bytes:
-    text = json.dumps({"dvtool": kind, "version": STORE_VERSION, **body}, sort_keys=True, separators=(",", ":"))
-    return f"{xxh3_64_hexdigest(text.encode('ascii'))} {text}\n".encode("ascii")
-
-
-def _decode(kind: str, data: bytes, where: str) -> dict[str, Any]:
-    if len(data) > MAX_BYTES:
-        raise FormatError(f"{where}: larger than {MAX_BYTES} bytes")
-    checksum, text = data[:16], data[17:-1]
-    if data[16:17] != b" " or data[-1:] != b"\n" or not text.startswith(b"{"):
-        raise FormatError(f"{where}: not a dvtool record")
-    if xxh3_64_hexdigest(text).encode("ascii") != checksum:
-        raise IntegrityError(f"{where}: does not match its checksum")
-    # Commas bound the number of values: without this, 64 MB of `[],[],[]` take gigabytes of memory.
-    if text.count(b",") > len(text) // _BYTES_PER_VALUE + _MORE_VALUES:
-        raise FormatError(f"{where}: not a dvtool record")
-    try:
-        body: dict[str, Any] = json.loads(text.decode("ascii"))
-    except (ValueError, RecursionError):
-        raise FormatError(f"{where}: not a dvtool record") from None
-    if body.get("dvtool") != kind:
-        raise FormatError(f"{where}: not a dvtool {kind} record")
-    version = body.get("version")
-    if isinstance(version, int) and version > STORE_VERSION:
-        raise FormatError(
-            f"{where}: version {version} is newer than this dvtool reads ({STORE_VERSION})", hint="upgrade dvtool"
-        )
-    return body
-
-
-def _check_form(encoded: bytes, data: bytes, where: str) -> None:
-    # Catches whatever the writer would not have written: unknown keys, another order, wrong types, old versions.
-    if encoded != data:
-        raise FormatError(f"{where}: not in the one valid form")

@@ -11,7 +11,6 @@ from xxhash import xxh3_64_hexdigest
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
-from dvtool.formats.records import MAX_BYTES
 from dvtool.formats.records import MAX_PACK_KEYS
 from dvtool.formats.records import DeadList
 from dvtool.formats.records import Root
@@ -23,6 +22,7 @@ from dvtool.formats.records import decode_store_file
 from dvtool.formats.records import encode_dead_list
 from dvtool.formats.records import encode_root_record
 from dvtool.formats.records import encode_store_file
+from dvtool.formats.sealed import MAX_BYTES
 from dvtool.hashing.digests import object_id
 
 DIGITS = "ab" + "0" * 62
