@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dvtool.disk.lock import FileLock
+from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -40,6 +41,7 @@ class Settings(NamedTuple):
 
 
 DEFAULTS = Settings()
+WAIT = Waiting()
 
 
 class Cache:
@@ -47,12 +49,19 @@ class Cache:
 
     Nothing is created before something is written. Reads verify; what is damaged raises
     `IntegrityError`, what is absent `MissingData`. One thread may use it.
+
+    ``lock``: writers hold it shared, deletion exclusive. Readers take it, shared, only for the look
+    that proves an object absent. ``waiting``: how long, and who is told.
     """
 
-    def __init__(self, root: bytes, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, root: bytes, settings: Settings = DEFAULTS, waiting: Waiting = WAIT) -> None:
         self.root = root
         self.settings = settings
-        self.packs = LocalPacks(root)
+        self.waiting = waiting
+        # Who cannot open it would go on without one: so the group may, whatever the umask.
+        shared = settings.group_shared
+        self.lock = FileLock(os.path.join(root, b"lock"), mode=0o664 if shared else 0o666, exact_mode=shared)
+        self.packs = LocalPacks(root, self.lock, waiting)
         self._loose_shards: dict[int, set[bytes]] = {}
         self._checked = False
 
@@ -73,21 +82,7 @@ class Cache:
         for folder in (b"data", b"meta", b"index", b"objects", b"tmp"):
             self.make_folder(os.path.join(self.root, folder))
         ensure_store_file(self.root)
-        if self.settings.group_shared:
-            self._share_lock()
         self._checked = True
-
-    def _share_lock(self) -> None:
-        """Let the group take the lock whatever the umask: who cannot open it would go on without one."""
-        path = os.path.join(self.root, b"lock")
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o664)
-        except FileExistsError:
-            return
-        try:
-            os.fchmod(fd, 0o664)
-        finally:
-            os.close(fd)
 
     def make_folder(self, path: bytes) -> None:
         """Create a folder of the cache with its parents, shared with the group if so set."""
@@ -106,17 +101,6 @@ class Cache:
     def tmp(self) -> bytes:
         """Where unfinished files lie."""
         return os.path.join(self.root, b"tmp")
-
-    @property
-    def lock(self) -> FileLock:
-        """Writers hold it shared, deletion exclusive."""
-        path = os.path.join(self.root, b"lock")
-        if self.settings.group_shared:
-            with contextlib.suppress(OSError):
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                os.fchmod(fd, 0o660)
-                os.close(fd)
-        return FileLock(path)
 
     def loose_path(self, oid: bytes) -> bytes:
         """Where the loose blob lies, if it does."""
@@ -198,10 +182,7 @@ class Cache:
         try:
             return self.packs.read(oid, place)
         except FileNotFoundError:
-            found, _ = self._find_again([(place, oid)])
-            if not found:
-                raise MissingData(f"blake3:{oid.hex()} is not in the cache") from None
-            return self._read_place(oid, found[0][0])
+            return self._read_moved(oid, place)
         except (IntegrityError, FormatError) as error:
             self.packs.mark_bad(place.pack, place.offset)
             other = self.packs.find(oid, place.pack.pack_class)
@@ -211,6 +192,20 @@ class Cache:
                     path=error.path,
                     hint=error.hint or "`dvtool pull` fetches it again",
                 ) from error
+            return self._read_place(oid, other)
+
+    def _read_moved(self, oid: ObjectId, place: Place) -> bytes:
+        """After a pack vanished. The lock ends a race that a reader could lose again and again."""
+        was_kept = self.lock.held
+        with self.packs.kept():
+            if was_kept:
+                # Nobody may have merged it: it is simply gone.
+                self.packs.removed(place.pack)
+            else:
+                self.packs.forget()
+            other = self.packs.find(oid, place.pack.pack_class)
+            if other is None:
+                raise MissingData(f"blake3:{oid.hex()} is not in the cache")
             return self._read_place(oid, other)
 
     def in_pack_order(self, oids: Iterable[ObjectId]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:

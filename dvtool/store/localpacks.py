@@ -7,15 +7,19 @@ that exist now with the size they state; a pack that no index covers is read by 
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
+from dvtool.disk.lock import FileLock
+from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.formats.index import IndexedPack
@@ -44,8 +48,9 @@ TIER_FILES = 16
 """More index files of one tier are merged into one."""
 _OPEN_PACKS = 128
 _LOOKS = 20
-"""A listing during which packs came or went is made again; on NFS a name may outlive its file, so not for ever."""
+"""A listing under the lock during which packs came or went is made again; on NFS a name may outlive its file."""
 _VERIFIED_BYTES = 1 << 20
+_GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 class PackKey(NamedTuple):
@@ -65,11 +70,20 @@ class Place(NamedTuple):
 
 
 class LocalPacks:
-    """Finds and reads packed objects below *root*. Lists the directory once, at first use."""
+    """Finds and reads packed objects below *root*. Lists the directory once, at first use.
 
-    def __init__(self, root: bytes) -> None:
+    While packs are merged elsewhere a listing can miss an object that is always there: its old pack
+    is gone before the listing comes to it, its new one lies where it has looked already. So what is
+    not found counts as absent only after a listing under *lock*, which keeps others from taking
+    packs away.
+    """
+
+    def __init__(self, root: bytes, lock: FileLock | None = None, waiting: Waiting | None = None) -> None:
         self._root = root
+        self._lock = lock or FileLock(os.path.join(root, b"lock"))
+        self._waiting = waiting or Waiting()
         self._loaded = False
+        self._is_proved = False
         self._sizes: dict[PackKey, int] = {}
         self._readers: list[tuple[bytes, IndexReader]] = []
         self._tables: dict[PackKey, Table] = {}
@@ -114,6 +128,7 @@ class LocalPacks:
     def _load(self) -> None:
         if self._loaded:
             return
+        self._is_proved = self._lock.held > 0
         for _ in range(_LOOKS):
             self.forget()
             if self._look():
@@ -121,13 +136,13 @@ class LocalPacks:
         self._loaded = True
 
     def _look(self) -> bool:
-        """List everything; False when packs came or went meanwhile, so that one may have been missed."""
+        """List everything; False when that is to prove what is absent, and packs came or went meanwhile."""
         listed = set(self._list_packs())
         self._sizes = dict(self._with_size(listed))
-        # A merge elsewhere: its new pack can lie in a folder already passed, the old ones in folders yet to come.
-        is_steady = listed == set(self._list_packs())
+        # Those who share the lock still set damaged packs aside, after what is right in them lies in new ones.
+        is_steady = not self._is_proved or listed == set(self._list_packs())
         self._look_inside()
-        return is_steady and listed == self._sizes.keys() | self._damaged.keys()
+        return is_steady and (not self._is_proved or listed == self._sizes.keys() | self._damaged.keys())
 
     def _with_size(self, keys: Iterable[PackKey]) -> Iterable[tuple[PackKey, int]]:
         for key in keys:
@@ -183,7 +198,9 @@ class LocalPacks:
     def _load_table(self, key: PackKey) -> None:
         try:
             self._tables[key] = Table(self.open(key).table(key.id))
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             self._sizes.pop(key)
         except (FormatError, IntegrityError) as error:
             self._sizes.pop(key, None)
@@ -224,7 +241,24 @@ class LocalPacks:
                 entry = table.find(oid)
                 if entry is not None and (key, entry.offset) not in self._bad:
                     return Place(key, entry.offset, entry.size, entry.kind)
-        return None
+        return None if self._is_proved else self._find_proved(oid, pack_class)
+
+    def _find_proved(self, oid: bytes, pack_class: int) -> Place | None:
+        with self.kept():
+            self._loaded = False
+            self._load()
+            self._is_proved = True
+            return self.find(oid, pack_class)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Meanwhile nobody takes packs away, as far as there are locks. Raises `Locked`, ``OSError``."""
+        # Without a lock file nobody has ever written here.
+        if self._lock.held or not os.path.lexists(self._lock.path):
+            yield
+        else:
+            with self._lock.acquire(shared=True, timeout=self._waiting.timeout, on_wait=self._waiting.on_wait):
+                yield
 
     def _lookups(self) -> list[tuple[IndexReader, list[PackKey | None]]]:
         """Each index with the keys of its packs, None for one that is not there with that size."""
@@ -239,7 +273,18 @@ class LocalPacks:
 
     def read_record(self, key: PackKey, offset: int) -> list[bytes]:
         """The objects of one record, checksum verified. Raises ``OSError``, `FormatError`, `IntegrityError`."""
-        return self.open(key).read_record(offset, self._decoder)
+        try:
+            return self.open(key).read_record(offset, self._decoder)
+        except OSError as error:
+            self._raise_if_gone(error, key)
+            raise
+
+    def _raise_if_gone(self, error: OSError, key: PackKey) -> None:
+        """NFS: a file that was deleted on the server cannot be read to its end through an open descriptor."""
+        if error.errno == errno.ESTALE:
+            if (pack := self._open.pop(key, None)) is not None:
+                pack.close()
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path(key)) from error
 
     def read(self, oid: ObjectId, place: Place) -> bytes:
         """The object, verified against its digest; a recipe or alias only against its record's checksum."""

@@ -5,6 +5,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -71,9 +72,10 @@ def test_who_waits_learns_who_holds_it(path: bytes) -> None:
     with FileLock(path).acquire(shared=False, what="collecting\ngarbage"), pytest.raises(Locked) as caught:
         FileLock(path).acquire(shared=False, timeout=0.4, on_wait=heard.append)
     assert len(heard) == 1
-    assert heard[0].startswith(f"pid {os.getpid()} on {os.uname().nodename} since 2")
+    who = f"in use by pid {os.getpid()} on {os.uname().nodename} since 2"
+    assert heard[0].startswith(f"waiting for {os.fsdecode(path)}, {who}")
     assert heard[0].endswith("Z: collecting garbage")
-    assert heard[0] in caught.value.message
+    assert heard[0].partition(", ")[2] in caught.value.message
     assert caught.value.path == os.fsdecode(path)
 
 
@@ -212,3 +214,94 @@ def test_absent_lock_file_says_nothing_of_its_holder(path: bytes) -> None:
     assert FileLock(path).holder() == "another process"
     Path(os.fsdecode(path)).write_bytes(b"\xff\x00 rubbish")
     assert FileLock(path).holder() == "another process"
+
+
+def test_a_sharer_who_has_ended_is_not_named(path: bytes) -> None:
+    """Who took it last left the note, but another one holds it still."""
+    with FileLock(path).acquire(shared=True):
+        child = os.fork()
+        if child == 0:
+            FileLock(path).acquire(shared=True, what="gone")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        heard = subprocess.run(
+            [sys.executable, "-c", f"from dvtool.disk.lock import FileLock\nprint(FileLock({path!r}).holder())"],
+            env={"PYTHONPATH": str(Path(lock.__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert "gone" not in heard
+    if os.path.exists("/proc/locks"):
+        assert heard.startswith(f"pid {os.getpid()} on {os.uname().nodename}, started 2")
+
+
+def test_the_mode_holds_whatever_the_umask(path: bytes) -> None:
+    umask = os.umask(0o077)
+    try:
+        FileLock(path, mode=0o664, exact_mode=True).acquire(shared=True).release()
+        FileLock(path, mode=0o664, exact_mode=True).acquire(shared=True).release()
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o664
+
+
+def test_it_counts_what_is_held(path: bytes) -> None:
+    mine = FileLock(path)
+    first = mine.acquire(shared=True)
+    with mine.acquire(shared=True):
+        assert mine.held == 2
+    assert mine.held == 1
+    first.release()
+    first.release()
+    assert mine.held == 0
+
+
+def in_a_child(look: Callable[[], object]) -> Any:
+    context = multiprocessing.get_context("fork")
+    seen = context.SimpleQueue()
+    child = context.Process(target=lambda: seen.put(look()))
+    child.start()
+    child.join()
+    return seen.get()
+
+
+def test_without_flock_a_lock_taken_twice_is_held_until_both_are_given_back(
+    path: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process has only one POSIX lock on a file, and loses it when it closes any descriptor of that file."""
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
+    before = os.listdir("/dev/fd")
+    with FileLock(path).acquire(shared=True):
+        FileLock(path).acquire(shared=True).release()
+        assert FileLock(path).holder().startswith("pid ")
+        assert not is_free(path)
+        assert in_a_child(lambda: (is_free(path), is_free(path, shared=True))) == (False, True)
+    assert in_a_child(lambda: is_free(path))
+    with FileLock(path).acquire(shared=False):
+        assert not is_free(path, shared=True)
+        assert in_a_child(lambda: is_free(path, shared=True)) is False
+    assert is_free(path)
+    assert os.listdir("/dev/fd") == before
+
+
+def test_a_stale_handle_of_a_network_file_system_is_opened_again(path: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, stale = os.open, iter([True, True])
+
+    def opened(name: bytes, *args: Any, **kwargs: Any) -> int:
+        if next(stale, False):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", opened)
+    with FileLock(path).acquire(shared=False) as handle:
+        assert not handle.degraded
+
+
+def test_where_no_lock_file_can_be_made_reading_goes_on(path: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_only(path, monkeypatch)
+    with FileLock(path).acquire(shared=True) as handle:
+        assert handle.degraded
+    with pytest.raises(OSError) as caught:
+        FileLock(path).acquire(shared=False)
+    assert caught.value.errno == errno.EROFS

@@ -14,8 +14,10 @@ from types import ModuleType
 
 import pytest
 
+from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
+from dvtool.errors import Locked
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
 from dvtool.formats.pack import RECIPE
@@ -152,7 +154,7 @@ def test_below_the_threshold_nothing_is_touched(root: bytes, monkeypatch: pytest
         add(root, number)
     before = keys(root)
     cache = new_cache(root)
-    monkeypatch.setattr(Cache, "lock", None)
+    monkeypatch.setattr(cache, "lock", None)
     assert consolidate_if_due(cache) == 0
     assert keys(root) == before
 
@@ -234,23 +236,86 @@ def test_readers_find_everything_while_packs_are_merged(root: bytes, few: None) 
     expect_all(new_cache(root), range(40))
 
 
-def test_a_listing_that_missed_a_merge_is_made_again(root: bytes, few: None, by_hand: None) -> None:
+def test_what_a_listing_missed_is_found_by_one_under_the_lock(root: bytes, few: None, by_hand: None) -> None:
     """The new pack lies in a folder that was already passed, the old ones in folders that come later."""
     for number in range(3):
         add(root, number)
     cache = new_cache(root)
     listing = cache.packs._list_packs
-    calls = count()
+    held: list[int] = []
 
-    def merged_meanwhile() -> object:
-        if next(calls) == 0:
-            assert consolidate_if_due(new_cache(root)) > 0
-            return iter(())
-        return listing()
+    def missed_everything() -> object:
+        held.append(cache.lock.held)
+        if held[-1]:
+            return listing()
+        assert consolidate_if_due(new_cache(root)) > 0
+        return iter(())
 
-    cache.packs._list_packs = merged_meanwhile  # type: ignore[method-assign, assignment]
+    cache.packs._list_packs = missed_everything  # type: ignore[method-assign, assignment]
     expect_all(cache, range(3))
-    assert next(calls) == 4
+    assert held == [0, 1, 1]
+    assert not cache.has_blob(object_id(b"nowhere"))
+    assert held == [0, 1, 1]
+    assert cache.lock.held == 0
+
+
+def test_a_reader_that_holds_the_lock_lists_under_it_at_once(root: bytes) -> None:
+    add(root, 0)
+    cache = new_cache(root)
+    with cache.lock.acquire(shared=True):
+        assert not cache.has_blob(object_id(b"nowhere"))
+        assert cache.lock.held == 1
+    with cache.lock.acquire(shared=False):
+        cache.forget()
+        assert not cache.has_blob(object_id(b"nowhere"))
+
+
+def test_where_nobody_ever_wrote_nothing_is_made_to_prove_an_absence(root: bytes) -> None:
+    assert not new_cache(root).has_blob(object_id(b"nowhere"))
+    assert not os.path.lexists(root)
+
+
+def test_a_reader_waits_for_a_merge_before_it_calls_an_object_absent(root: bytes) -> None:
+    add(root, 0)
+    heard: list[str] = []
+    with new_cache(root).lock.acquire(shared=False, what="merging small packs") as merging:
+
+        def on_wait(line: str) -> None:
+            heard.append(line)
+            merging.release()
+
+        waiting = Cache(root, waiting=Waiting(on_wait=on_wait))
+        assert waiting.has_blob(object_id(text(0)))
+        assert heard == []
+        assert not waiting.has_blob(object_id(b"nowhere"))
+    assert len(heard) == 1
+    assert "merging small packs" in heard[0]
+    with (
+        new_cache(root).lock.acquire(shared=False),
+        pytest.raises(Locked, match="in use by pid"),
+    ):
+        Cache(root, waiting=Waiting(timeout=0)).has_blob(object_id(b"nowhere"))
+
+
+def test_a_pack_that_the_server_deleted_while_it_was_open_is_looked_for_again(
+    root: bytes, few: None, by_hand: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        add(root, number)
+    cache = new_cache(root)
+    expect_all(cache, range(3))
+    gone = {cache.packs.open(key)._fd for key in keys(root)}
+    assert consolidate_if_due(new_cache(root)) > 0
+    real = os.pread
+
+    def pread(fd: int, *args: int) -> bytes:
+        if fd in gone:
+            gone.discard(fd)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(fd, *args)
+
+    monkeypatch.setattr(os, "pread", pread)
+    expect_all(cache, range(3))
 
 
 def flip(path: bytes, where: int) -> None:
