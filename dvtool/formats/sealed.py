@@ -12,7 +12,7 @@ from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 
 MAX_BYTES = 64 << 20
-_BYTES_PER_VALUE = 32
+BYTES_PER_VALUE = 32
 _MORE_VALUES = 64
 
 
@@ -22,7 +22,9 @@ def seal(kind: str, version: int, body: Mapping[str, Any]) -> bytes:
     return f"{xxh3_64_hexdigest(text.encode('ascii'))} {text}\n".encode("ascii")
 
 
-def unseal(kind: str, version: int, data: bytes, where: str) -> dict[str, Any]:
+def unseal(
+    kind: str, version: int, data: bytes, where: str, *, bytes_per_value: int = BYTES_PER_VALUE
+) -> dict[str, Any]:
     """The body of a document. Raises `FormatError`, also for a newer version, and `IntegrityError`."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"{where}: larger than {MAX_BYTES} bytes")
@@ -32,7 +34,7 @@ def unseal(kind: str, version: int, data: bytes, where: str) -> dict[str, Any]:
     if xxh3_64_hexdigest(text).encode("ascii") != checksum:
         raise IntegrityError(f"{where}: does not match its checksum")
     # Commas bound the number of values: without this, 64 MB of `[],[],[]` take gigabytes of memory.
-    if text.count(b",") > len(text) // _BYTES_PER_VALUE + _MORE_VALUES:
+    if text.count(b",") > len(text) // bytes_per_value + _MORE_VALUES:
         raise FormatError(f"{where}: not a dvtool record")
     try:
         body: dict[str, Any] = json.loads(text.decode("ascii"))

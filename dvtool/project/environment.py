@@ -9,8 +9,12 @@ from dataclasses import field
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Environment variables, home directory and current directory, taken once at the start."""
+    """Environment variables, home directory and current directory, taken once at the start.
+
+    ``command``: the words of the command line as they may be shown and noted, without secrets.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     home: bytes
     cwd: bytes
+    command: tuple[str, ...] = ()
