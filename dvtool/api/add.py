@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dvtool.errors import MissingData
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
+from dvtool.formats.oplog import Row
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
@@ -28,6 +29,7 @@ from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
@@ -59,7 +61,6 @@ class AddRequest:
 
     targets: tuple[bytes, ...]
     force: bool = False
-    no_wait: bool = False
 
 
 class Added(NamedTuple):
@@ -109,8 +110,8 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
     tracked target that is not there), `StorageError`, `Locked`.
     """
     cache = open_cache(project)
-    with open_worktree(project, cache) as worktree:
-        worktree.lock("dvtool add", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+    with open_worktree(project, cache) as worktree, begin(project, "add") as operation:
+        worktree.lock("dvtool add")
         paths = relative_paths(project, request.targets)
         tracked = open_tracked(project, data_in=paths)
         targets = _plan(project, worktree, tracked, paths)
@@ -129,6 +130,9 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             worktree.sweep([*snapshot.leftovers, *beside], reporter)
             writer.commit()
         keep_in_shared_cache(project, cache, pointers)
+        operation.prepare(
+            bases=[Row(item.path, worktree.base(item.path), standing) for item, standing in new if standing is not None]
+        )
         recorded = record_pointers(project, pointers, durable=is_durable(project))
         for item, standing in new:
             if standing is not None:

@@ -13,6 +13,7 @@ from dvtool.disk.signature import signature_of
 from dvtool.errors import StorageError
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
+from dvtool.formats.oplog import Row
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -23,6 +24,7 @@ from dvtool.model.ports import Reporter
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.newpath import check_new_path
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
@@ -78,8 +80,8 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
             hint=f"dvtool add {show(request.source)}, then dvtool push",
         )
     cache = open_cache(project)
-    with open_worktree(project, cache) as worktree:
-        worktree.lock("dvtool add", timeout=None, on_wait=reporter.note)
+    with open_worktree(project, cache) as worktree, begin(project, "add") as operation:
+        worktree.lock("dvtool add")
         tracked = open_tracked(project)
         owner = tracked.get(path)
         if owner is None:
@@ -93,6 +95,7 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
         )
         item = Tracked(owner.pointer_path if owner is not None else pointer_path_of(path), pointer)
         keep_in_shared_cache(project, cache, [item])
+        operation.prepare(bases=[Row(path, worktree.base(path), item.as_entry)])
         recorded = record_pointers(project, [item], durable=is_durable(project))
         worktree.set_base(path, item.as_entry)
     name = project.config.remote(request.remote).name

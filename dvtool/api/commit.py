@@ -11,6 +11,7 @@ from dvtool.api.add import add
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
 from dvtool.workspace.selection import select
@@ -21,7 +22,6 @@ class CommitRequest:
     """``targets`` as in `StatusRequest`; empty is everything that is tracked."""
 
     targets: tuple[bytes, ...] = ()
-    no_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def commit(project: Project, request: CommitRequest, reporter: Reporter = SILENT
     present = tuple(os.path.join(project.root, one.path) for one in selected if one.path not in missing)
     if not present:
         return CommitResult((), len(selected), missing, 0, 0, 0, ())
-    result = add(project, AddRequest(present, no_wait=request.no_wait), reporter)
+    with begin(project, "commit"):
+        result = add(project, AddRequest(present), reporter)
     return CommitResult(
         tuple(item for item in result.added if item.changed),
         len(selected),

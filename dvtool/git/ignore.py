@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Literal
 from typing import NamedTuple
@@ -63,7 +65,17 @@ def deciding_rules(repo: GitRepo, paths: Iterable[bytes], *, no_index: bool = Fa
     return rules
 
 
-def ensure_ignored(repo: GitRepo, paths: Sequence[bytes], *, where: Where = "gitignore") -> IgnoreResult:
+AboutTo = Callable[[Mapping[bytes, bytes | None]], None]
+"""Told which files are about to get which bytes (None: to go), before the first one changes; always called."""
+
+
+def ensure_ignored(
+    repo: GitRepo,
+    paths: Sequence[bytes],
+    *,
+    where: Where = "gitignore",
+    about_to: AboutTo = lambda _edits: None,
+) -> IgnoreResult:
     """Make git ignore these paths: a line in the ``.gitignore`` beside each, or in ``info/exclude``.
 
     Nothing is written for a path that the repository's own patterns ignore already. Raises
@@ -73,29 +85,30 @@ def ensure_ignored(repo: GitRepo, paths: Sequence[bytes], *, where: Where = "git
         _refuse_links(repo, os.path.dirname(path))
     rules = deciding_rules(repo, paths, no_index=True)
     todo = [path for path in paths if not _settled(rules.get(path), where)]
-    changed = []
+    edits: dict[bytes, bytes | None] = {}
     for file, lines in _grouped(repo, todo, where).items():
         old = _read(repo, file)
         new = with_lines(old, lines)
         if new != old:
-            _write(repo, file, new)
-            changed.append(file)
+            edits[file] = new
+    about_to(edits)
+    _write_all(repo, edits)
     after = deciding_rules(repo, todo, no_index=True)
-    return IgnoreResult(changed, {path: rule for path, rule in after.items() if rule.negated})
+    return IgnoreResult(list(edits), {path: rule for path, rule in after.items() if rule.negated})
 
 
-def remove_ignored(repo: GitRepo, paths: Sequence[bytes]) -> IgnoreResult:
+def remove_ignored(repo: GitRepo, paths: Sequence[bytes], *, about_to: AboutTo = lambda _edits: None) -> IgnoreResult:
     """Take the managed lines of these paths out of both places; a ``.gitignore`` left empty is deleted."""
-    changed = []
+    edits: dict[bytes, bytes | None] = {}
     for where in ("gitignore", "exclude"):
         for file, lines in _grouped(repo, paths, where).items():
             old = _read(repo, file)
             new = without_lines(old, lines)
-            if new == old:
-                continue
-            _write(repo, file, new, keep_empty=where == "exclude")
-            changed.append(file)
-    return IgnoreResult(changed, {})
+            if new != old:
+                edits[file] = new if new or where == "exclude" else None
+    about_to(edits)
+    _write_all(repo, edits)
+    return IgnoreResult(list(edits), {})
 
 
 def managed_line(path: bytes) -> bytes:
@@ -158,18 +171,19 @@ def _read(repo: GitRepo, file: bytes) -> bytes:
         raise storage_error(error, "read", file) from error
 
 
-def _write(repo: GitRepo, file: bytes, text: bytes, *, keep_empty: bool = True) -> None:
-    full = os.path.join(repo.worktree, file)
-    try:
-        if not text and not keep_empty:
-            os.unlink(full)
-            return
-        if os.path.isabs(file):
-            os.makedirs(os.path.dirname(full), exist_ok=True)
-        mode = stat.S_IMODE(os.stat(full).st_mode) if os.path.exists(full) else 0o644
-        write_file(full, text, mode=mode)
-    except OSError as error:
-        raise storage_error(error, "write", file) from error
+def _write_all(repo: GitRepo, edits: Mapping[bytes, bytes | None]) -> None:
+    for file, text in edits.items():
+        full = os.path.join(repo.worktree, file)
+        try:
+            if text is None:
+                os.unlink(full)
+                continue
+            if os.path.isabs(file):
+                os.makedirs(os.path.dirname(full), exist_ok=True)
+            mode = stat.S_IMODE(os.stat(full).st_mode) if os.path.exists(full) else 0o644
+            write_file(full, text, mode=mode)
+        except OSError as error:
+            raise storage_error(error, "write", file) from error
 
 
 def _refuse_links(repo: GitRepo, file: bytes) -> None:

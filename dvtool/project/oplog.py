@@ -227,10 +227,8 @@ def _joined(old: tuple[FileChange, ...], new: Iterable[FileChange]) -> tuple[Fil
     """One row a file: from what was there first to what is written last."""
     known = {(change.where, change.path): change for change in old}
     for change in new:
-        first = known.get((change.where, change.path))
-        if first is not None:
-            change = change._replace(before=first.before, mode=first.mode)
-        known[change.where, change.path] = change
+        first = known.get((change.where, change.path), change)
+        known[change.where, change.path] = change._replace(before=first.before, mode=first.mode)
     return tuple(known.values())
 
 

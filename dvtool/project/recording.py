@@ -1,14 +1,18 @@
-"""Writing pointers and telling Git: ignore lines first, then pointers, then the index."""
+"""Writing pointers and telling the operation log and Git: ignore lines first, then pointers, then the index."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Literal
 from typing import NamedTuple
 
 from dvtool.project.open import Project
+from dvtool.project.oplog import current
+from dvtool.project.oplog import file_changes
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import pointer_bytes
 from dvtool.workspace.pointers import remove_pointer
 from dvtool.workspace.pointers import write_pointer
 
@@ -33,13 +37,21 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
     ignore_files: list[bytes] = []
     visible: tuple[bytes, ...] = ()
     layout = project.layout
-    if project.git is not None:
+    wanted = {item.pointer_path: pointer_bytes(item.pointer) for item in items}
+    if project.git is None:
+        _note(project, wanted, {})
+    else:
         from dvtool.git.ignore import ensure_ignored
 
         where: Literal["gitignore", "exclude"] = (
             "exclude" if project.config.text("core.ignore") == "exclude" else "gitignore"
         )
-        result = ensure_ignored(project.git, [layout.to_git(item.path) for item in items], where=where)
+        result = ensure_ignored(
+            project.git,
+            [layout.to_git(item.path) for item in items],
+            where=where,
+            about_to=lambda edits: _note(project, wanted, edits),
+        )
         ignore_files = [layout.from_git(path) for path in result.changed if path.startswith(layout.prefix)]
         visible = tuple(layout.from_git(path) for path in result.visible)
     changed = frozenset(
@@ -66,11 +78,18 @@ def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bo
     layout = project.layout
     ignore_files: list[bytes] = []
     git_files: list[bytes] = []
-    if project.git is not None:
+    gone = {item.pointer_path: None for item in items}
+    if project.git is None:
+        _note(project, gone, {})
+    else:
         from dvtool.git.ignore import remove_ignored
         from dvtool.git.worktree import tracked as tracked_by_git
 
-        result = remove_ignored(project.git, [layout.to_git(item.path) for item in items])
+        result = remove_ignored(
+            project.git,
+            [layout.to_git(item.path) for item in items],
+            about_to=lambda edits: _note(project, gone, edits),
+        )
         ignore_files = [layout.from_git(path) for path in result.changed if path.startswith(layout.prefix)]
         candidates = [*(item.pointer_path for item in items), *ignore_files]
         in_git = tracked_by_git(project.git, [layout.to_git(path) for path in candidates])
@@ -86,3 +105,16 @@ def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bo
 
         stage(project.git, [layout.to_git(path) for path in git_files])
     return tuple(sorted(set(git_files)))
+
+
+def _note(project: Project, pointers: Mapping[bytes, bytes | None], ignore_files: Mapping[bytes, bytes | None]) -> None:
+    """Let the operation log know before anything is written. Ignore files are named as git names them."""
+    operation = current()
+    if operation is None:
+        return
+    wanted = {os.path.join(project.root, path): data for path, data in pointers.items()}
+    top = project.git.worktree if project.git is not None else project.root
+    wanted |= {os.path.join(top, path): data for path, data in ignore_files.items()}
+    changes = file_changes(project.layout, wanted)
+    operation.prepare(is_staged=project.config.flag("core.autostage"))
+    operation.record(files=changes)

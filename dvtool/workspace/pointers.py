@@ -204,6 +204,11 @@ def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes, *, data_in: tu
     return TrackedPaths(items)
 
 
+def pointer_bytes(pointer: Pointer) -> bytes:
+    """What `write_pointer` writes."""
+    return encode_pointer(pointer)
+
+
 def write_pointer(root: bytes, path: bytes, pointer: Pointer, *, durable: bool) -> bool:
     """Write a pointer whole or not at all; False when it stood there already, byte for byte."""
     data = encode_pointer(pointer)
