@@ -15,6 +15,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.check_ignore": ("IgnoreAnswer", "check_ignore"),
     "dvtool.api.config": ("SettingView", "config_get", "config_list", "config_set", "config_unset"),
     "dvtool.api.doctor": ("Check", "DoctorRequest", "DoctorResult", "doctor"),
+    "dvtool.api.fsck": ("FsckRequest", "FsckResult", "fsck"),
+    "dvtool.api.fsckscope": ("Scope",),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.remote": (
         "RemoteAddRequest",

@@ -35,6 +35,9 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),
         "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
     },
+    "Care": {
+        "fsck": Verb("fsck:fsck", "Check the cache or a remote: is everything there, and is it what its name says?"),
+    },
     "Settings": {
         "cache": Verb("cache:cache", "Show or choose the cache, where the bytes of tracked data lie."),
         "config": Verb("config:config", "Print or change settings."),

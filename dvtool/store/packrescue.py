@@ -14,6 +14,7 @@ from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import FOOTER_BYTES
 from dvtool.formats.pack import HEADER_BYTES
+from dvtool.formats.pack import PACK_BYTES_LIMIT
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import RECORD_HEAD_BYTES
 from dvtool.formats.pack import TABLE_ENTRY_BYTES
@@ -53,7 +54,7 @@ def table_of(path: bytes, key: PackKey) -> Table | None:
 def good_objects(path: bytes, key: PackKey, table: Table | None) -> Iterator[Found]:
     """Every object that can be proved. Without a table, up to the first record that cannot be read."""
     with open(path, "rb") as file:
-        data = file.read()
+        data = file.read(PACK_BYTES_LIMIT)
     yield from _walk(data, key, show(path)) if table is None else _by_table(data, table, show(path))
 
 

@@ -27,6 +27,7 @@ from dvtool.store.localpacks import PackKey
 from dvtool.store.names import parse_loose_name
 from dvtool.store.names import parse_pack_name
 from dvtool.store.packcheck import check_whole
+from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
 from dvtool.store.packrescue import table_of
 from dvtool.store.packwriter import FinishedPack
@@ -85,8 +86,11 @@ def damage_errors(cache: Cache) -> list[IntegrityError]:
     ]
 
 
-def set_aside_pack(cache: Cache, key: PackKey) -> SetAside | None:
-    """Prove one pack or set it aside; None when it is right. Needs the cache's lock. Raises ``OSError``."""
+def set_aside_pack(cache: Cache, key: PackKey, known_table: bytes | None = None) -> SetAside | None:
+    """Prove one pack or set it aside; None when it is right. Needs the cache's lock. Raises ``OSError``.
+
+    *known_table*: the pack's table, should its own be damaged; the caller has proved it by the pack's id.
+    """
     path = cache.packs.path(key)
     size = os.lstat(path).st_size
     try:
@@ -98,6 +102,8 @@ def set_aside_pack(cache: Cache, key: PackKey) -> SetAside | None:
     finished: list[FinishedPack] = []
     sync = cache.settings.durable
     table = table_of(path, key)
+    if table is None and known_table is not None:
+        table = Table(known_table)
     good: set[ObjectId] = set()
     writer = PackWriter(key.pack_class, cache.tmp, finished.append, sync=sync)
     try:

@@ -1,0 +1,81 @@
+"""Checking the cache and remotes, and healing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dvtool.api.fsckheal import heal_cache
+from dvtool.api.fsckscope import EVERYTHING
+from dvtool.api.fsckscope import Scope
+from dvtool.api.fsckscope import wanted_in
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.store.fsckchoice import STRUCTURE
+from dvtool.store.fsckchoice import Choice
+from dvtool.store.fsckrepair import execute_cache_repair
+from dvtool.store.fsckrepair import plan_cache_repair
+from dvtool.store.fsckvalues import Finding
+from dvtool.store.fsckvalues import Severity
+from dvtool.store.fsckvalues import worst
+from dvtool.transfer.fscklocal import StoreReport
+from dvtool.transfer.fscklocal import check_cache
+
+
+@dataclass(frozen=True, slots=True)
+class FsckRequest:
+    """``remote``: check that remote (None: the cache). ``choice``: which files are read whole."""
+
+    scope: Scope = EVERYTHING
+    remote: str | None = None
+    choice: Choice = STRUCTURE
+    repair: bool = False
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FsckResult:
+    """``report``: what is found now, after a repair what is left. ``before``: what a repair was about."""
+
+    report: StoreReport
+    before: StoreReport | None = None
+
+
+def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) -> FsckResult:
+    """Look, and heal where asked. Damage is in the result; `raise_for` turns it into an error.
+
+    Raises `StorageError` for a failing disk or network, `UsageError`, `FormatError`, `UnsafeInput`.
+    """
+    wanted = wanted_in(project, request.scope)
+    state_dir = project.layout.state_dir
+    report = check_cache(open_cache(project), wanted, request.choice, state_dir, reporter)
+    if not request.repair or worst(report.findings) is None:
+        return FsckResult(report)
+    execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
+    if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
+        heal_cache(project, wanted, reporter)
+    return FsckResult(check_cache(open_cache(project), wanted, STRUCTURE, state_dir, reporter), report)
+
+
+def raise_for(result: FsckResult) -> None:
+    """Raise the error that the command ends with: damage before what is missing; none for notes."""
+    findings = result.report.findings
+    severity = worst(findings)
+    if severity is None or severity is Severity.NOTE:
+        return
+    errors = [finding for finding in findings if finding.severity is not Severity.NOTE]
+    where = f"remote {result.report.store}" if result.report.store else "the cache"
+    hint = next((finding.fix for finding in errors if finding.severity is severity and finding.fix), None)
+    kind: type[DvtoolError] = IntegrityError if severity is Severity.DAMAGE else MissingData
+    what = "is damaged" if severity is Severity.DAMAGE else "does not hold all that the pointers name"
+    raise kind(f"{where} {what}: {_counted(errors)}", hint=hint)
+
+
+def _counted(errors: list[Finding]) -> str:
+    paths = sum(finding.affected for finding in errors)
+    affected = f"{paths} path{'s' if paths != 1 else ''} affected" if paths else "no tracked path is affected"
+    return f"{len(errors)} finding{'s' if len(errors) != 1 else ''}, {affected}"

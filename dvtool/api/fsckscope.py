@@ -1,0 +1,85 @@
+"""Which tracked paths a check is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dvtool.formats.pointer import decode_pointer
+from dvtool.model.digest import Algorithm
+from dvtool.model.paths import show
+from dvtool.project.history import tracked_at
+from dvtool.project.open import Project
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import relative_paths
+from dvtool.project.transfers import NO_REVISIONS
+from dvtool.project.transfers import Revisions
+from dvtool.project.transfers import merged
+from dvtool.project.transfers import wanted_in_history
+from dvtool.project.transfers import wanted_now
+from dvtool.project.transfers import wanted_of
+from dvtool.transfer.types import Wanted
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.selection import select
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``targets`` choose below the worktree; without any, what Git's index and HEAD name counts too.
+
+    ``revs`` and ``revisions`` add commits.
+    """
+
+    targets: tuple[bytes, ...] = ()
+    revs: tuple[str, ...] = ()
+    revisions: Revisions = NO_REVISIONS
+
+
+EVERYTHING = Scope()
+"""The worktree, Git's index and HEAD."""
+
+
+def wanted_in(project: Project, scope: Scope) -> list[Wanted]:
+    """Everything that has to be there. Raises `UsageError`, `FormatError`, `UnsafeInput`."""
+    selected = select(open_tracked(project), relative_paths(project, scope.targets))
+    history = wanted_in_history(project, scope.revisions)
+    commits = [*scope.revs, *([] if scope.targets else _head(project))]
+    further = [item for commit in commits for item in tracked_at(project, commit)]
+    if not scope.targets:
+        further += _staged(project)
+    now = wanted_now(one for one in selected if _is_stored(one.item))
+    return merged(now, [*history, *_each_once(wanted_of(item) for item in further if _is_stored(item))])
+
+
+def _is_stored(item: Tracked) -> bool:
+    """Data that was adopted under another digest lies in a store that is not ours."""
+    return item.pointer.digest.algorithm is Algorithm.BLAKE3
+
+
+def _each_once(wanted: Iterable[Wanted]) -> list[Wanted]:
+    return list({(one.directory, one.oid): one for one in wanted}.values())
+
+
+def _head(project: Project) -> list[str]:
+    if project.git is None:
+        return []
+    from dvtool.git.revisions import head
+
+    current = head(project.git)
+    return [] if current is None else [current]
+
+
+def _staged(project: Project) -> Iterator[Tracked]:
+    if project.git is None:
+        return
+    from dvtool.git.blobs import read_blobs
+    from dvtool.git.worktree import staged_pointers
+
+    layout = project.layout
+    places = {
+        sha: path for path, shas in staged_pointers(project.git, layout.prefix.rstrip(b"/")).items() for sha in shas
+    }
+    for sha, data in read_blobs(project.git, places):
+        path = layout.from_git(places[sha])
+        yield Tracked(path, decode_pointer(data, f"{show(path)} in Git's index"))
