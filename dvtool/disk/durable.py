@@ -34,9 +34,12 @@ def part_name() -> bytes:
     return PART_PREFIX + os.urandom(8).hex().encode("ascii")
 
 
-def open_temporary(directory: bytes, *, mode: int = 0o600) -> tuple[int, bytes]:
-    """Create an empty temporary in *directory*: a descriptor for reading and writing, and its path."""
-    path = os.path.join(directory, temporary_name())
+def open_temporary(directory: bytes, *, mode: int = 0o600, scrap: bool = False) -> tuple[int, bytes]:
+    """Create an empty temporary in *directory*: a descriptor for reading and writing, and its path.
+
+    *scrap*: it is only made to try something, so its name begins with `PART_PREFIX`.
+    """
+    path = os.path.join(directory, part_name() if scrap else temporary_name())
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, mode), path
 
 

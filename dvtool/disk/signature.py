@@ -58,7 +58,7 @@ class FileSystemClock:
         Where no file can be made, the moment settles nothing: every file is hashed again next time.
         """
         try:
-            fd, path = open_temporary(directory)
+            fd, path = open_temporary(directory, scrap=True)
         except OSError:
             return Moment(0)
         try:

@@ -13,7 +13,7 @@ from dvtool.disk.clone import hardlink
 from dvtool.disk.clone import reflink
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import open_temporary
-from dvtool.disk.durable import temporary_name
+from dvtool.disk.durable import part_name
 from dvtool.disk.durable import write_all
 from dvtool.errors import StorageError
 
@@ -83,7 +83,7 @@ def is_network_fs(path: bytes) -> bool:
 
 def is_case_insensitive(directory: bytes) -> bool:
     """Whether two names that differ in case are one file in *directory*. Raises ``OSError`` if it is read-only."""
-    fd, path = open_temporary(directory)
+    fd, path = open_temporary(directory, scrap=True)
     try:
         other = os.path.join(directory, os.path.basename(path).upper())
         return os.path.samestat(os.fstat(fd), os.lstat(other))
@@ -112,10 +112,10 @@ def _tried(what: str, directory: bytes, attempt: Callable[[bytes], bool]) -> boo
 
 
 def _try_reflink(directory: bytes) -> bool:
-    source_fd, source = open_temporary(directory)
+    source_fd, source = open_temporary(directory, scrap=True)
     try:
         write_all(source_fd, bytes(4096))
-        target_fd, target = open_temporary(directory)
+        target_fd, target = open_temporary(directory, scrap=True)
         try:
             if sys.platform == "darwin":
                 os.unlink(target)
@@ -130,9 +130,9 @@ def _try_reflink(directory: bytes) -> bool:
 
 
 def _try_hardlink(directory: bytes) -> bool:
-    fd, path = open_temporary(directory)
+    fd, path = open_temporary(directory, scrap=True)
     os.close(fd)
-    second = os.path.join(directory, temporary_name())
+    second = os.path.join(directory, part_name())
     try:
         return hardlink(path, second)
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from dvtool.disk.durable import PART_PREFIX
+from dvtool.disk.durable import discard
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
 from dvtool.errors import NotInRepository
@@ -127,9 +129,18 @@ def _write(root: bytes, files: dict[bytes, bytes]) -> None:
     path = root
     try:
         os.makedirs(os.path.join(root, MARKER), exist_ok=True)
+        _sweep(root)
         # The config last: a killed init leaves no half project that counts as whole.
         for name in reversed(files):
             path = os.path.join(root, name)
             write_file(path, files[name])
     except OSError as error:
         raise storage_error(error, "write", path) from error
+
+
+def _sweep(root: bytes) -> None:
+    """Delete what a killed init left: an unfinished file is never anybody's only bytes."""
+    for directory in (root, os.path.join(root, MARKER)):
+        for name in os.listdir(directory):
+            if name.startswith(PART_PREFIX):
+                discard(None, os.path.join(directory, name))

@@ -51,13 +51,19 @@ V2: Tree = {
 }
 
 
-def _begin(world: World) -> None:
+def _git_only(world: World) -> None:
     for folder in (world.repo, world.remote, world.outside):
         folder.mkdir(parents=True)
     (world.outside / "canary").write_text("nobody's business")
     world.git("init", "-q")
+
+
+def _begin(world: World) -> None:
+    _git_only(world)
     world.dvtool("init")
     world.dvtool("remote", "add", "-d", "origin", str(world.remote))
+    if world.link != "copy":
+        world.dvtool("config", "cache.type", world.link)
     world.git("add", ".")
     world.git("commit", "-q", "-m", "begin")
 
@@ -148,13 +154,8 @@ def _other_version(world: World) -> None:
     world.git("checkout", "-q", "v1")
 
 
-def _hardlinks(world: World) -> None:
-    _begin(world)
-    world.dvtool("config", "cache.type", "hardlink")
-    _write(world, V1)
-    _record(world, "v1")
-    _write(world, V2)
-    _record(world, "v2")
+def _linked(world: World) -> None:
+    _second(world)
     shutil.rmtree(world.repo / "data")
     world.dvtool("checkout", "--force")
     world.git("checkout", "-q", "v1")
@@ -163,9 +164,37 @@ def _hardlinks(world: World) -> None:
 def _edited(world: World) -> None:
     _other_version(world)
     data = world.repo / "data"
+    for name in ("a.txt", "sub/e.bin", "big.bin"):
+        (data / name).unlink(missing_ok=True)
     create_tree(data, {"a.txt": "my own\n", "mine.txt": "untracked\n", "sub": {"e.bin": content("my own", 900)}})
-    (data / "big.bin").unlink()
     (data / "big.bin").write_bytes(content("my own big", LOOSE))
+
+
+def _edited_two(world: World) -> None:
+    _first(world)
+    (world.repo / "notes.csv").write_text("a,b\n")
+    world.dvtool("add", "notes.csv")
+    _write(world, V2)
+    (world.repo / "notes.csv").unlink()
+    (world.repo / "notes.csv").write_text("a,b\n1,2\n")
+
+
+def _edited_first(world: World) -> None:
+    _first(world)
+    for name in ("a.txt", "big.bin"):
+        (world.repo / "data" / name).unlink()
+    create_tree(world.repo / "data", {"a.txt": "my own\n", "big.bin": content("my own big", LOOSE)})
+
+
+def _from_outside(world: World) -> None:
+    _begin(world)
+    create_tree(world.outside / "source", V1)
+
+
+def _replaced(world: World) -> None:
+    """The edits of the user, replaced by force, can be recovered."""
+    _edited(world)
+    world.dvtool("checkout", "--force")
 
 
 def _to_push(world: World) -> None:
@@ -205,6 +234,7 @@ def _to_pull_more(world: World) -> None:
 
 
 CASES = (
+    Case("init", ("init",), _git_only, stages=True, once=True),
     Case("add-files", ("add", "model.bin", "notes.csv"), _new_files, stores=True),
     Case("add-directory", ("add", "data"), _new_directory, stores=True),
     Case("add-again", ("add", "data"), _changed_directory, stores=True, warm=True),
@@ -214,15 +244,28 @@ CASES = (
         _changed_inside,
         stores=True,
     ),
+    Case(
+        "add-out", ("add", "-o", "scans", "../outside/source"), _from_outside, stores=True, refused="is there already"
+    ),
     Case("add-shared", ("add", "data"), _shared_cache, stores=True),
     Case("add-crowded", ("add", "data"), _crowded_cache, stores=True),
     Case("add-staged", ("add", "data"), _staged, stores=True, stages=True),
+    Case("commit", ("commit",), _edited_two, stores=True, warm=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),
-    Case("checkout-hardlink", ("checkout",), _hardlinks),
+    Case("checkout-linked", ("checkout",), _linked),
     Case("checkout-force", ("checkout", "--force"), _edited),
+    Case("move", ("move", "data", "renamed"), _edited_first, stores=True, once=True, renames=True),
+    Case("move-inside", ("move", "data/sub", "data/other"), _edited_first, stores=True, once=True, renames=True),
+    Case("remove", ("remove", "data"), _first, once=True),
+    Case("remove-outs", ("remove", "--outs", "data"), _first, once=True),
+    Case("remove-force", ("remove", "--outs", "--force", "data"), _edited_first, once=True),
+    Case("recover", ("recover", "--all", "found"), _replaced, once=True, refused="is there already"),
+    Case("unprotect", ("unprotect", "data"), _linked),
     Case("push-first", ("push",), _to_push, pushes=True),
     Case("push-more", ("push",), _to_push_more, pushes=True),
+    Case("fetch", ("fetch",), _to_pull),
     Case("pull-first", ("pull",), _to_pull, stores=True),
     Case("pull-more", ("pull",), _to_pull_more, stores=True),
 )
+LINKS = ("copy", "reflink", "hardlink", "symlink")

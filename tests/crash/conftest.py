@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.injector import Injector
-from tests.faults.sweep import ASKED
 
 _MEMORY_BYTES = 512 << 20
 
@@ -27,7 +26,7 @@ def injector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Injector]:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """In memory where that is possible: each point copies its world, and syncs to a disk take most of the time."""
     memory = Path("/dev/shm")
-    if ASKED or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _MEMORY_BYTES:
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _MEMORY_BYTES:
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(prefix="dvtool-", dir=memory) as folder:

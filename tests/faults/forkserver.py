@@ -55,8 +55,9 @@ def _answer(request: dict[str, Any], report: mmap.mmap) -> dict[str, Any]:
     if pid == 0:
         _child(request, report)
     with _handle(pid) as handle:
-        if not select.select([handle], [], [], _SECONDS)[0]:
-            os.kill(pid, signal.SIGABRT)
+        seconds = request["seconds"]
+        if not select.select([handle], [], [], seconds or _SECONDS)[0]:
+            os.kill(pid, signal.SIGKILL if seconds else signal.SIGABRT)
         _, status = os.waitpid(pid, 0)
     count, fired, *texts = _COUNTS.unpack_from(report)
     return {
@@ -111,7 +112,10 @@ def _child(request: dict[str, Any], report: mmap.mmap) -> None:
 
 
 def _arm(request: dict[str, Any], report: mmap.mmap) -> None:
-    arm = ctypes.CDLL(None).faults_arm
+    shim = ctypes.CDLL(None)
+    if request["log"]:
+        shim.faults_log(os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    arm = shim.faults_arm
     arm.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_int)
     arm.restype = None
     shared = ctypes.addressof(ctypes.c_char.from_buffer(report))

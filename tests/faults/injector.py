@@ -18,7 +18,7 @@ from tests.support import servers
 
 HERE = Path(__file__).parent
 
-_SPACE, _CHANGE, _REMOVE, _SYNC, _WRITE = 1, 2, 4, 8, 16
+_SPACE, _CHANGE, _REMOVE, _SYNC, _WRITE, _OPENS = 1, 2, 4, 8, 16, 32
 _ALL = _SPACE | _CHANGE | _REMOVE | _SYNC | _WRITE
 
 
@@ -46,7 +46,9 @@ BROKEN = Fault("broken", 3, errno.EIO, _ALL)
 """This one call fails."""
 READ_ONLY = Fault("read-only", 4, errno.EROFS, _ALL & ~_SYNC)
 """From this call on, nothing can be changed."""
-FAULTS = (KILL, TORN, FULL, BROKEN, READ_ONLY)
+OUT_OF_FILES = Fault("out of files", 4, errno.EMFILE, _OPENS)
+"""From this call on, no file can be opened, not even for reading."""
+FAULTS = (KILL, TORN, FULL, BROKEN, READ_ONLY, OUT_OF_FILES)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,13 @@ class Injector:
         fault: Fault = NONE,
         at: int = 0,
         environ: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
+        log: Path | None = None,
     ) -> Outcome:
-        """Run ``dvtool *argv*`` in *cwd*; the *at*-th change below *below* meets *fault*."""
+        """Run ``dvtool *argv*`` in *cwd*; the *at*-th change below *below* meets *fault*.
+
+        After *seconds*, if any, it is killed wherever it is. Into *log* go the changes that it makes.
+        """
         assert self._server is not None
         assert self._server.stdin is not None
         assert self._server.stdout is not None
@@ -123,6 +130,8 @@ class Injector:
             "mode": fault.mode,
             "error": fault.error,
             "classes": fault.classes,
+            "seconds": seconds,
+            "log": None if log is None else str(log),
         }
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
@@ -139,7 +148,7 @@ def compiled(folder: Path) -> Path:
         servers.unavailable("there is no C compiler (cc) for the fault injection shim")
     library = folder / "shim.so"
     done = subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", library, HERE / "shim.c", "-ldl"],
+        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", library, HERE / "shim.c", "-ldl", "-pthread"],
         capture_output=True,
         text=True,
         check=False,

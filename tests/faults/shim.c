@@ -1,11 +1,13 @@
 /* Preloaded into a Python process: counts the calls that change files below one directory and lets the
-   n-th fail or end the process. Unarmed until faults_arm() is called, so a git that is started runs free. */
+   n-th fail or end the process. Unarmed until faults_arm() is called, so a git that is started runs free.
+   After faults_log() every change that was made is written down, in order: see power.py, which reads it. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -24,9 +26,9 @@
 #define FICLONE_REQUEST 0x40049409ul
 
 enum { COUNT = 0, KILL = 1, TORN = 2, FAIL_ONCE = 3, FAIL_FROM = 4 };
-enum { SPACE = 1, CHANGE = 2, REMOVE = 4, SYNC = 8, WRITE = 16 };
+enum { SPACE = 1, CHANGE = 2, REMOVE = 4, SYNC = 8, WRITE = 16, OPENS = 32 };
 
-/* Shared with the parent, which reads it after the process has died. faults.py knows the layout. */
+/* Shared with the parent, which reads it after the process has died. forkserver.py knows the layout. */
 struct report {
     atomic_long count;
     atomic_long fired;
@@ -52,6 +54,23 @@ void faults_arm(struct report *shared, const char *below, long n, int how, int e
     error_number = error;
     classes = which;
     report = shared;
+}
+
+/* One change: then follow the bytes of `a` and of `b`. power.py knows the layout. */
+struct change {
+    char call[24];
+    unsigned long inode;
+    long number;
+    unsigned a_size;
+    unsigned b_size;
+};
+
+static int log_fd = -1;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+void faults_log(int fd)
+{
+    log_fd = fd;
 }
 
 static void *next(const char *name)
@@ -95,6 +114,118 @@ static int describe(int dir_fd, const char *path, char *out, size_t size)
     return 0;
 }
 
+static int is_below(const char *where)
+{
+    return strncmp(where, prefix, prefix_length) == 0;
+}
+
+/* Calls that change something are made one at a time while they are written down. */
+static void begin(void)
+{
+    if (log_fd >= 0)
+        pthread_mutex_lock(&one_at_a_time);
+}
+
+static void done(void)
+{
+    if (log_fd >= 0)
+        pthread_mutex_unlock(&one_at_a_time);
+}
+
+static void put(const void *data, size_t size)
+{
+    static ssize_t (*real)(int, const void *, size_t);
+    if (real == NULL)
+        *(void **)&real = next("write");
+    const char *at_byte = data;
+    while (size) {
+        ssize_t written = real(log_fd, at_byte, size);
+        if (written < 0)
+            abort();
+        at_byte += written;
+        size -= written;
+    }
+}
+
+static void note(const char *call, unsigned long inode, long number, const void *a, size_t a_size, const void *b,
+                 size_t b_size)
+{
+    struct change change = {.inode = inode, .number = number, .a_size = a_size, .b_size = b_size};
+    snprintf(change.call, sizeof change.call, "%s", call);
+    put(&change, sizeof change);
+    put(a, a_size);
+    put(b, b_size);
+}
+
+static void note_paths(const char *call, int a_fd, const char *a, int b_fd, const char *b, long number)
+{
+    int before = errno;
+    char first[2 * PATH_MAX] = "", second[2 * PATH_MAX] = "";
+    struct stat there = {0};
+    if (log_fd >= 0 && (a == NULL || describe(a_fd, a, first, sizeof first) == 0)
+        && describe(b_fd, b, second, sizeof second) == 0 && is_below(second)) {
+        lstat(second, &there);
+        note(call, there.st_ino, number, first, strlen(first), second, strlen(second));
+    }
+    errno = before;
+}
+
+static void note_text(const char *call, const char *text, int fd, const char *path)
+{
+    int before = errno;
+    char where[2 * PATH_MAX];
+    struct stat there = {0};
+    if (log_fd >= 0 && describe(fd, path, where, sizeof where) == 0 && is_below(where)) {
+        lstat(where, &there);
+        note(call, there.st_ino, 0, text, strlen(text), where, strlen(where));
+    }
+    errno = before;
+}
+
+static void note_fd(const char *call, int fd, long number, const void *data, size_t size)
+{
+    int before = errno;
+    char where[2 * PATH_MAX];
+    struct stat there;
+    if (log_fd >= 0 && describe_fd(fd, where, sizeof where) == 0 && is_below(where) && fstat(fd, &there) == 0)
+        note(call, there.st_ino, number, data, size, where, strlen(where));
+    errno = before;
+}
+
+static void note_write(int fd, const void *data, ssize_t size)
+{
+    note_fd("data", fd, lseek(fd, 0, SEEK_CUR) - size, data, size);
+}
+
+static int quiet_open(const char *path)
+{
+    REAL(int, open, const char *, int, ...);
+    return real(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The kernel moved bytes that never were in this process: all of the file is read. */
+static void note_whole(int fd)
+{
+    int before = errno;
+    static char bytes[1 << 20];
+    char link[64];
+    struct stat there;
+    if (log_fd < 0 || fstat(fd, &there) < 0)
+        return;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    int again = quiet_open(link);
+    note_fd("size", fd, 0, "", 0);
+    for (off_t start = 0; again >= 0;) {
+        ssize_t size = pread(again, bytes, sizeof bytes, start);
+        if (size <= 0)
+            break;
+        note_fd("data", fd, start, bytes, size);
+        start += size;
+    }
+    close(again);
+    errno = before;
+}
+
 static void end(void)
 {
     raise(SIGKILL);
@@ -121,18 +252,18 @@ static int enter(const char *call, int class, int dir_fd, const char *path)
     char where[2 * PATH_MAX];
     if (report == NULL)
         return 0;
-    if (describe(dir_fd, path, where, sizeof where) < 0 || strncmp(where, prefix, prefix_length) != 0) {
+    if (describe(dir_fd, path, where, sizeof where) < 0 || !is_below(where)) {
         errno = before;
         return 0;
     }
-    if (path != NULL)
+    if (path != NULL && class != OPENS)
         watch(call, where);
     errno = before;
     if (!(class & classes))
         return 0;
     /* What exists takes no space, and the kernel says so (EEXIST) before it looks at the file system. */
     struct stat there;
-    if (mode >= FAIL_ONCE && class == SPACE && path != NULL && lstat(where, &there) == 0
+    if (mode >= FAIL_ONCE && (class & SPACE) && path != NULL && lstat(where, &there) == 0
         && (error_number == ENOSPC || strncmp(call, "open", 4) != 0)) {
         errno = before;
         return 0;
@@ -156,7 +287,23 @@ static int enter(const char *call, int class, int dir_fd, const char *path)
 
 static int opens_for_change(int flags)
 {
-    return flags & (O_CREAT | O_TRUNC) ? SPACE : (flags & O_ACCMODE) != O_RDONLY ? CHANGE : 0;
+    return OPENS | (flags & (O_CREAT | O_TRUNC) ? SPACE : (flags & O_ACCMODE) != O_RDONLY ? CHANGE : 0);
+}
+
+static int stands(int dir_fd, const char *path)
+{
+    struct stat there;
+    return log_fd >= 0 && fstatat(dir_fd, path, &there, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void note_open(int fd, int flags, int stood, int dir_fd, const char *path)
+{
+    if (fd < 0 || log_fd < 0)
+        return;
+    if (flags & O_CREAT && !stood)
+        note_paths("create", 0, NULL, dir_fd, path, 0);
+    else if (flags & O_TRUNC)
+        note_fd("size", fd, 0, "", 0);
 }
 
 #define OPEN(name)                                                            \
@@ -168,9 +315,14 @@ static int opens_for_change(int flags)
         mode_t bits = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0; \
         va_end(list);                                                         \
         int class = opens_for_change(flags);                                  \
-        if (class && enter(#name, class, AT_FDCWD, path))                     \
+        if (enter(#name, class, AT_FDCWD, path))                                   \
             return -1;                                                        \
-        return real(path, flags, bits);                                       \
+        begin();                                                              \
+        int stood = stands(AT_FDCWD, path);                                        \
+        int fd = real(path, flags, bits);                                                      \
+        note_open(fd, flags, stood, AT_FDCWD, path);                               \
+        done();                                                               \
+        return fd;                                                            \
     }
 OPEN(open)
 OPEN(open64)
@@ -184,9 +336,14 @@ OPEN(open64)
         mode_t bits = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0; \
         va_end(list);                                                         \
         int class = opens_for_change(flags);                                  \
-        if (class && enter(#name, class, dir_fd, path))                       \
+        if (enter(#name, class, dir_fd, path))                                   \
             return -1;                                                        \
-        return real(dir_fd, path, flags, bits);                               \
+        begin();                                                              \
+        int stood = stands(dir_fd, path);                                        \
+        int fd = real(dir_fd, path, flags, bits);                                                      \
+        note_open(fd, flags, stood, dir_fd, path);                               \
+        done();                                                               \
+        return fd;                                                            \
     }
 OPENAT(openat)
 OPENAT(openat64)
@@ -201,7 +358,12 @@ ssize_t write(int fd, const void *data, size_t size)
         real(fd, data, size / 2);
         end();
     }
-    return real(fd, data, size);
+    begin();
+    ssize_t written = real(fd, data, size);
+    if (written > 0)
+        note_write(fd, data, written);
+    done();
+    return written;
 }
 
 #define PWRITE(name, offset_type)                                             \
@@ -215,7 +377,12 @@ ssize_t write(int fd, const void *data, size_t size)
             real(fd, data, size / 2, offset);                                 \
             end();                                                            \
         }                                                                     \
-        return real(fd, data, size, offset);                                  \
+        begin();                                                              \
+        ssize_t written = real(fd, data, size, offset);                       \
+        if (written > 0)                                                      \
+            note_fd("data", fd, offset, data, written);                       \
+        done();                                                               \
+        return written;                                                       \
     }
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
@@ -228,57 +395,83 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
         return -1;
     if (fault > 0)
         end();
-    return real(fd, parts, count);
+    begin();
+    ssize_t written = real(fd, parts, count);
+    if (written > 0)
+        note_whole(fd);
+    done();
+    return written;
 }
 
-#define CHECKED(type, name, class, dir_fd, path, parameters, arguments, ...)  \
+#define CHECKED(type, name, class, dir_fd, path, record, parameters, arguments, ...) \
     type name parameters                                                      \
     {                                                                         \
         REAL(type, name, __VA_ARGS__);                                        \
         if (enter(#name, class, dir_fd, path))                                \
             return -1;                                                        \
-        return real arguments;                                                \
+        begin();                                                              \
+        type result = real arguments;                                         \
+        if (result >= 0)                                                      \
+            record;                                                           \
+        done();                                                               \
+        return result;                                                        \
     }
 
-CHECKED(int, rename, CHANGE, AT_FDCWD, b, (const char *a, const char *b), (a, b), const char *, const char *)
-CHECKED(int, renameat, CHANGE, d, b, (int c, const char *a, int d, const char *b), (c, a, d, b),
-        int, const char *, int, const char *)
-CHECKED(int, renameat2, CHANGE, d, b, (int c, const char *a, int d, const char *b, unsigned f), (c, a, d, b, f),
-        int, const char *, int, const char *, unsigned)
-CHECKED(int, link, SPACE, AT_FDCWD, b, (const char *a, const char *b), (a, b), const char *, const char *)
-CHECKED(int, linkat, SPACE, d, b, (int c, const char *a, int d, const char *b, int f), (c, a, d, b, f),
-        int, const char *, int, const char *, int)
-CHECKED(int, unlink, REMOVE, AT_FDCWD, a, (const char *a), (a), const char *)
-CHECKED(int, unlinkat, REMOVE, d, a, (int d, const char *a, int f), (d, a, f), int, const char *, int)
-CHECKED(int, remove, REMOVE, AT_FDCWD, a, (const char *a), (a), const char *)
-CHECKED(int, mkdir, SPACE, AT_FDCWD, a, (const char *a, mode_t m), (a, m), const char *, mode_t)
-CHECKED(int, mkdirat, SPACE, d, a, (int d, const char *a, mode_t m), (d, a, m), int, const char *, mode_t)
-CHECKED(int, rmdir, REMOVE, AT_FDCWD, a, (const char *a), (a), const char *)
-CHECKED(int, symlink, SPACE, AT_FDCWD, b, (const char *a, const char *b), (a, b), const char *, const char *)
-CHECKED(int, symlinkat, SPACE, d, b, (const char *a, int d, const char *b), (a, d, b),
+#define HERE AT_FDCWD
+#define RENAMED(c, a, d, b, f) note_paths("rename", c, a, d, b, f)
+#define LINKED(c, a, d, b) note_paths("link", c, a, d, b, 0)
+#define GONE(d, a) note_paths("unlink", 0, NULL, d, a, 0)
+#define MADE(d, a) note_paths("mkdir", 0, NULL, d, a, 0)
+#define SIZED(fd, n) note_fd("size", fd, n, "", 0)
+#define SYNCED(fd) note_fd("sync", fd, 0, "", 0)
+
+CHECKED(int, rename, CHANGE, HERE, b, RENAMED(HERE, a, HERE, b, 0), (const char *a, const char *b), (a, b),
+        const char *, const char *)
+CHECKED(int, renameat, CHANGE, d, b, RENAMED(c, a, d, b, 0), (int c, const char *a, int d, const char *b),
+        (c, a, d, b), int, const char *, int, const char *)
+CHECKED(int, renameat2, CHANGE, d, b, RENAMED(c, a, d, b, f), (int c, const char *a, int d, const char *b, unsigned f),
+        (c, a, d, b, f), int, const char *, int, const char *, unsigned)
+CHECKED(int, link, SPACE, HERE, b, LINKED(HERE, a, HERE, b), (const char *a, const char *b), (a, b),
+        const char *, const char *)
+CHECKED(int, linkat, SPACE, d, b, LINKED(c, a, d, b), (int c, const char *a, int d, const char *b, int f),
+        (c, a, d, b, f), int, const char *, int, const char *, int)
+CHECKED(int, unlink, REMOVE, HERE, a, GONE(HERE, a), (const char *a), (a), const char *)
+CHECKED(int, unlinkat, REMOVE, d, a, GONE(d, a), (int d, const char *a, int f), (d, a, f), int, const char *, int)
+CHECKED(int, remove, REMOVE, HERE, a, GONE(HERE, a), (const char *a), (a), const char *)
+CHECKED(int, mkdir, SPACE, HERE, a, MADE(HERE, a), (const char *a, mode_t m), (a, m), const char *, mode_t)
+CHECKED(int, mkdirat, SPACE, d, a, MADE(d, a), (int d, const char *a, mode_t m), (d, a, m), int, const char *, mode_t)
+CHECKED(int, rmdir, REMOVE, HERE, a, GONE(HERE, a), (const char *a), (a), const char *)
+CHECKED(int, symlink, SPACE, HERE, b, note_text("symlink", a, HERE, b), (const char *a, const char *b), (a, b),
+        const char *, const char *)
+CHECKED(int, symlinkat, SPACE, d, b, note_text("symlink", a, d, b), (const char *a, int d, const char *b), (a, d, b),
         const char *, int, const char *)
-CHECKED(int, truncate, CHANGE, AT_FDCWD, a, (const char *a, off_t n), (a, n), const char *, off_t)
-CHECKED(int, truncate64, CHANGE, AT_FDCWD, a, (const char *a, off64_t n), (a, n), const char *, off64_t)
-CHECKED(int, ftruncate, CHANGE, fd, NULL, (int fd, off_t n), (fd, n), int, off_t)
-CHECKED(int, ftruncate64, CHANGE, fd, NULL, (int fd, off64_t n), (fd, n), int, off64_t)
-CHECKED(int, fallocate, SPACE, fd, NULL, (int fd, int m, off_t o, off_t n), (fd, m, o, n), int, int, off_t, off_t)
-CHECKED(int, fallocate64, SPACE, fd, NULL, (int fd, int m, off64_t o, off64_t n), (fd, m, o, n),
+CHECKED(int, truncate, CHANGE, HERE, a, note_paths("size", 0, NULL, HERE, a, n), (const char *a, off_t n), (a, n),
+        const char *, off_t)
+CHECKED(int, truncate64, CHANGE, HERE, a, note_paths("size", 0, NULL, HERE, a, n), (const char *a, off64_t n), (a, n),
+        const char *, off64_t)
+CHECKED(int, ftruncate, CHANGE, fd, NULL, SIZED(fd, n), (int fd, off_t n), (fd, n), int, off_t)
+CHECKED(int, ftruncate64, CHANGE, fd, NULL, SIZED(fd, n), (int fd, off64_t n), (fd, n), int, off64_t)
+CHECKED(int, fallocate, SPACE, fd, NULL, note_whole(fd), (int fd, int m, off_t o, off_t n), (fd, m, o, n),
+        int, int, off_t, off_t)
+CHECKED(int, fallocate64, SPACE, fd, NULL, note_whole(fd), (int fd, int m, off64_t o, off64_t n), (fd, m, o, n),
         int, int, off64_t, off64_t)
-CHECKED(int, fsync, SYNC, fd, NULL, (int fd), (fd), int)
-CHECKED(int, fdatasync, SYNC, fd, NULL, (int fd), (fd), int)
-CHECKED(int, chmod, CHANGE, AT_FDCWD, a, (const char *a, mode_t m), (a, m), const char *, mode_t)
-CHECKED(int, fchmod, CHANGE, fd, NULL, (int fd, mode_t m), (fd, m), int, mode_t)
-CHECKED(int, fchmodat, CHANGE, d, a, (int d, const char *a, mode_t m, int f), (d, a, m, f),
-        int, const char *, mode_t, int)
-CHECKED(int, utimensat, CHANGE, d, a, (int d, const char *a, const struct timespec t[2], int f), (d, a, t, f),
+CHECKED(int, fsync, SYNC, fd, NULL, SYNCED(fd), (int fd), (fd), int)
+CHECKED(int, fdatasync, SYNC, fd, NULL, SYNCED(fd), (int fd), (fd), int)
+CHECKED(int, chmod, CHANGE, HERE, a, note_paths("mode", 0, NULL, HERE, a, m), (const char *a, mode_t m), (a, m),
+        const char *, mode_t)
+CHECKED(int, fchmod, CHANGE, fd, NULL, note_fd("mode", fd, m, "", 0), (int fd, mode_t m), (fd, m), int, mode_t)
+CHECKED(int, fchmodat, CHANGE, d, a, note_paths("mode", 0, NULL, d, a, m), (int d, const char *a, mode_t m, int f),
+        (d, a, m, f), int, const char *, mode_t, int)
+CHECKED(int, utimensat, CHANGE, d, a, (void)0, (int d, const char *a, const struct timespec t[2], int f), (d, a, t, f),
         int, const char *, const struct timespec *, int)
-CHECKED(int, futimens, CHANGE, fd, NULL, (int fd, const struct timespec t[2]), (fd, t),
+CHECKED(int, futimens, CHANGE, fd, NULL, (void)0, (int fd, const struct timespec t[2]), (fd, t),
         int, const struct timespec *)
-CHECKED(ssize_t, copy_file_range, SPACE, b, NULL, (int a, off64_t *o, int b, off64_t *p, size_t n, unsigned f),
-        (a, o, b, p, n, f), int, off64_t *, int, off64_t *, size_t, unsigned)
-CHECKED(ssize_t, sendfile, SPACE, b, NULL, (int b, int a, off_t *o, size_t n), (b, a, o, n),
+CHECKED(ssize_t, copy_file_range, SPACE, b, NULL, note_whole(b),
+        (int a, off64_t *o, int b, off64_t *p, size_t n, unsigned f), (a, o, b, p, n, f),
+        int, off64_t *, int, off64_t *, size_t, unsigned)
+CHECKED(ssize_t, sendfile, SPACE, b, NULL, note_whole(b), (int b, int a, off_t *o, size_t n), (b, a, o, n),
         int, int, off_t *, size_t)
-CHECKED(ssize_t, sendfile64, SPACE, b, NULL, (int b, int a, off64_t *o, size_t n), (b, a, o, n),
+CHECKED(ssize_t, sendfile64, SPACE, b, NULL, note_whole(b), (int b, int a, off64_t *o, size_t n), (b, a, o, n),
         int, int, off64_t *, size_t)
 
 int ioctl(int fd, unsigned long request, ...)
@@ -290,7 +483,12 @@ int ioctl(int fd, unsigned long request, ...)
     va_end(list);
     if (request == FICLONE_REQUEST && enter("ioctl(FICLONE)", SPACE, fd, NULL))
         return -1;
-    return real(fd, request, argument);
+    begin();
+    int result = real(fd, request, argument);
+    if (result == 0 && request == FICLONE_REQUEST)
+        note_whole(fd);
+    done();
+    return result;
 }
 
 long syscall(long number, ...)
@@ -304,5 +502,15 @@ long syscall(long number, ...)
     va_end(list);
     if (number == SYS_renameat2 && enter("syscall(renameat2)", CHANGE, (int)a[2], (const char *)a[3]))
         return -1;
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (number == SYS_openat2 && enter("openat2", OPENS, (int)a[0], (const char *)a[1]))
+        return -1;
+    int is_rename = number == SYS_renameat2 && log_fd >= 0;
+    if (is_rename)
+        begin();
+    long result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (is_rename && result == 0)
+        RENAMED((int)a[0], (const char *)a[1], (int)a[2], (const char *)a[3], (unsigned)a[4]);
+    if (is_rename)
+        done();
+    return result;
 }

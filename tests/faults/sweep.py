@@ -39,7 +39,9 @@ class Case:
     """A command and the world that it starts in.
 
     ``stores``: it writes into the cache, so every pointer is complete there afterwards. ``pushes``: it writes to the
-    remote. ``stages``: it changes Git's index. ``warm``: the memo knows every file.
+    remote. ``stages``: it changes Git's index. ``warm``: the memo knows every file. ``once``: where its work is done,
+    it does something else or is refused. ``renames``: files get another name, so an old one may be gone. ``refused``:
+    with these words the next run may be refused, where the killed one left a beginning under a name of the user's.
     """
 
     name: str
@@ -49,11 +51,17 @@ class Case:
     pushes: bool = False
     stages: bool = False
     warm: bool = False
+    once: bool = False
+    renames: bool = False
+    refused: str = ""
 
 
 @dataclass
 class Tally:
-    """What a sweep found. ``calls``: changes that the command makes; ``points``: runs; ``hit``: those that met it."""
+    """What a sweep found. ``calls``: changes that the command makes; ``points``: runs; ``hit``: those that met it.
+
+    ``left``: runs after which an empty or unfinished file of dvtool's own stayed for good where it keeps its own things.
+    """
 
     case: str
     fault: str
@@ -61,17 +69,25 @@ class Tally:
     points: int = 0
     hit: int = 0
     violations: list[str] = field(default_factory=list)
+    left: int = 0
 
     def __str__(self) -> str:
-        return f"{self.case} {self.fault}: {self.calls} calls, {self.points} points, {self.hit} hit"
+        return f"{self.case} {self.fault}: {self.calls} calls, {self.points} points, {self.hit} hit, {self.left} left something"
 
 
 class Sweep:
-    """One case in *folder*, prepared once; `run` for each fault."""
+    """One case in *folder*, prepared once; `run` for each fault. *link*: how files come from the cache.
 
-    def __init__(self, injector: Injector, folder: Path, case: Case) -> None:
+    *full*: at every change, not some.
+    """
+
+    def __init__(
+        self, injector: Injector, folder: Path, case: Case, *, link: str = "copy", full: bool = FULL_SWEEP
+    ) -> None:
         self._case = case
-        self._world = world = World(folder / "world", injector)
+        self._full = full
+        self._name = case.name if link == "copy" else f"{case.name}/{link}"
+        self._world = world = World(folder / "world", injector, link)
         case.prepare(world)
         world.save()
         before = world.look()
@@ -85,15 +101,15 @@ class Sweep:
         """Meet *fault* at about `POINTS` of the changes, spread evenly; at every one in a full sweep."""
         self._begin()
         calls = self._command(fault._replace(mode=NONE.mode)).count
-        tally = Tally(self._case.name, fault.name, calls=calls)
-        for at in _points(tally):
+        tally = Tally(self._name, fault.name, calls=calls)
+        for at in _points(tally, full=self._full):
             self._begin()
             met = self._meet(fault, at)
             tally.points += 1
             if met.fired:
                 tally.hit += 1
-                tally.violations += self._problems(fault, at, met, tally.hit)
-            elif FULL_SWEEP:
+                tally.violations += self._problems(fault, at, met, tally)
+            elif self._full:
                 break
         return tally
 
@@ -116,19 +132,25 @@ class Sweep:
         world = self._world
         return world.injector.run(self._case.argv, world.place, below=world.path, fault=fault, at=at)
 
-    def _problems(self, fault: Fault, at: int, met: Outcome, number: int) -> Iterator[str]:
+    def _problems(self, fault: Fault, at: int, met: Outcome, tally: Tally) -> Iterator[str]:
         judge, world = self._judge, self._world
-        where = f"{self._case.name} {fault.name} {at}: {met.call} {met.path.removeprefix(str(world.path))}"
+        where = f"{self._name} {fault.name} {at}: {met.call} {met.path.removeprefix(str(world.path))}"
         lenient = "/memo.sqlite" in met.path
-        problems = [*judge.ending(fault, met), *judge.state(world.look(), done=met.code == 0, memo_lost=lenient)]
+        now = world.look()
+        problems = [*judge.ending(fault, met), *judge.state(now, done=met.code == 0, memo_lost=lenient)]
+        if self._case.once and judge.is_done(now):
+            return (f"{where}: {problem}" for problem in problems)
         again = self._meet(NONE, 0)
-        look = fault.kills or number % 4 == 0
+        look = fault.kills or tally.hit % 4 == 0
+        if again.code == 2 and self._case.refused and self._case.refused in again.err:
+            return (f"{where}: {problem}" for problem in problems)
         problems += judge.retry(world, again, look_at_status=look, memo_lost=lenient)
+        tally.left += bool(judge.strays)
         return (f"{where}: {problem}" for problem in problems)
 
 
-def _points(tally: Tally) -> Iterable[int]:
-    if FULL_SWEEP:
+def _points(tally: Tally, *, full: bool) -> Iterable[int]:
+    if full:
         # Worker threads make the number of calls vary a little: on until nothing is hit any more.
         return range(1, 4 * tally.calls + 100)
     # Another offset for each case and fault, so that together they meet more kinds of calls.
@@ -150,6 +172,11 @@ class _Judge:
         self._status = status
         self._users = {path: node for path, node in before.tree.items() if not _is_metadata(path)}
         self._needed = digests(self._users)
+        self.strays: list[str] = []
+
+    def is_done(self, now: State) -> bool:
+        """Whether all that can be seen is as after the command."""
+        return now.tree == self._after.tree and now.remote.blobs.keys() == self._after.remote.blobs.keys()
 
     def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
         """How the command ended."""
@@ -194,6 +221,7 @@ class _Judge:
             status = _status(world)
             if status != self._status:
                 yield f"after the next run status says {status}"
+        self.strays = [*now.strays, *now.remote.leftovers]
         if now.cache.leftovers:
             yield from self._swept(world)
 
@@ -207,13 +235,13 @@ class _Judge:
             yield f"left in the cache after the next write: {leftovers}"
 
     def _stores(self, now: State) -> Iterator[str]:
-        for name, was, store in (
-            ("cache", self._before.cache, now.cache),
-            ("remote", self._before.remote, now.remote),
+        for name, was, will, store in (
+            ("cache", self._before.cache, self._after.cache, now.cache),
+            ("remote", self._before.remote, self._after.remote, now.remote),
         ):
             yield from (f"{name}: {problem}" for problem in store.problems)
             for kind in ("blobs", "trees", "recipes"):
-                gone = getattr(was, kind).keys() - getattr(store, kind).keys()
+                gone = (getattr(was, kind).keys() & getattr(will, kind).keys()) - getattr(store, kind).keys()
                 if gone:
                     yield f"{name}: {len(gone)} {kind} are gone"
 
@@ -234,10 +262,17 @@ class _Judge:
         before, after = self._before.tree, self._after.tree
         for path in before.keys() | after.keys() | tree.keys():
             was, will, now = before.get(path), after.get(path), tree.get(path)
+            if self._case.renames and path == b".gitignore":
+                # A line for the new name, then none for the old one.
+                if now is None or not set(now.data.split()) <= {
+                    line for n in (was, will) if n for line in n.data.split()
+                }:
+                    yield f"{path!r} holds lines that are neither old nor new"
+                continue
             if now in (was, will) and (now is not None or was is None or will is None):
                 continue
             if now is None and was is not None and will is not None:
-                if was.is_file and will.is_file:
+                if was.is_file and will.is_file and not self._case.renames:
                     yield f"{path!r} is missing"
             elif was is None and will is None:
                 if not is_temporary(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from tests.faults.checker import read_store
 from tests.faults.injector import Injector
 
 TEMPORARIES = (b".dvtool-tmp-", b".dvtool-part-", b".dvtool-rescued-")
+_REPOSITORY_ID = re.compile(rb"(repo_id = )[0-9a-f]+")
 
 
 class Node(NamedTuple):
@@ -34,20 +36,27 @@ Files = dict[bytes, Node]
 
 
 class State(NamedTuple):
-    """Everything at one moment. ``git``: what is Git's own below ``.git``."""
+    """Everything at one moment. ``git``: what is Git's own below ``.git``; ``strays``: temporaries in the places where
+    dvtool keeps its own things, but for the cache.
+    """
 
     tree: Files
     git: Files
     other: Files
     cache: Contents
     remote: Contents
+    strays: list[str]
 
 
 class World:
-    """Below *path*: ``repo``, ``clone``, ``remote``, ``outside``. Commands run in ``place``: ``repo`` or ``clone``."""
+    """Below *path*: ``repo``, ``clone``, ``remote``, ``outside``. Commands run in ``place``: ``repo`` or ``clone``.
 
-    def __init__(self, path: Path, injector: Injector) -> None:
+    *link*: how files come from the cache.
+    """
+
+    def __init__(self, path: Path, injector: Injector, link: str = "copy") -> None:
         self.path = path
+        self.link = link
         self.injector = injector
         self.repo = path / "repo"
         self.clone = path / "clone"
@@ -83,17 +92,32 @@ class World:
 
     def look(self) -> State:
         """Read it all."""
-        tree = read_files(self.place, skip=(b".git",))
+        cache = self.cache_dir
+        tree = read_files(self.place, skip=(b".git",), cache=cache)
+        config = tree.get(b".dvtool/config")
+        if config is not None:
+            # `init` draws it; nothing else depends on it.
+            tree[b".dvtool/config"] = config._replace(data=_REPOSITORY_ID.sub(rb"\1X", config.data))
         git = read_files(self.place / ".git", skip=(b"dvtool",))
         other: Files = {}
         for folder in (self.outside, self.repo if self.place is self.clone else self.clone):
-            other |= {os.fsencode(folder.name) + b"/" + path: node for path, node in read_files(folder).items()}
-        return State(tree, git, other, read_store(self.cache_dir), read_store(self.remote))
+            found = read_files(folder, cache=folder / ".git/dvtool/cache")
+            other |= {os.fsencode(folder.name) + b"/" + path: node for path, node in found.items()}
+        return State(tree, git, other, read_store(cache), read_store(self.remote), self._strays())
+
+    def _strays(self) -> list[str]:
+        own = self.place / ".git/dvtool"
+        return [
+            str(path.relative_to(own))
+            for path in own.rglob(".dvtool-*")
+            if is_temporary(bytes(path)) and path.relative_to(own).parts[0] != "cache"
+        ]
 
 
-def read_files(root: Path, *, skip: tuple[bytes, ...] = ()) -> Files:
-    """Every path below *root*, except what lies in the directories *skip* at the top."""
-    return dict(_read(os.fsencode(root), b"", skip)) if root.exists() else {}
+def read_files(root: Path, *, skip: tuple[bytes, ...] = (), cache: Path | None = None) -> Files:
+    """Every path below *root*, except what lies in the directories *skip* at the top; a link into *cache* is a file."""
+    within = b"" if cache is None else os.path.join(os.fsencode(cache), b"objects/")
+    return dict(_read(os.fsencode(root), b"", skip, within)) if root.exists() else {}
 
 
 def content(name: str, size: int) -> bytes:
@@ -108,20 +132,26 @@ def digests(files: Files) -> set[bytes]:
 
 def is_temporary(path: bytes) -> bool:
     """Whether dvtool made this name for itself."""
-    return path.rpartition(b"/")[2].startswith(TEMPORARIES)
+    return any(part.startswith(TEMPORARIES) for part in path.split(b"/"))
 
 
-def _read(root: bytes, below: bytes, skip: tuple[bytes, ...]) -> Iterator[tuple[bytes, Node]]:
+def _read(root: bytes, below: bytes, skip: tuple[bytes, ...], cache: bytes) -> Iterator[tuple[bytes, Node]]:
     with os.scandir(os.path.join(root, below)) as listing:
         for entry in listing:
             path = below + entry.name
             if not below and entry.name in skip:
                 continue
             if entry.is_symlink():
-                yield path, Node("l", os.readlink(entry.path))
+                target = os.readlink(entry.path)
+                stored = os.path.normpath(os.path.join(os.path.dirname(entry.path), target))
+                if cache and stored.startswith(cache) and os.path.exists(stored):
+                    with open(stored, "rb") as file:
+                        yield path, Node("f", file.read())
+                    continue
+                yield path, Node("l", target)
             elif entry.is_dir():
                 yield path, Node("d", b"")
-                yield from _read(root, path + b"/", skip)
+                yield from _read(root, path + b"/", skip, cache)
             else:
                 with open(entry.path, "rb") as file:
                     is_executable = entry.stat().st_mode & stat.S_IXUSR
