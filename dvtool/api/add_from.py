@@ -38,7 +38,6 @@ class AddFromRequest:
 
     source: bytes
     output: bytes
-    no_wait: bool = False
 
 
 def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SILENT) -> AddResult:
@@ -50,7 +49,7 @@ def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SIL
     source = os.path.realpath(os.path.join(project.environment.cwd, request.source))
     path = relative_path(project, request.output)
     with open_worktree(project) as worktree:
-        worktree.lock("dvtool add", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        worktree.lock("dvtool add")
         is_dir = _is_directory(source, request.source)
         _check(project, worktree, source, path, is_dir=is_dir)
         try:
@@ -60,7 +59,7 @@ def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SIL
         except OSError as error:
             raise storage_error(error, "copy", error.filename or source) from error
     full = os.path.join(project.root, path)
-    return add(project, AddRequest((full,), no_wait=request.no_wait), reporter)
+    return add(project, AddRequest((full,)), reporter)
 
 
 def _is_directory(source: bytes, shown: bytes) -> bool:

@@ -14,12 +14,15 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.errors import UsageError
+from dvtool.formats.oplog import Row
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import Entry
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
+from dvtool.project.oplog import Recorder
+from dvtool.project.oplog import begin
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
@@ -30,7 +33,9 @@ from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.reversal import noted
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
 from dvtool.workspace.worktree import Worktree
@@ -50,7 +55,6 @@ class CheckoutRequest:
     allow_missing: bool = False
     dry_run: bool = False
     now: float = 0.0
-    no_wait: bool = False
 
 
 class Left(NamedTuple):
@@ -109,9 +113,9 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
     done: list[Applied] = []
     unreadable: list[Left] = []
     errors: list[DvtoolError] = []
-    with open_worktree(project, cache) as worktree:
+    with open_worktree(project, cache) as worktree, begin(project, "checkout") as operation:
         if not request.dry_run:
-            worktree.lock("dvtool checkout", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+            worktree.lock("dvtool checkout")
             try:
                 keep_in_shared_cache(project, cache, [one.item for one in selected])
             except StorageError as error:
@@ -121,7 +125,9 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
         _refuse_git_tracked(project, selected)
         if not request.targets:
             # Before the rest: what stood for a directory may stand now for directories in it, or the other way round.
-            done += _vanished(worktree, applying, tracked, request)
+            gone = [(plan, None) for plan in _vanished(worktree, applying, tracked, request)]
+            done += _carried_out(worktree, applying, operation, gone, request)
+        plans: list[tuple[CheckoutPlan, Tracked | None]] = []
         for one in selected:
             try:
                 wanted = _wanted(one, worktree.stored_page)
@@ -130,7 +136,8 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
                 unreadable.append(Left(one.path, "its listing is not in the cache"))
                 errors.append(error)
                 continue
-            done.append(Applied(plan) if request.dry_run else applying.apply(plan, one.item))
+            plans.append((plan, one.item))
+        done += _carried_out(worktree, applying, operation, plans, request)
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
     return _result(done, unreadable, errors)
@@ -149,15 +156,39 @@ def _wanted(one: Selected, get: GetPage) -> Entry:
 
 def _vanished(
     worktree: Worktree, applying: Applying, tracked: TrackedPaths, request: CheckoutRequest
-) -> Iterable[Applied]:
+) -> Iterable[CheckoutPlan]:
     """Paths that were tracked here but whose pointer another revision does not have."""
     for path in applying.vanished({item.path for item in tracked}):
         if tracked.owner(path) is not None:
             if not request.dry_run:
                 worktree.memo.drop_applied(path)
             continue
-        plan = applying.plan(path, None, path, force=request.force, relink=False)
-        yield Applied(plan) if request.dry_run else applying.apply(plan, None)
+        yield applying.plan(path, None, path, force=request.force, relink=False)
+
+
+def _carried_out(
+    worktree: Worktree,
+    applying: Applying,
+    operation: Recorder,
+    plans: list[tuple[CheckoutPlan, Tracked | None]],
+    request: CheckoutRequest,
+) -> list[Applied]:
+    if request.dry_run:
+        return [Applied(plan) for plan, _ in plans]
+    note_plans(worktree, operation, plans)
+    return [applying.apply(plan, item) for plan, item in plans]
+
+
+def note_plans(worktree: Worktree, operation: Recorder, plans: list[tuple[CheckoutPlan, Tracked | None]]) -> None:
+    """Let the operation log know what the plans are about to change. Raises `StorageError`."""
+    places = []
+    for plan, item in plans:
+        place = noted(plan, worktree.stored_page)
+        if place is not None:
+            top = plan.path if item is None else item.path
+            operation.prepare(bases=[Row(top, worktree.base(top), None if item is None else item.as_entry)])
+            places.append(place)
+    operation.record(places=places)
 
 
 def _refuse_git_tracked(project: Project, selected: list[Selected]) -> None:

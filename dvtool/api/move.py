@@ -52,7 +52,6 @@ class MoveRequest:
 
     source: bytes
     target: bytes
-    no_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
     cache = open_cache(project)
     durable = is_durable(project)
     with open_worktree(project, cache) as worktree:
-        worktree.lock("dvtool move", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        worktree.lock("dvtool move")
         tracked = open_tracked(project)
         with CacheWriter(cache, what="dvtool move", on_wait=reporter.note) as writer:
             writer.keep_pages()

@@ -41,7 +41,7 @@ def rebuild(project: Project, reporter: Reporter = SILENT) -> RebuildResult:
     cache = open_cache(project)
     tracked = open_tracked(project)
     with open_worktree(project, cache) as worktree:
-        worktree.lock("dvtool doctor --rebuild", timeout=None, on_wait=reporter.note)
+        worktree.lock("dvtool doctor --rebuild")
         objects, aside = _index(cache, reporter) if os.path.isdir(cache.root) else (0, ())
         _clear(worktree)
         reporter.begin("hashing")

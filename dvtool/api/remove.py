@@ -35,7 +35,6 @@ class RemoveRequest:
     outs: bool = False
     force: bool = False
     now: float = 0.0
-    no_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
     cache = open_cache(project)
     done: list[Applied] = []
     with open_worktree(project, cache) as worktree:
-        worktree.lock("dvtool remove", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        worktree.lock("dvtool remove")
         if request.outs:
             done = _remove_data(project, worktree, items, request, reporter)
         # Before the pointers go: a path that is known here and has no pointer is one that `checkout` clears away.

@@ -36,7 +36,6 @@ class UnprotectRequest:
     """``targets`` as in `StatusRequest`; at least one."""
 
     targets: tuple[bytes, ...]
-    no_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def unprotect(project: Project, request: UnprotectRequest, reporter: Reporter = 
     errors: list[DvtoolError] = []
     copied = 0
     with open_worktree(project, open_cache(project)) as worktree:
-        worktree.lock("dvtool unprotect", timeout=0.0 if request.no_wait else None, on_wait=reporter.note)
+        worktree.lock("dvtool unprotect")
         sink = HashSink()
         snapshot = worktree.snapshot(sink, reporter)
         directories = Directories(worktree.root_fd)

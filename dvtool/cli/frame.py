@@ -191,6 +191,11 @@ def _set_verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> No
         _session(ctx).verbose = True
 
 
+def _set_no_wait(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _session(ctx).no_wait = True
+
+
 def _set_color(ctx: click.Context, _param: click.Parameter, value: Any) -> None:
     if value is not None:
         _session(ctx).color = value
@@ -221,4 +226,8 @@ _COMMON: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = (
         {"type": click.Choice(WHENS), "metavar": "WHEN", "callback": _set_color, "help": "auto, always or never."},
     ),
     (("--no-progress",), {"is_flag": True, "callback": _set_progress, "help": "Show no progress."}),
+    (
+        ("--no-wait",),
+        {"is_flag": True, "callback": _set_no_wait, "help": "Fail at once (exit 5) where another command is at work."},
+    ),
 )

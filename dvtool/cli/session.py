@@ -44,6 +44,7 @@ class Session:
         self.cwd = cwd
         self.quiet = False
         self.verbose = False
+        self.no_wait = False
         self.color: When = "auto"
         self.progress = not environ.get("DVTOOL_NO_PROGRESS")
         self.asked_json = False
@@ -59,10 +60,12 @@ class Session:
     @cached_property
     def environment(self) -> Environment:
         """The outside world as the core sees it."""
+        from dvtool.disk.lock import Waiting
         from dvtool.project.environment import Environment
 
         home = self.environ.get("HOME") or os.path.expanduser("~")
-        return Environment(self.environ, os.fsencode(home), self.cwd)
+        waiting = Waiting(0.0 if self.no_wait else None, self.note)
+        return Environment(self.environ, os.fsencode(home), self.cwd, waiting=waiting)
 
     def project(self, overrides: Mapping[str, str] | None = None) -> Project:
         """The project around the current directory; raises `NotInRepository`. *overrides*: settings from flags."""

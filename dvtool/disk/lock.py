@@ -93,12 +93,16 @@ class LockHandle:
 class FileLock:
     """A kernel lock on the file *path*, which is made when absent and stays for good.
 
-    With *exact_mode* the file gets *mode* whatever the umask. ``held``: how many handles of this object are held.
+    *waiting* is what `acquire` does if not told otherwise. With *exact_mode* the file gets *mode* whatever the
+    umask. ``held``: how many handles of this object are held.
     """
 
-    def __init__(self, path: bytes, *, mode: int = 0o666, exact_mode: bool = False) -> None:
+    def __init__(
+        self, path: bytes, *, mode: int = 0o666, exact_mode: bool = False, waiting: Waiting | None = None
+    ) -> None:
         self.path = path
         self.held = 0
+        self._waiting = waiting or Waiting()
         self._mode = mode
         self._exact_mode = exact_mode
 
@@ -110,13 +114,15 @@ class FileLock:
         on_wait: Callable[[str], None] | None = None,
         what: str = "",
     ) -> LockHandle:
-        """Wait at most *timeout* seconds (``None``: for ever, 0: not at all) and hold the lock.
+        """Wait at most *timeout* seconds (0: not at all; ``None``: as this lock was made) and hold the lock.
 
         *what* is told to those who wait for this lock; *on_wait* is called once, after 0.3 s, with a line that says
         what is waited for, who holds it and since when. Raises `Locked` naming the holder, or ``OSError`` when the
         file cannot be opened. Locks are not fair: one who waits alone among sharers gets its turn when a moment
         comes in which none of them holds it.
         """
+        timeout = self._waiting.timeout if timeout is None else timeout
+        on_wait = on_wait or self._waiting.on_wait
         started = time.monotonic()
         pause = _FIRST_SLEEP
         told = False

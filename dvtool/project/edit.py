@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 
 from dvtool.disk.durable import write_file
+from dvtool.disk.lock import FileLock
 from dvtool.errors import ConfigError
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
@@ -34,35 +37,50 @@ def set_setting(layout: Layout, level: Level, key: str, value: str) -> bytes:
     elif setting.only_project:
         raise UsageError(f"{key} belongs into the committed file", hint=f"dvtool config --project {key} VALUE")
     parse_value(parsed, value)
-    path = level_path(layout, level)
-    return _rewrite(path, level, text.set_value(read_config_file(path), parsed, value, os.fsdecode(path)))
+    with _editing(layout, level) as path:
+        return _rewrite(path, level, text.set_value(read_config_file(path), parsed, value, os.fsdecode(path)))
 
 
 def unset_setting(layout: Layout, level: Level, key: str) -> bytes:
     """Take one setting, known or not, out of the file of a level; raises `ConfigError` if it is not in there."""
     parsed = text.parse_key(key)
-    path = level_path(layout, level)
-    where = os.fsdecode(path)
-    old = read_config_file(path)
-    if all(entry.key != parsed for entry in text.parse_config(old, where)):
-        raise ConfigError(f"{key} is not set in {where}", path=path, hint="dvtool config --list --show-origin")
-    return _rewrite(path, level, text.unset_value(old, parsed, where))
+    with _editing(layout, level) as path:
+        where = os.fsdecode(path)
+        old = read_config_file(path)
+        if all(entry.key != parsed for entry in text.parse_config(old, where)):
+            raise ConfigError(f"{key} is not set in {where}", path=path, hint="dvtool config --list --show-origin")
+        return _rewrite(path, level, text.unset_value(old, parsed, where))
 
 
 def remove_remote(layout: Layout, level: Level, name: str) -> bytes | None:
     """Drop all settings of a remote from one file; None if it has none."""
-    path = level_path(layout, level)
-    old = read_config_file(path)
-    new = text.remove_section(old, "remote", name, os.fsdecode(path))
-    return None if new == old else _rewrite(path, level, new)
+    with _editing(layout, level) as path:
+        old = read_config_file(path)
+        new = text.remove_section(old, "remote", name, os.fsdecode(path))
+        return None if new == old else _rewrite(path, level, new)
 
 
 def rename_remote(layout: Layout, level: Level, old_name: str, new_name: str) -> bytes | None:
     """Call a remote otherwise in one file; None if that file does not know it."""
+    with _editing(layout, level) as path:
+        old = read_config_file(path)
+        new = text.rename_section(old, "remote", old_name, text.check_name(new_name), os.fsdecode(path))
+        return None if new == old else _rewrite(path, level, new)
+
+
+@contextlib.contextmanager
+def _editing(layout: Layout, level: Level) -> Iterator[bytes]:
+    """The file of a level, which nobody else edits meanwhile: of two edits at once both count."""
     path = level_path(layout, level)
-    old = read_config_file(path)
-    new = text.rename_section(old, "remote", old_name, text.check_name(new_name), os.fsdecode(path))
-    return None if new == old else _rewrite(path, level, new)
+    # The committed file lies among the user's own.
+    beside = os.path.join(layout.state_dir, b"config") if level is Level.PROJECT else path
+    try:
+        os.makedirs(os.path.dirname(beside), exist_ok=True)
+        lock = FileLock(beside + b".lock", waiting=layout.waiting).acquire(shared=False, what="editing settings")
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
+    with lock:
+        yield path
 
 
 def _rewrite(path: bytes, level: Level, data: bytes) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from dataclasses import field
 
+from dvtool.disk.lock import Waiting
 from dvtool.errors import UsageError
 from dvtool.git.run import GitRepo
 from dvtool.project.environment import Environment
@@ -20,6 +22,7 @@ class Layout:
 
     ``cache_dir`` follows ``cache.dir`` once the settings are known. ``state_dir`` belongs to this
     one workspace and lies where neither Git nor ``git clean`` reaches; ``tmp_dir`` is inside it.
+    ``waiting``: for the locks of the config files.
     """
 
     root: bytes
@@ -32,6 +35,7 @@ class Layout:
     local_config: bytes
     user_config: bytes
     system_config: bytes
+    waiting: Waiting = field(default_factory=Waiting)
 
     def to_git(self, path: bytes) -> bytes:
         """A path relative to the root as git names it: relative to the top of the work tree."""
@@ -70,6 +74,7 @@ def plan_layout(root: bytes, git: GitRepo | None, environment: Environment) -> L
         local_config=local,
         user_config=os.path.join(_user_directory(environment), b"dvtool", b"config"),
         system_config=os.path.join(_system_directory(environment), b"dvtool", b"config"),
+        waiting=environment.waiting,
     )
 
 

@@ -36,7 +36,7 @@ def open_cache(project: Project) -> Cache:
         loose_all=bool({"hardlink", "symlink"} & set(link_types(project))),
         group_shared=project.config.text("cache.shared") == "group",
     )
-    return Cache(project.layout.cache_dir, settings)
+    return Cache(project.layout.cache_dir, settings, project.environment.waiting)
 
 
 def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:

@@ -60,8 +60,10 @@ class Cache:
         self.waiting = waiting
         # Who cannot open it would go on without one: so the group may, whatever the umask.
         shared = settings.group_shared
-        self.lock = FileLock(os.path.join(root, b"lock"), mode=0o664 if shared else 0o666, exact_mode=shared)
-        self.packs = LocalPacks(root, self.lock, waiting)
+        self.lock = FileLock(
+            os.path.join(root, b"lock"), mode=0o664 if shared else 0o666, exact_mode=shared, waiting=waiting
+        )
+        self.packs = LocalPacks(root, self.lock)
         self._loose_shards: dict[int, set[bytes]] = {}
         self._checked = False
 

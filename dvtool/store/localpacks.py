@@ -19,7 +19,6 @@ from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.lock import FileLock
-from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.formats.index import IndexedPack
@@ -78,10 +77,9 @@ class LocalPacks:
     packs away.
     """
 
-    def __init__(self, root: bytes, lock: FileLock | None = None, waiting: Waiting | None = None) -> None:
+    def __init__(self, root: bytes, lock: FileLock | None = None) -> None:
         self._root = root
         self._lock = lock or FileLock(os.path.join(root, b"lock"))
-        self._waiting = waiting or Waiting()
         self._loaded = False
         self._is_proved = False
         self._sizes: dict[PackKey, int] = {}
@@ -257,7 +255,7 @@ class LocalPacks:
         if self._lock.held or not os.path.lexists(self._lock.path):
             yield
         else:
-            with self._lock.acquire(shared=True, timeout=self._waiting.timeout, on_wait=self._waiting.on_wait):
+            with self._lock.acquire(shared=True):
                 yield
 
     def _lookups(self) -> list[tuple[IndexReader, list[PackKey | None]]]:

@@ -83,12 +83,16 @@ class Worktree:
             self._lock.release()
         os.close(self.root_fd)
 
-    def lock(self, what: str, *, timeout: float | None, on_wait: Callable[[str], None] | None) -> None:
-        """Keep other changing commands out of this worktree until the end. Raises `Locked`."""
+    def lock(self, what: str, *, timeout: float | None = None, on_wait: Callable[[str], None] | None = None) -> None:
+        """Keep other changing commands out of this worktree until the end. Raises `Locked`, `StorageError`.
+
+        *timeout* and *on_wait*: as in `FileLock.acquire`.
+        """
         try:
             os.makedirs(self.state_dir, exist_ok=True)
             path = os.path.join(self.state_dir, b"lock")
-            self._lock = FileLock(path).acquire(shared=False, timeout=timeout, on_wait=on_wait, what=what)
+            lock = FileLock(path, waiting=self.cache.waiting)
+            self._lock = lock.acquire(shared=False, timeout=timeout, on_wait=on_wait, what=what)
         except OSError as error:
             raise storage_error(error, "lock the workspace with", error.filename or self.state_dir) from error
 

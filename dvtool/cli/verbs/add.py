@@ -30,7 +30,6 @@ from dvtool.cli.session import Session
 @click.option("--to-remote", is_flag=True, help="Send one file straight to the remote, without a copy in the cache.")
 @click.option("-r", "--remote", metavar="NAME", help="With --to-remote: the remote, instead of the default one.")
 @click.option("-f", "--force", is_flag=True, help="Record directories exactly as they stand, see below.")
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
 def add(
@@ -42,7 +41,6 @@ def add(
     to_remote: bool,
     remote: str | None,
     force: bool,
-    no_wait: bool,
     as_json: bool,
 ) -> None:
     """Track files or directories: store their bytes, write pointers for Git.
@@ -69,14 +67,14 @@ def add(
     if remote is not None:
         raise UsageError("--remote goes with --to-remote", hint="dvtool add TARGET, then dvtool push -r NAME")
     if output is None:
-        result = run(session.project(), AddRequest(chosen, force=force, no_wait=no_wait), session.reporter)
+        result = run(session.project(), AddRequest(chosen, force=force), session.reporter)
     else:
         from dvtool.api.add_from import AddFromRequest
         from dvtool.api.add_from import add_from
 
         if len(chosen) != 1:
             raise UsageError("-o takes one target, which is copied to NAME", hint="dvtool add -o NAME SOURCE")
-        result = add_from(session.project(), AddFromRequest(chosen[0], output, no_wait=no_wait), session.reporter)
+        result = add_from(session.project(), AddFromRequest(chosen[0], output), session.reporter)
     for path in result.visible:
         session.warn(
             f"Git still sees {show(path)}: a rule of yours keeps it visible",

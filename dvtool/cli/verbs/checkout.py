@@ -26,7 +26,6 @@ from dvtool.cli.session import Session
 @click.option("--relink", is_flag=True, help="Place large files anew with the link type of cache.type.")
 @click.option("--allow-missing", is_flag=True, help="What the cache does not hold is no failure.")
 @click.option("--dry-run", "--dry", is_flag=True, help="Only show what would be done.")
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
 def checkout(
@@ -36,7 +35,6 @@ def checkout(
     relink: bool,
     allow_missing: bool,
     dry_run: bool,
-    no_wait: bool,
     as_json: bool,
 ) -> None:
     """Bring the worktree to what the pointers say, from the cache.
@@ -58,7 +56,6 @@ def checkout(
         allow_missing=allow_missing,
         dry_run=dry_run,
         now=time.time(),
-        no_wait=no_wait,
     )
     result = run(session.project(), request, session.reporter)
     if as_json:

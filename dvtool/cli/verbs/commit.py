@@ -19,14 +19,12 @@ from dvtool.cli.session import Session
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @click.option("-f", "--force", is_flag=True, help="For scripts made for DVC: nothing is ever asked here.")
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
 def commit(
     session: Session,
     targets: tuple[bytes, ...],
     force: bool,  # noqa: ARG001
-    no_wait: bool,
     as_json: bool,
 ) -> None:
     """Record the present state of what is tracked already.
@@ -38,7 +36,7 @@ def commit(
     from dvtool.ui.committed import committed_json
     from dvtool.ui.committed import committed_lines
 
-    result = run(session.project(), CommitRequest(targets, no_wait=no_wait), session.reporter)
+    result = run(session.project(), CommitRequest(targets), session.reporter)
     if as_json:
         session.json("commit/1", committed_json(result))
         return

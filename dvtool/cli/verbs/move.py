@@ -20,10 +20,9 @@ from dvtool.cli.session import Session
 )
 @click.argument("source", type=PATH)
 @click.argument("target", type=PATH)
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
-def move(session: Session, source: bytes, target: bytes, no_wait: bool, as_json: bool) -> None:
+def move(session: Session, source: bytes, target: bytes, as_json: bool) -> None:
     """Move or rename tracked data with its pointer.
 
     Nothing is copied, hashed again or replaced. Works in, into and out of tracked directories.
@@ -33,7 +32,7 @@ def move(session: Session, source: bytes, target: bytes, no_wait: bool, as_json:
     from dvtool.ui.moved import moved_json
     from dvtool.ui.moved import moved_lines
 
-    result = run(session.project(), MoveRequest(source, target, no_wait=no_wait), session.reporter)
+    result = run(session.project(), MoveRequest(source, target), session.reporter)
     if as_json:
         session.json("move/1", moved_json(result))
         return

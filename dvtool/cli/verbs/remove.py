@@ -23,10 +23,9 @@ from dvtool.cli.session import Session
 @click.argument("targets", nargs=-1, required=True, type=PATH)
 @click.option("--outs", is_flag=True, help="Delete the data too, if the cache holds it unchanged.")
 @click.option("-f", "--force", is_flag=True, help="With --outs: your changed files too; the cache keeps their bytes.")
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
-def remove(session: Session, targets: tuple[bytes, ...], outs: bool, force: bool, no_wait: bool, as_json: bool) -> None:
+def remove(session: Session, targets: tuple[bytes, ...], outs: bool, force: bool, as_json: bool) -> None:
     """Stop tracking files or directories.
 
     The pointer and its ignore line go, the data stays; the cache keeps the bytes of every version.
@@ -36,7 +35,7 @@ def remove(session: Session, targets: tuple[bytes, ...], outs: bool, force: bool
     from dvtool.ui.removed import removed_json
     from dvtool.ui.removed import removed_lines
 
-    request = RemoveRequest(targets, outs=outs, force=force, now=time.time(), no_wait=no_wait)
+    request = RemoveRequest(targets, outs=outs, force=force, now=time.time())
     result = run(session.project(), request, session.reporter)
     if as_json:
         session.json("remove/1", removed_json(result))

@@ -12,10 +12,9 @@ from dvtool.cli.session import Session
 
 @verb("unprotect", examples=("dvtool unprotect data/labels.csv", "dvtool unprotect data"))
 @click.argument("targets", nargs=-1, required=True, type=PATH)
-@click.option("--no-wait", is_flag=True, help="Fail at once if another command is at work here.")
 @json_option
 @click.pass_obj
-def unprotect(session: Session, targets: tuple[bytes, ...], no_wait: bool, as_json: bool) -> None:
+def unprotect(session: Session, targets: tuple[bytes, ...], as_json: bool) -> None:
     """Make files that are linked to the cache private and writable.
 
     Needed with `cache.type` hardlink or symlink only: such files are read-only and share their
@@ -27,7 +26,7 @@ def unprotect(session: Session, targets: tuple[bytes, ...], no_wait: bool, as_js
     from dvtool.ui.unprotected import unprotected_json
     from dvtool.ui.unprotected import unprotected_lines
 
-    result = run(session.project(), UnprotectRequest(targets, no_wait=no_wait), session.reporter)
+    result = run(session.project(), UnprotectRequest(targets), session.reporter)
     if as_json:
         session.json("unprotect/1", unprotected_json(result))
     else:
