@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from collections.abc import Collection
 
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
@@ -14,6 +15,7 @@ from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.formats.index import HEAD_BYTES
 from dvtool.formats.index import IndexReader
+from dvtool.formats.index import encode_index
 from dvtool.formats.index import packs_in
 from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
@@ -21,6 +23,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import Remote
 from dvtool.store.names import INDEX
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.presence import key_of
 
 _LISTINGS = 4
 _MOST_BYTES = 512 << 20
@@ -58,6 +61,11 @@ class IndexCopies:
             if all(name in self._readers or name in self._bad for name in names):
                 break  # else one was merged into another while we read: look again
         self._prune()
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """Names of index files that are on the remote and were passed over."""
+        return frozenset(self._bad)
 
     def _list(self) -> list[str]:
         names = [item.key.removeprefix(INDEX) for item in self._remote.list(INDEX) if item.size <= _MOST_BYTES]
@@ -146,6 +154,15 @@ class IndexCopies:
             self._keep(name, data)
             self._readers[name] = IndexReader(data, f"remote {self._remote.name}: {INDEX}{name}")
         return name
+
+    def drop_packs(self, keys: Collection[str]) -> None:
+        """Replace each index file that names a pack of *keys* by one that does not, then delete it."""
+        for name, reader in [*self._readers.items()]:
+            if any(key_of(pack) in keys for pack in reader.packs):
+                rows = [(pack, table) for pack, table in zip(reader.packs, reader.tables()) if key_of(pack) not in keys]
+                if rows:
+                    self.publish(encode_index(rows))
+                self.drop([name])
 
     def drop(self, names: list[str]) -> None:
         """Delete index files whose content a merged one holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ from dvtool.model.ports import Remote
 from dvtool.remote.failures import TransientError
 from dvtool.store.localpacks import TIER_BYTES
 from dvtool.store.localpacks import TIER_FILES
+from dvtool.store.names import INDEX
 from dvtool.store.names import STORE_FILE
 from dvtool.store.names import parse_pack_name
 from dvtool.store.packfile import Table
@@ -150,6 +152,25 @@ class RemoteStore:
             if not self.presence.is_absent(pack):
                 yield pack, known.data
 
+    def indexes(self) -> Mapping[str, IndexReader]:
+        """The index files that were found right, by their name below ``index/``."""
+        return self._copies.named_readers() if self._copies is not None else {}
+
+    def damaged_indexes(self) -> list[str]:
+        """Keys of the index files that were passed over."""
+        return [INDEX + name for name in self._copies.damaged] if self._copies is not None else []
+
+    @property
+    def index_readers(self) -> list[IndexReader]:
+        """The index files that were there at the last `load_indexes`."""
+        return self._copies.readers if self._copies is not None else []
+
+    def drop_from_index(self, keys: Collection[str]) -> None:
+        """Write the index files that name packs of these keys anew without them. Costs nothing but time if it fails."""
+        if self._copies is not None:
+            self._copies.refresh()
+            self._copies.drop_packs(keys)
+
     @property
     def has_indexes(self) -> bool:
         """Whether any index file was found."""
@@ -179,29 +200,17 @@ class RemoteStore:
 
     def read_table(self, item: tuple[str, int]) -> tuple[IndexedPack | None, bytes]:
         key, size = item
-        where = f"remote {self.remote.name}: {key}"
         parsed = parse_pack_name(key)
         if parsed is None or not parsed[2]:
             return None, b""
         pack = IndexedPack(parsed[1], parsed[2], parsed[0], size)
         try:
-            tail_at = max(0, size - _TAIL)
-            tail = self.remote.get(key, tail_at, size - tail_at)
-            foot = decode_footer(tail[-FOOTER_BYTES:], size, where)
-            if foot.table_offset < tail_at:
-                tail = self.remote.get(key, foot.table_offset, tail_at - foot.table_offset) + tail
-                tail_at = foot.table_offset
-            start = foot.table_offset - tail_at
-            table = tail[start : start + foot.entries * TABLE_ENTRY_BYTES]
-            check_table(table, foot, pack.pack_class, where)
-            if pack_id(pack.pack_class, table) != pack.id:
-                raise IntegrityError(f"{where}: the pack's table does not match the pack's name")
+            return pack, proved_table(self.remote, pack)
         except MissingData:
             return None, b""
         except (FormatError, IntegrityError) as error:
             self._passed_over.append(f"pack passed over: {error.message}")
             return None, b""
-        return pack, table
 
     def added(self, pack: IndexedPack, table: bytes) -> None:
         """A pack was uploaded by this process; no index covers it yet."""
@@ -228,6 +237,27 @@ class RemoteStore:
             if len(members) > TIER_FILES:
                 merged = copies.publish(_merged(members.values()))
                 copies.drop([name for name in members if name != merged])
+
+
+def proved_table(remote: Remote, pack: IndexedPack) -> bytes:
+    """The table at the end of a pack, proved by the pack's id.
+
+    Raises `FormatError`, `IntegrityError`, `MissingData`, `StorageError`.
+    """
+    key, size = key_of(pack), pack.size
+    where = f"remote {remote.name}: {key}"
+    tail_at = max(0, size - _TAIL)
+    tail = remote.get(key, tail_at, size - tail_at)
+    foot = decode_footer(tail[-FOOTER_BYTES:], size, where)
+    if foot.table_offset < tail_at:
+        tail = remote.get(key, foot.table_offset, tail_at - foot.table_offset) + tail
+        tail_at = foot.table_offset
+    start = foot.table_offset - tail_at
+    table = tail[start : start + foot.entries * TABLE_ENTRY_BYTES]
+    check_table(table, foot, pack.pack_class, where)
+    if pack_id(pack.pack_class, table) != pack.id:
+        raise IntegrityError(f"{where}: the pack's table does not match the pack's name")
+    return table
 
 
 def _merged(readers: Iterable[IndexReader]) -> bytes:
