@@ -95,7 +95,9 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
         )
         item = Tracked(owner.pointer_path if owner is not None else pointer_path_of(path), pointer)
         keep_in_shared_cache(project, cache, [item])
-        operation.prepare(bases=[Row(path, worktree.base(path), item.as_entry)])
+        operation.prepare(
+            lasting="what was sent stays on the remote", bases=[Row(path, worktree.base(path), item.as_entry)]
+        )
         recorded = record_pointers(project, [item], durable=is_durable(project))
         worktree.set_base(path, item.as_entry)
     name = project.config.remote(request.remote).name

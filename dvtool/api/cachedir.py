@@ -12,6 +12,7 @@ from dvtool.project.edit import set_setting
 from dvtool.project.edit import unset_setting
 from dvtool.project.environment import Environment
 from dvtool.project.open import open_project
+from dvtool.project.oplog import begin_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,15 @@ def set_cache_dir(environment: Environment, path: str | None, level: Level = Lev
     """
     before = cache_dir(environment).dir
     layout = layout_of(environment, level)
-    if path is None:
-        unset_setting(layout, level, "cache.dir")
-    else:
-        stored = stored_path(layout, environment, path, level)
-        # A cache inside the project follows it; one outside stays where it is.
-        whole = os.path.normpath(os.path.join(layout.root, os.fsencode(stored)))
-        inside = whole.startswith(layout.root + b"/")
-        set_setting(layout, level, "cache.dir", stored if inside else os.fsdecode(whole))
+    with begin_at(layout, environment, "cache dir") as operation:
+        operation.prepare(summary="another cache directory" if path is not None else "the default cache directory")
+        if path is None:
+            unset_setting(layout, level, "cache.dir")
+        else:
+            stored = stored_path(layout, environment, path, level)
+            # A cache inside the project follows it; one outside stays where it is.
+            whole = os.path.normpath(os.path.join(layout.root, os.fsencode(stored)))
+            inside = whole.startswith(layout.root + b"/")
+            set_setting(layout, level, "cache.dir", stored if inside else os.fsdecode(whole))
     after = cache_dir(environment)
     return CacheDirResult(after.dir, after.level, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -170,7 +171,7 @@ def _carried_out(
     worktree: Worktree,
     applying: Applying,
     operation: Recorder,
-    plans: list[tuple[CheckoutPlan, Tracked | None]],
+    plans: Sequence[tuple[CheckoutPlan, Tracked | None]],
     request: CheckoutRequest,
 ) -> list[Applied]:
     if request.dry_run:
@@ -179,7 +180,7 @@ def _carried_out(
     return [applying.apply(plan, item) for plan, item in plans]
 
 
-def note_plans(worktree: Worktree, operation: Recorder, plans: list[tuple[CheckoutPlan, Tracked | None]]) -> None:
+def note_plans(worktree: Worktree, operation: Recorder, plans: Sequence[tuple[CheckoutPlan, Tracked | None]]) -> None:
     """Let the operation log know what the plans are about to change. Raises `StorageError`."""
     places = []
     for plan, item in plans:

@@ -20,6 +20,7 @@ from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.layout import plan_layout
 from dvtool.project.open import find_layout
+from dvtool.project.oplog import begin_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,18 @@ def config_get(environment: Environment, key: str, level: Level | None = None) -
 
 def config_set(environment: Environment, key: str, value: str, level: Level = Level.PROJECT) -> bytes:
     """Write one setting and return the path of the file. Raises `ConfigError`, `UnsafeInput`, `UsageError`."""
-    return set_setting(layout_of(environment, level), level, key, value)
+    layout = layout_of(environment, level)
+    with begin_at(layout, environment, "config") as operation:
+        operation.prepare(summary=f"{key} set")
+        return set_setting(layout, level, key, value)
 
 
 def config_unset(environment: Environment, key: str, level: Level = Level.PROJECT) -> bytes:
     """Remove one setting and return the path of the file. Raises `ConfigError` if it is not in there."""
-    return unset_setting(layout_of(environment, level), level, key)
+    layout = layout_of(environment, level)
+    with begin_at(layout, environment, "config") as operation:
+        operation.prepare(summary=f"{key} unset")
+        return unset_setting(layout, level, key)
 
 
 def _view(found: Found) -> SettingView:

@@ -13,6 +13,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
@@ -50,7 +51,16 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
         remote.prepare()
         selected = select(open_tracked(project), relative_paths(project, request.targets))
         wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
-        return run_fetch(open_cache(project), [remote], wanted, jobs=jobs, reporter=reporter, dry_run=request.dry_run)
+        cache = open_cache(project)
+        if request.dry_run:
+            return run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter, dry_run=True)
+        with begin(project, "fetch", required=False) as operation:
+            if operation.verb == "fetch":
+                operation.record(lasting="what was fetched stays in the cache", summary=f"from {remote.name}")
+            result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
+            if operation.verb == "fetch" and not result.objects:
+                operation.cancel()
+        return result
 
 
 def raise_for(result: FetchResult, name: str) -> None:
@@ -65,9 +75,12 @@ def raise_for(result: FetchResult, name: str) -> None:
         MissingData(f"{show(item.path)}: {blake3_digest(item.oid)} is not on {name}", path=item.path)
         for item in result.missing
     ]
+    causes += result.broken
     if not causes:
         return
     hint = "somebody who has the data can run `dvtool push` again"
+    if result.broken:
+        hint = "dvtool writes no such listing: see where its pointer comes from (`git log -p -- FILE`)"
     if result.damaged:
         hint = "move the damaged files away on the remote, then run `dvtool push -A` in a clone that has the data"
     if len(causes) == 1:

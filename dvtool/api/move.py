@@ -11,6 +11,8 @@ from dvtool.disk.signature import signature_of
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
+from dvtool.formats.oplog import Move
+from dvtool.formats.oplog import Row
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import is_below
 from dvtool.model.paths import join
@@ -23,6 +25,7 @@ from dvtool.model.tree import LINK
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.newpath import check_new_path
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
@@ -72,7 +75,7 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
     """
     cache = open_cache(project)
     durable = is_durable(project)
-    with open_worktree(project, cache) as worktree:
+    with open_worktree(project, cache) as worktree, begin(project, "move") as operation:
         worktree.lock("dvtool move")
         tracked = open_tracked(project)
         with CacheWriter(cache, what="dvtool move", on_wait=reporter.note) as writer:
@@ -82,6 +85,10 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
                 sides = plan_sides(pages.get, writer.put_tree, source, target, worktree.base)
             writer.commit()
         keep_in_shared_cache(project, cache, [item for item in (sides.target, sides.source) if item is not None])
+        operation.prepare(bases=[Row(path, worktree.base(path), base) for path, base in sides.bases.items()])
+        if worktree.stat(source.path) is not None:
+            made = _first_missing(worktree, split(target.path)[0])
+            operation.record(moves=[Move(source.path, target.path, made)])
         _make_directory(worktree, split(sides.target.pointer_path)[0])
         git_files = {*record_pointers(project, [sides.target], durable=durable).git_files}
         renamed = _move_data(worktree, source.path, target.path, durable=durable)
@@ -165,6 +172,14 @@ def _check(project: Project, worktree: Worktree, tracked: TrackedPaths, source: 
     pointer_path = pointer_path_of(target.path)
     if target.owner is None and worktree.stat(pointer_path) is not None:
         raise UsageError(f"{show(pointer_path)} is there already, and nothing is replaced", path=pointer_path)
+
+
+def _first_missing(worktree: Worktree, directory: bytes) -> bytes:
+    """The topmost directory that is to be made; empty for none."""
+    made = b""
+    while directory and worktree.stat(directory) is None:
+        made, directory = directory, split(directory)[0]
+    return made
 
 
 def _make_directory(worktree: Worktree, path: bytes) -> None:

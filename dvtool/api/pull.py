@@ -19,6 +19,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.transfer.types import FetchResult
 
@@ -46,9 +47,14 @@ def pull(project: Project, request: PullRequest, reporter: Reporter = SILENT) ->
 
     Raises as `fetch` and `checkout` do.
     """
-    fetched = fetch(project, request.fetch, reporter)
     if request.fetch.dry_run:
-        return PullResult(fetched, None)
+        return PullResult(fetch(project, request.fetch, reporter), None)
+    with begin(project, "pull"):
+        return _pull(project, request, reporter)
+
+
+def _pull(project: Project, request: PullRequest, reporter: Reporter) -> PullResult:
+    fetched = fetch(project, request.fetch, reporter)
     done = checkout(project, request.checkout, reporter)
     damage = [error for error in done.errors if isinstance(error, IntegrityError)]
     if damage:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
@@ -71,7 +72,12 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         cache = open_cache(project)
         if request.dry_run:
             return PushReport(remote.name, remote.url, plan_push(cache, remote, wanted, context, reporter), None)
-        return PushReport(remote.name, remote.url, None, run_push(cache, remote, wanted, context, reporter))
+        with begin(project, "push", required=False) as operation:
+            operation.record(lasting="what was uploaded stays on the remote", summary=f"to {remote.name}")
+            result = run_push(cache, remote, wanted, context, reporter)
+            if result.up_to_date:
+                operation.cancel()
+        return PushReport(remote.name, remote.url, None, result)
 
 
 def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from dvtool.project.edit import set_setting
 from dvtool.project.edit import unset_setting
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
+from dvtool.project.oplog import begin_at
 from dvtool.remote.redact import redact
 from dvtool.remote.table import SCHEMES
 from dvtool.remote.table import scheme_of
@@ -61,16 +62,17 @@ def remote_add(environment: Environment, request: RemoteAddRequest) -> str:
     name, level = check_name(request.name), request.level
     layout = layout_of(environment, level)
     url = _stored_url(layout, environment, name, request.url, level)
-    if any(_is_of(key, name) for key in read_level(layout, level)):
-        if not request.force:
-            raise ConfigError(
-                f"there is a remote {name!r} already",
-                hint=f"dvtool remote modify {name} url URL, or `remote add -f` to start it anew",
-            )
+    if any(_is_of(key, name) for key in read_level(layout, level)) and not request.force:
+        raise ConfigError(
+            f"there is a remote {name!r} already",
+            hint=f"dvtool remote modify {name} url URL, or `remote add -f` to start it anew",
+        )
+    with begin_at(layout, environment, "remote add") as operation:
+        operation.prepare(summary=f"the remote {name}")
         remove_remote(layout, level, name)
-    set_setting(layout, level, f"remote.{name}.url", url)
-    if request.default:
-        set_setting(layout, level, "core.remote", name)
+        set_setting(layout, level, f"remote.{name}.url", url)
+        if request.default:
+            set_setting(layout, level, "core.remote", name)
     return redact(url)
 
 
@@ -93,23 +95,27 @@ def remote_modify(
     """Set one option of a remote, or remove it with None; returns the path of the file."""
     layout = layout_of(environment, level)
     key = f"remote.{name}.{option}"
-    if value is None:
-        return unset_setting(layout, level, key)
-    _require(load_config(layout, environment, {}), name)
-    if option.lower() == "url":
-        value = _stored_url(layout, environment, name, value, level)
-    return set_setting(layout, level, key, value)
+    with begin_at(layout, environment, "remote modify") as operation:
+        operation.prepare(summary=f"{option} of the remote {name}")
+        if value is None:
+            return unset_setting(layout, level, key)
+        _require(load_config(layout, environment, {}), name)
+        if option.lower() == "url":
+            value = _stored_url(layout, environment, name, value, level)
+        return set_setting(layout, level, key, value)
 
 
 def remote_remove(environment: Environment, name: str, level: Level | None = None) -> tuple[bytes, ...]:
     """Forget a remote and return the files changed; its data stays. Without *level*: in both files of this clone."""
     layout = layout_of(environment, level)
     levels = _OF_THE_CLONE if level is None else (level,)
-    changed = [path for each in levels if (path := remove_remote(layout, each, name)) is not None]
-    if not changed:
-        raise _not_there(load_config(layout, environment, {}), name)
-    for each in _default_levels(layout, levels, name):
-        unset_setting(layout, each, "core.remote")
+    with begin_at(layout, environment, "remote remove") as operation:
+        operation.prepare(summary=f"the remote {name}")
+        changed = [path for each in levels if (path := remove_remote(layout, each, name)) is not None]
+        if not changed:
+            raise _not_there(load_config(layout, environment, {}), name)
+        for each in _default_levels(layout, levels, name):
+            unset_setting(layout, each, "core.remote")
     return tuple(changed)
 
 
@@ -123,11 +129,13 @@ def remote_rename(environment: Environment, old: str, new: str, level: Level | N
         )
     levels = _OF_THE_CLONE if level is None else (level,)
     default = _default_levels(layout, levels, old)
-    changed = [path for each in levels if (path := rename_remote(layout, each, old, new)) is not None]
-    if not changed:
-        raise _not_there(config, old)
-    for each in default:
-        set_setting(layout, each, "core.remote", new)
+    with begin_at(layout, environment, "remote rename") as operation:
+        operation.prepare(summary=f"the remote {old} is called {new}")
+        changed = [path for each in levels if (path := rename_remote(layout, each, old, new)) is not None]
+        if not changed:
+            raise _not_there(config, old)
+        for each in default:
+            set_setting(layout, each, "core.remote", new)
     return tuple(changed)
 
 
@@ -139,11 +147,13 @@ def remote_default(environment: Environment) -> str:
 def remote_set_default(environment: Environment, name: str | None, level: Level = Level.PROJECT) -> None:
     """Choose the default remote; None: choose none."""
     layout = layout_of(environment, level)
-    if name is None:
-        unset_setting(layout, level, "core.remote")
-        return
-    _require(load_config(layout, environment, {}), name)
-    set_setting(layout, level, "core.remote", name)
+    with begin_at(layout, environment, "remote default") as operation:
+        operation.prepare(summary="no default remote" if name is None else f"{name} is the default remote")
+        if name is None:
+            unset_setting(layout, level, "core.remote")
+            return
+        _require(load_config(layout, environment, {}), name)
+        set_setting(layout, level, "core.remote", name)
 
 
 def _stored_url(layout: Layout, environment: Environment, name: str, url: str, level: Level) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
+from dvtool.formats.oplog import Row
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import Recorder
+from dvtool.project.oplog import begin
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
@@ -61,10 +65,11 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
     items = [_find(tracked, path) for path in relative_paths(project, request.targets)]
     cache = open_cache(project)
     done: list[Applied] = []
-    with open_worktree(project, cache) as worktree:
+    with open_worktree(project, cache) as worktree, begin(project, "remove") as operation:
         worktree.lock("dvtool remove")
+        operation.prepare(bases=[Row(item.path, worktree.base(item.path), None) for item in items])
         if request.outs:
-            done = _remove_data(project, worktree, items, request, reporter)
+            done = _remove_data(project, worktree, operation, items, request, reporter)
         # Before the pointers go: a path that is known here and has no pointer is one that `checkout` clears away.
         for item in items:
             worktree.memo.drop_applied(item.path)
@@ -101,7 +106,12 @@ def _find(tracked: TrackedPaths, path: bytes) -> Tracked:
 
 
 def _remove_data(
-    project: Project, worktree: Worktree, items: Sequence[Tracked], request: RemoveRequest, reporter: Reporter
+    project: Project,
+    worktree: Worktree,
+    operation: Recorder,
+    items: Sequence[Tracked],
+    request: RemoveRequest,
+    reporter: Reporter,
 ) -> list[Applied]:
     applying = Applying(worktree, link_types(project), reporter, now=request.now)
     plans = []
@@ -118,6 +128,7 @@ def _remove_data(
             path=conflicts[0].path,
             hint="keep them with `dvtool add PATH`, or remove them with --force (`dvtool recover` gets them back)",
         )
+    note_plans(worktree, operation, [(plan, None) for plan in plans])
     done = [applying.apply(plan, None) for plan in plans]
     problems = [problem for one in done for problem in one.placed.problems]
     if problems:

@@ -61,10 +61,11 @@ class Place(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Data that was renamed."""
+    """Data that was renamed. ``made``: the topmost directory that was made for it; empty for none."""
 
     source: bytes
     target: bytes
+    made: bytes = b""
 
 
 class Collection(NamedTuple):
@@ -120,7 +121,7 @@ def encode_operation(operation: Operation) -> bytes:
             ],
             "is_staged": operation.is_staged,
             "lasting": operation.lasting,
-            "moves": [[_base64(move.source), _base64(move.target)] for move in operation.moves],
+            "moves": [[_base64(move.source), _base64(move.target), _base64(move.made)] for move in operation.moves],
             "places": [
                 [*_row(Row(place.path, place.before, place.after)), [_row(row) for row in place.rows]]
                 for place in operation.places
@@ -146,7 +147,10 @@ def decode_operation(data: bytes, where: str) -> Operation:
             files=tuple(map(_file_change, body["files"])),
             bases=_rows(body["bases"]),
             places=tuple(Place(*_parse_row(fields[:3]), rows=_rows(fields[3])) for fields in body["places"]),
-            moves=tuple(Move(_path(source), _path(target)) for source, target in body["moves"]),
+            moves=tuple(
+                Move(_path(source), _path(target), _path(made) if made else b"")
+                for source, target, made in body["moves"]
+            ),
             trash=tuple(map(_text, body["trash"])),
             collections=tuple(Collection(_text(remote), _text(key)) for remote, key in body["collections"]),
             dropped=_rows(body["dropped"]),

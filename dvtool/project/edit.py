@@ -20,6 +20,8 @@ from dvtool.project.config import Level
 from dvtool.project.config import level_path
 from dvtool.project.config import read_config_file
 from dvtool.project.layout import Layout
+from dvtool.project.oplog import current
+from dvtool.project.oplog import file_changes
 
 _PRIVATE = (Level.LOCAL, Level.USER)
 
@@ -38,7 +40,7 @@ def set_setting(layout: Layout, level: Level, key: str, value: str) -> bytes:
         raise UsageError(f"{key} belongs into the committed file", hint=f"dvtool config --project {key} VALUE")
     parse_value(parsed, value)
     with _editing(layout, level) as path:
-        return _rewrite(path, level, text.set_value(read_config_file(path), parsed, value, os.fsdecode(path)))
+        return _rewrite(layout, path, level, text.set_value(read_config_file(path), parsed, value, os.fsdecode(path)))
 
 
 def unset_setting(layout: Layout, level: Level, key: str) -> bytes:
@@ -49,7 +51,7 @@ def unset_setting(layout: Layout, level: Level, key: str) -> bytes:
         old = read_config_file(path)
         if all(entry.key != parsed for entry in text.parse_config(old, where)):
             raise ConfigError(f"{key} is not set in {where}", path=path, hint="dvtool config --list --show-origin")
-        return _rewrite(path, level, text.unset_value(old, parsed, where))
+        return _rewrite(layout, path, level, text.unset_value(old, parsed, where))
 
 
 def remove_remote(layout: Layout, level: Level, name: str) -> bytes | None:
@@ -57,7 +59,7 @@ def remove_remote(layout: Layout, level: Level, name: str) -> bytes | None:
     with _editing(layout, level) as path:
         old = read_config_file(path)
         new = text.remove_section(old, "remote", name, os.fsdecode(path))
-        return None if new == old else _rewrite(path, level, new)
+        return None if new == old else _rewrite(layout, path, level, new)
 
 
 def rename_remote(layout: Layout, level: Level, old_name: str, new_name: str) -> bytes | None:
@@ -65,7 +67,7 @@ def rename_remote(layout: Layout, level: Level, old_name: str, new_name: str) ->
     with _editing(layout, level) as path:
         old = read_config_file(path)
         new = text.rename_section(old, "remote", old_name, text.check_name(new_name), os.fsdecode(path))
-        return None if new == old else _rewrite(path, level, new)
+        return None if new == old else _rewrite(layout, path, level, new)
 
 
 @contextlib.contextmanager
@@ -83,7 +85,10 @@ def _editing(layout: Layout, level: Level) -> Iterator[bytes]:
         yield path
 
 
-def _rewrite(path: bytes, level: Level, data: bytes) -> bytes:
+def _rewrite(layout: Layout, path: bytes, level: Level, data: bytes) -> bytes:
+    operation = current()
+    if operation is not None and level in (Level.LOCAL, Level.PROJECT):
+        operation.record(files=file_changes(layout, {path: data}))
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         write_file(path, data, mode=0o600 if level in _PRIVATE else _mode(path))

@@ -24,6 +24,8 @@ from dvtool.project.config import read_config_file
 from dvtool.project.environment import Environment
 from dvtool.project.layout import plan_layout
 from dvtool.project.locate import MARKER
+from dvtool.project.oplog import begin_at
+from dvtool.project.oplog import file_changes
 
 IGNORE_FILE = b".dvtoolignore"
 
@@ -77,9 +79,12 @@ def init_project(
         files[MARKER + b"/.gitignore"] = _OWN_GITIGNORE
     if not os.path.lexists(os.path.join(root, IGNORE_FILE)):
         files[IGNORE_FILE] = _IGNORE
-    _write(root, files)
-    if git is not None:
-        stage(git, [layout.to_git(path) for path in files])
+    with begin_at(layout, environment, "init") as operation:
+        operation.prepare(summary=os.fsdecode(root), is_staged=git is not None)
+        operation.record(files=file_changes(layout, {os.path.join(root, name): data for name, data in files.items()}))
+        _write(root, files)
+        if git is not None:
+            stage(git, [layout.to_git(path) for path in files])
     return InitResult(root, tuple(files), git is not None, repo_id)
 
 

@@ -60,8 +60,10 @@ class Recorder:
         """The id in the log; None as long as nothing was recorded."""
         return self._number
 
-    def prepare(self, *, bases: Iterable[Row] = (), summary: str = "", is_staged: bool = False) -> None:
-        """What belongs into the record once there is one."""
+    def prepare(
+        self, *, bases: Iterable[Row] = (), summary: str = "", lasting: str = "", is_staged: bool = False
+    ) -> None:
+        """What belongs into the record once there is one. ``lasting``: as in `record`."""
         known = {row.path: row for row in self._operation.bases}
         for row in bases:
             first = known.get(row.path, row)
@@ -69,6 +71,7 @@ class Recorder:
         self._operation = self._operation._replace(
             bases=tuple(known.values()),
             summary=summary or self._operation.summary,
+            lasting=lasting or self._operation.lasting,
             is_staged=self._operation.is_staged or is_staged,
         )
 

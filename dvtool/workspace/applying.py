@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -36,15 +38,16 @@ from dvtool.workspace.checkout import Problem
 from dvtool.workspace.checkoutplan import CheckoutPlan
 from dvtool.workspace.checkoutplan import States
 from dvtool.workspace.checkoutplan import plan_checkout
+from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.kept import Kept
 from dvtool.workspace.kept import KeptFile
+from dvtool.workspace.pages import directory_signature
+from dvtool.workspace.pages import fingerprint
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.reversal import Look
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import StoreSink
 from dvtool.workspace.sinks import is_small
-from dvtool.workspace.snapshot import directory_signature
-from dvtool.workspace.snapshot import fingerprint
-from dvtool.workspace.snapshot import pack_signature
 from dvtool.workspace.worktree import Worktree
 
 
@@ -70,8 +73,20 @@ class Applying:
         self._sink = HashSink()
         self._snapshot = worktree.snapshot(self._sink, reporter)
 
-    def plan(self, path: bytes, wanted: Entry | None, top: bytes, *, force: bool, relink: bool) -> CheckoutPlan:
-        """Decide about *path*, which is the tracked path *top* or lies inside it."""
+    def plan(
+        self,
+        path: bytes,
+        wanted: Entry | None,
+        top: bytes,
+        *,
+        force: bool,
+        relink: bool,
+        is_kept: Callable[[bytes], bool] | None = None,
+    ) -> CheckoutPlan:
+        """Decide about *path*, which is the tracked path *top* or lies inside it.
+
+        *is_kept* tells which bytes need not stand here to be had again; by default those in the cache.
+        """
         worktree = self._worktree
         self._reporter.begin("looking")
         current = worktree.current(self._snapshot, path, is_top=path == top)
@@ -104,10 +119,19 @@ class Applying:
             path,
             states,
             force=force,
-            has_blob=worktree.cache.has_blob,
+            has_blob=is_kept or worktree.cache.has_blob,
             is_left_over=self._is_left_over,
             relink=relink,
         )
+
+    def look(self, tops: Collection[bytes]) -> Look:
+        """How the worktree stands, for what is taken back. *tops*: paths with pointers of their own."""
+        worktree = self._worktree
+
+        def entry_at(path: bytes) -> Entry | None:
+            return worktree.current(self._snapshot, path, is_top=path in tops)
+
+        return Look(entry_at, worktree.current_pages(self._sink), worktree.stored_page, self._is_left_over)
 
     def vanished(self, tracked: set[bytes]) -> list[bytes]:
         """Paths that dvtool placed here once and that no pointer names now."""

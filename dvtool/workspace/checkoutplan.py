@@ -31,6 +31,19 @@ class Conflict(NamedTuple):
     why: str
 
 
+class Stood(NamedTuple):
+    """What stood at a path before: ``entry`` says it all where ``is_exact``; else it is what dvtool
+    had placed, the user's own changes aside, or nothing where that ``is_known`` to nobody.
+    """
+
+    entry: Entry | None = None
+    is_exact: bool = False
+    is_known: bool = False
+
+
+UNKNOWN = Stood()
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutPlan:
     """What will happen at one path. Paths are relative to the root.
@@ -49,6 +62,7 @@ class CheckoutPlan:
     kept: tuple[bytes, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     overwritten: tuple[bytes, ...] = ()
+    stood: Stood = UNKNOWN
 
     @property
     def is_empty(self) -> bool:
@@ -117,7 +131,14 @@ def plan_checkout(
         tuple(kept),
         () if force else tuple(conflicts),
         overwritten,
+        _stood(states),
     )
+
+
+def _stood(states: States) -> Stood:
+    current, base = states.current, states.base
+    is_exact = current is None or current.kind != DIRECTORY or (states.base_is_known and current == base)
+    return Stood(current if is_exact else base, is_exact, states.base_is_known)
 
 
 def _users_own(path: bytes, states: States) -> dict[bytes, EntryChange] | None:
