@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from dvtool.api.fsckheal import heal_cache
@@ -15,15 +16,18 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_remote_of
 from dvtool.store.fsckchoice import STRUCTURE
 from dvtool.store.fsckchoice import Choice
 from dvtool.store.fsckrepair import execute_cache_repair
 from dvtool.store.fsckrepair import plan_cache_repair
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Severity
+from dvtool.store.fsckvalues import StoreReport
 from dvtool.store.fsckvalues import worst
-from dvtool.transfer.fscklocal import StoreReport
 from dvtool.transfer.fscklocal import check_cache
+from dvtool.transfer.fsckremote import check_remote
+from dvtool.transfer.types import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     Raises `StorageError` for a failing disk or network, `UsageError`, `FormatError`, `UnsafeInput`.
     """
     wanted = wanted_in(project, request.scope)
+    if request.remote is not None:
+        return _remote(project, request, wanted, reporter)
     state_dir = project.layout.state_dir
     report = check_cache(open_cache(project), wanted, request.choice, state_dir, reporter)
     if not request.repair or worst(report.findings) is None:
@@ -59,6 +65,18 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
         heal_cache(project, wanted, reporter)
     return FsckResult(check_cache(open_cache(project), wanted, STRUCTURE, state_dir, reporter), report)
+
+
+def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:
+    state_dir = project.layout.state_dir
+    with closing(open_remote_of(project, request.remote)) as remote:
+
+        def check(choice: Choice) -> StoreReport:
+            cache = open_cache(project)
+            return check_remote(cache, remote, wanted, choice, state_dir, jobs=request.jobs, reporter=reporter)
+
+        report = check(request.choice)
+        return FsckResult(report)
 
 
 def raise_for(result: FsckResult) -> None:

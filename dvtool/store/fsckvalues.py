@@ -33,7 +33,7 @@ class Kind(Enum):
     DEAD = "dead"
     MISSING = "missing"
     LOST_PACK = "lost-pack"
-    STALE_INDEX = "stale-index"
+    UNKEPT = "unkept"
     LEFTOVER = "leftover"
     QUARANTINE = "quarantine"
     WRITABLE = "writable"
@@ -46,7 +46,7 @@ _MISSING = frozenset({Kind.MISSING})
 _NOTES = frozenset(
     {
         Kind.LOST_PACK,
-        Kind.STALE_INDEX,
+        Kind.UNKEPT,
         Kind.LEFTOVER,
         Kind.QUARANTINE,
         Kind.WRITABLE,
@@ -109,6 +109,20 @@ class Counts:
     files_read: int = 0
     bytes_hashed: int = 0
     paths: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """What was found in one store (a remote's name, empty for the cache), and how much was looked at."""
+
+    store: str
+    findings: tuple[Finding, ...]
+    counts: Counts
+
+
+def many(number: int, noun: str) -> str:
+    """``1 pack``, ``2,000 packs``"""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:

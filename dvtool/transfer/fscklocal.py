@@ -31,6 +31,8 @@ from dvtool.store.fsckvalues import Affected
 from dvtool.store.fsckvalues import Counts
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Kind
+from dvtool.store.fsckvalues import StoreReport
+from dvtool.store.fsckvalues import many
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import loose_name
 from dvtool.store.names import pack_name
@@ -43,15 +45,6 @@ from dvtool.transfer.walk import Walk
 
 _REPAIR = "dvtool fsck --repair"
 _NO_STORE = "0" * 32
-
-
-@dataclass(frozen=True, slots=True)
-class StoreReport:
-    """What was found in one store, errors first, and how much was looked at."""
-
-    store: str
-    findings: tuple[Finding, ...]
-    counts: Counts
 
 
 def check_cache(
@@ -98,26 +91,22 @@ def _store_id(cache: Cache) -> str:
 
 def _notes(listing: Listing, *, is_alone: bool) -> Iterator[Finding]:
     if listing.leftovers and is_alone:
-        why = f"{_many(len(listing.leftovers), 'temporary file')} left by commands that were stopped"
+        why = f"{many(len(listing.leftovers), 'temporary file')} left by commands that were stopped"
         yield _note(
             Kind.LEFTOVER, listing.leftovers[0], why, len(listing.leftovers), "the next `dvtool add` removes them"
         )
     if listing.quarantined:
         size = sum(size for _, size in listing.quarantined)
-        why = f"{_many(len(listing.quarantined), 'damaged file')} kept in quarantine/ ({size:,} bytes)"
+        why = f"{many(len(listing.quarantined), 'damaged file')} kept in quarantine/ ({size:,} bytes)"
         fix = "when everything is back, delete them"
         yield _note(Kind.QUARANTINE, listing.quarantined[0][0], why, len(listing.quarantined), fix)
     if listing.writable:
         place = os.fsencode(loose_name(listing.writable[0]))
-        why = f"{_many(len(listing.writable), 'large file')} of the cache not protected against writing"
+        why = f"{many(len(listing.writable), 'large file')} of the cache not protected against writing"
         yield _note(Kind.WRITABLE, place, why, len(listing.writable), _REPAIR)
     if listing.stray:
-        why = f"{_many(len(listing.stray), 'file')} in the cache that dvtool did not put there"
+        why = f"{many(len(listing.stray), 'file')} in the cache that dvtool did not put there"
         yield _note(Kind.STRAY, listing.stray[0], why, len(listing.stray), "look at them: dvtool passes them over")
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _note(kind: Kind, place: bytes, why: str, count: int, fix: str) -> Finding:
@@ -205,7 +194,7 @@ class _Check:
             yield _damage(Kind.LOOSE, os.fsencode(loose_name(oid)), why, self._blame.loose.get(oid, Affected()), oid)
         yield from self._trees
         for top, affected in sorted(self._blame.missing.items()):
-            why = f"{show(top)}: {_many(affected.count, 'object')} not in the cache"
+            why = f"{show(top)}: {many(affected.count, 'object')} not in the cache"
             fix = f"dvtool fetch {show(top)}"
             paths = tuple(affected.paths)
             yield Finding(Kind.MISSING, "", top, why, affected.digest, paths, affected.count, fix)

@@ -156,6 +156,11 @@ class RemoteStore:
         """The index files that were found right, by their name below ``index/``."""
         return self._copies.named_readers() if self._copies is not None else {}
 
+    def ever_held(self, oid: bytes) -> Iterator[IndexedPack]:
+        """Every pack that an index says held the object, absent ones too."""
+        for reader in self.indexes().values():
+            yield from (reader.packs[place.pack] for place in reader.find(oid))
+
     def damaged_indexes(self) -> list[str]:
         """Keys of the index files that were passed over."""
         return [INDEX + name for name in self._copies.damaged] if self._copies is not None else []

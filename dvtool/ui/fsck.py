@@ -10,7 +10,7 @@ from dvtool.model.paths import show
 from dvtool.store.fsckvalues import Counts
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Severity
-from dvtool.transfer.fscklocal import StoreReport
+from dvtool.store.fsckvalues import StoreReport
 from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 

@@ -1,0 +1,113 @@
+"""What lies on a remote, read without stopping at the first damaged document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TypeVar
+
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.formats.index import IndexedPack
+from dvtool.formats.pack import DATA
+from dvtool.formats.pack import META
+from dvtool.formats.records import Root
+from dvtool.formats.records import decode_dead_list
+from dvtool.formats.records import decode_root_record
+from dvtool.hashing.digests import object_id
+from dvtool.store.fsckvalues import Finding
+from dvtool.store.fsckvalues import Kind
+from dvtool.store.names import DEAD
+from dvtool.store.names import INDEX
+from dvtool.store.names import ROOTS
+from dvtool.store.names import parse_pack_name
+from dvtool.transfer.remotestore import RemoteStore
+
+_WRONG = (FormatError, IntegrityError)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RemoteView:
+    """``packs``: those that are there and not doomed. ``kept``: roots asked for that readable records name."""
+
+    packs: list[IndexedPack] = field(default_factory=list)
+    doomed: set[str] = field(default_factory=set)
+    kept: set[Root] = field(default_factory=set)
+    records: int = 0
+    indexes: dict[str, int] = field(default_factory=dict)
+    damaged_lists: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+
+def view_remote(store: RemoteStore, roots: set[Root]) -> RemoteView:
+    """List and read what is small: dead lists, then root records, then the names of packs and index files.
+
+    Raises `StorageError` when a listing fails; a damaged document is a finding.
+    """
+    view = RemoteView()
+    released: set[str] = set()
+    for dead in _documents(store, DEAD, Kind.DEAD, decode_dead_list, view, released):
+        view.doomed.update(dead.packs)
+        released.update(dead.records)
+    view.damaged_lists = any(finding.kind is Kind.DEAD for finding in view.findings)
+    for record in _documents(store, ROOTS, Kind.ROOTS, decode_root_record, view, released):
+        view.records += 1
+        view.kept.update(roots.intersection(record.roots))
+    for item in store.presence.list_packs((DATA, META)):
+        parsed = parse_pack_name(item.key)
+        if parsed is not None and parsed[2] and item.key not in view.doomed:
+            view.packs.append(IndexedPack(parsed[1], parsed[2], parsed[0], item.size))
+    view.indexes = {item.key: item.size for item in store.remote.list(INDEX)}
+    return view
+
+
+def _documents(
+    store: RemoteStore,
+    prefix: str,
+    kind: Kind,
+    decode: Callable[[bytes, str], T],
+    view: RemoteView,
+    released: set[str],
+) -> Iterator[T]:
+    remote = store.remote
+    keys = [item.key for item in remote.list(prefix) if item.key not in released]
+
+    def read(key: str) -> tuple[T | None, str]:
+        try:
+            return decode(remote.get(key), f"remote {remote.name}: {key}"), ""
+        except MissingData:
+            return None, ""
+        except _WRONG as error:
+            if error.hint == "upgrade dvtool":
+                raise
+            return None, error.message
+
+    for key, (found, why) in zip(keys, store.workers.map(read, keys)):
+        if found is not None:
+            yield found
+        elif why:
+            view.findings.append(Finding(kind, remote.name, key.encode("ascii"), why))
+
+
+def damaged_indexes(store: RemoteStore, view: RemoteView, *, deep: bool) -> Iterator[Finding]:
+    """Index files that are not what their name says. One with a proved copy here is read again only for *deep*."""
+    remote = store.remote
+    for key in sorted(store.damaged_indexes()):
+        yield Finding(Kind.INDEX, remote.name, key.encode("ascii"), f"remote {remote.name}: {key} is damaged")
+    proved = {INDEX + name: reader.size for name, reader in store.indexes().items()}
+    suspects = [key for key, size in view.indexes.items() if key in proved and (deep or proved[key] != size)]
+
+    def is_right(key: str) -> bool:
+        try:
+            return object_id(remote.get(key)).hex() == key.removeprefix(INDEX)
+        except MissingData:
+            return True
+
+    for key, right in zip(suspects, store.workers.map(is_right, suspects)):
+        if not right:
+            why = f"remote {remote.name}: {key}: the bytes are not what its name says"
+            yield Finding(Kind.INDEX, remote.name, key.encode("ascii"), why)
