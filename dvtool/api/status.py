@@ -102,6 +102,8 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
             workspace += mine
             missing += not_here
         reporter.end()
+        if missing:
+            missing = [_with_reason(worktree, tracked, one) for one in missing]
         counts = snapshot.counts
         committed = list(_committed(project, worktree, tracked, selected if request.targets else None))
     cloud = None
@@ -174,6 +176,25 @@ def _sorted_out(
     if absent_files:
         others.insert(0, Difference("missing", one.path, absent_bytes, absent_files))
     return list(differences(mine)), others
+
+
+def _with_reason(worktree: Worktree, tracked: TrackedPaths, one: Difference) -> Difference:
+    """With the word that it was dropped, and where it is, if so."""
+    from dvtool.workspace.dropped import Dropped
+
+    owner = tracked.owner(one.path)
+    if one.change != "missing" or owner is None:
+        return one
+    rows = [row for row in Dropped(worktree.state_dir).read() if row.oid == owner.pointer.digest.raw]
+    for row in rows:
+        if one.path == row.path or one.path.startswith(row.path + b"/"):
+            return one._replace(why=f"dropped, on {', '.join(row.remotes)}")
+    inside = [row for row in rows if row.path.startswith(one.path + b"/") and worktree.stat(row.path) is None]
+    if not inside:
+        return one
+    names = ", ".join(dict.fromkeys(name for row in inside for name in row.remotes))
+    paths = ", ".join(show(row.path) for row in inside[:3]) + (f" and {len(inside) - 3} more" * (len(inside) > 3))
+    return one._replace(why=f"dropped: {paths}, on {names}")
 
 
 def wanted_entry(item: Tracked, below: bytes, get: GetPage) -> Entry | None:

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "move": Verb("move:move", "Move or rename tracked data with its pointer."),
         "recover": Verb("recover:recover", "List or restore what the cache holds without a name."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
+        "drop": Verb("drop:drop", "Free the local space of tracked data, once a remote proves to have it."),
         "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },
     "Sharing": {

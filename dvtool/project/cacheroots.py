@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Iterator
 
 from dvtool.disk.durable import create_only
 from dvtool.errors import storage_error
@@ -11,6 +12,7 @@ from dvtool.formats.records import Root
 from dvtool.project.open import Project
 from dvtool.store.cache import Cache
 from dvtool.store.cacheroots import keep_roots
+from dvtool.store.cacheroots import roots_by_workspace
 from dvtool.workspace.pointers import Tracked
 
 
@@ -21,6 +23,15 @@ def keep_in_shared_cache(project: Project, cache: Cache, items: Iterable[Tracked
     roots = [Root(item.is_directory, item.pointer.digest.oid) for item in items]
     if roots:
         keep_roots(cache, _workspace_id(project), project.repo_id, roots)
+
+
+def roots_of_others(project: Project, cache: Cache) -> Iterator[Root]:
+    """What the other workspaces that share the cache have named there. Raises as `roots_by_workspace`."""
+    mine: str | None = None
+    for workspace, record in roots_by_workspace(cache):
+        mine = mine or _workspace_id(project)
+        if workspace != mine:
+            yield from record.roots
 
 
 def _workspace_id(project: Project) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Iterator
 
+from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
 from dvtool.formats.records import Root
@@ -17,6 +19,30 @@ from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import encode_root_record
 from dvtool.model.paths import show
 from dvtool.store.cache import Cache
+
+
+def roots_by_workspace(cache: Cache) -> Iterator[tuple[str, RootRecord]]:
+    """Every root file, by the workspace that it belongs to.
+
+    Raises `FormatError`, `IntegrityError` for one that is damaged, `StorageError`: none is passed over.
+    """
+    folder = os.path.join(cache.root, b"roots")
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, "list", folder) from error
+    for name in names:
+        if name.startswith(TEMPORARY_PREFIX):
+            continue
+        path = os.path.join(folder, name)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+        yield os.fsdecode(name), decode_root_record(data, show(path))
 
 
 def keep_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:

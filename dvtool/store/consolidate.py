@@ -132,7 +132,7 @@ def consolidate(cache: Cache, plan: Plan, lock: LockHandle) -> int:
     for keys in plan:
         finished, merged = _merge(cache, list(keys))
         written += sum(pack.size for pack in finished)
-        new = _publish(cache, finished, merged)
+        new = publish_packs(cache, finished, merged)
         delete_packs(cache, [key for key in merged if key not in new], lock)
     if written:
         cache.packs.write_index_if_due()
@@ -180,7 +180,7 @@ def _copy(cache: Cache, keys: Iterable[PackKey], writer: PackWriter) -> PackKey 
     return None
 
 
-def _publish(cache: Cache, finished: list[FinishedPack], merged: list[PackKey]) -> set[PackKey]:
+def publish_packs(cache: Cache, finished: list[FinishedPack], merged: list[PackKey]) -> set[PackKey]:
     """Give the packs their names, durably. Where a name is taken, what lies there is proved instead."""
     folders: set[bytes] = set()
     new: set[PackKey] = set()

@@ -9,6 +9,7 @@ from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
+from typing import Protocol
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -30,6 +31,10 @@ from dvtool.store.names import parse_loose_name
 from dvtool.store.packfile import Table
 from dvtool.store.trees import totals
 
+_FRESH = 256
+_FRESH_SHARE = 16
+"""Addresses of one shard that wait to be sorted in: so many, and one part in so many of it."""
+
 
 class Orphan(NamedTuple):
     """An object without a name. ``when``: when its file in the cache was written, Unix seconds."""
@@ -41,29 +46,48 @@ class Orphan(NamedTuple):
     when: float
 
 
+class Pages(Protocol):
+    """Where tree pages are read: a cache, or one with pages that are not stored."""
+
+    def read_meta(self, oid: ObjectId, kind: int) -> bytes: ...
+
+
 class Marks:
-    """A set of addresses in 8 bytes each: their first 64 bits. A wrong hit only hides an orphan."""
+    """A set of addresses in 8 bytes each: their first 72 bits. A wrong hit only hides an orphan, or keeps too much."""
 
     def __init__(self) -> None:
         self._shards = [array("Q") for _ in range(256)]
-        self._sorted = True
+        self._fresh: list[set[int]] = [set() for _ in range(256)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shards)) + sum(map(len, self._fresh))
 
     def add(self, oid: bytes) -> None:
-        self._shards[oid[0]].append(int.from_bytes(oid[1:9], "big"))
-        self._sorted = False
+        value = int.from_bytes(oid[1:9], "big")
+        fresh = self._fresh[oid[0]]
+        if value not in fresh and not _holds(self._shards[oid[0]], value):
+            fresh.add(value)
+            if len(fresh) > _FRESH and len(fresh) * _FRESH_SHARE > len(self._shards[oid[0]]):
+                self._shards[oid[0]] = array("Q", sorted([*self._shards[oid[0]], *fresh]))
+                fresh.clear()
+
+    def update(self, other: Marks) -> None:
+        """Add all that *other* has."""
+        for first, (shard, fresh) in enumerate(zip(other._shards, other._fresh, strict=True)):
+            self._shards[first] = array("Q", sorted({*self._shards[first], *self._fresh[first], *shard, *fresh}))
+            self._fresh[first].clear()
 
     def __contains__(self, oid: bytes) -> bool:
-        if not self._sorted:
-            self._sorted = True
-            for number, shard in enumerate(self._shards):
-                self._shards[number] = array("Q", sorted(set(shard)))
-        shard = self._shards[oid[0]]
         value = int.from_bytes(oid[1:9], "big")
-        at = bisect_left(shard, value)
-        return at < len(shard) and shard[at] == value
+        return value in self._fresh[oid[0]] or _holds(self._shards[oid[0]], value)
 
 
-def mark_below(cache: Cache, pages: Iterable[ObjectId], marks: Marks) -> None:
+def _holds(shard: array[int], value: int) -> bool:
+    at = bisect_left(shard, value)
+    return at < len(shard) and shard[at] == value
+
+
+def mark_below(cache: Pages, pages: Iterable[ObjectId], marks: Marks) -> None:
     """Mark tree pages and all that they name, as far as the cache has it. Each page is read once."""
     todo = list(pages)
     seen: set[ObjectId] = set()
@@ -154,7 +178,7 @@ def _mark_pieces(cache: Cache, marks: Marks) -> None:
             marks.add(piece.digest)
 
 
-def _names(cache: Cache, oid: ObjectId) -> Iterator[tuple[bool, ObjectId]]:
+def _names(cache: Pages, oid: ObjectId) -> Iterator[tuple[bool, ObjectId]]:
     """What a page names: pages and directories (True), files (False). Nothing for one that cannot be read."""
     try:
         page = decode_page(cache.read_meta(oid, TREE))
