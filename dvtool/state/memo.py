@@ -23,6 +23,9 @@ VERSION = 1
 _BUSY_SECONDS = 5.0
 _CIRCUMSTANCES = frozenset({3, 5, 6, 7, 8, 9, 10, 13, 14, 15})
 """Codes of SQLite: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL."""
+_UNWRITTEN_BYTES = 4 << 20
+_UNWRITTEN_ROWS = 512
+"""What is put waits in memory up to here and is written in one go: no file is read while SQLite's lock is held."""
 _FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """The second: a message of SQLite about a damaged schema quotes it."""
 
@@ -66,6 +69,12 @@ class Memo:
         self._db: sqlite3.Connection | None = None
         self._closed = False
         self._has_new_applied = False
+        self._unwritten: list[tuple[str, tuple[object, ...]]] = []
+        self._unwritten_bytes = 0
+        self._unwritten_keys: set[bytes | None] = set()
+        """Of `_unwritten`: directories, or paths of files; None for a range of them."""
+        self._unwritten_leaves: dict[bytes, bytes] = {}
+        self._unwritten_applied: list[tuple[str, tuple[object, ...]]] = []
         self._applied: dict[bytes, bytes] = {}
         """Read when the file is opened: an error later on does not take from the command what it decides by."""
 
@@ -134,11 +143,14 @@ class Memo:
                 self._db.close()
         self._db = None
         self._closed = True
+        self._forget_unwritten()
+        self._unwritten_applied.clear()
         if error is None or self._has_new_applied or _is_damage(error):
             self._remove()
 
     def pages(self, directory: bytes) -> dict[bytes, MemoPage]:
         """The pages last seen in *directory*, by their last name (empty for an only page)."""
+        self._write_out_if(directory)
         found: dict[bytes, MemoPage] = {}
         query = "SELECT last_name, print, oid, size, files, sum FROM page WHERE directory = ?"
         for *fields, stated in self._rows(query, directory):
@@ -149,6 +161,7 @@ class Memo:
 
     def bodies(self, directory: bytes, last_names: Iterable[bytes]) -> list[PageBody]:
         """What those pages were made of, each proved by its digest."""
+        self._write_out_if(directory)
         found: list[PageBody] = []
         columns = "last_name, print, oid, size, files, sum, signatures, leaf"
         query = f"SELECT {columns} FROM page WHERE directory = ? AND last_name = ?"  # noqa: S608
@@ -161,38 +174,67 @@ class Memo:
 
     def leaf(self, oid: ObjectId) -> bytes | None:
         """The leaf page with that address, if it was seen."""
+        if (unwritten := self._unwritten_leaves.get(oid)) is not None:
+            return unwritten
         for (leaf,) in self._rows("SELECT leaf FROM page WHERE oid = ? LIMIT 1", oid):
             if _is_named(leaf, oid):
                 return bytes(leaf)
         return None
 
-    def _write(self, query: str, rows: list[tuple[object, ...]]) -> None:
-        db = self._open()
+    def _write(self, query: str, row: tuple[object, ...], key: bytes | None, size: int = 0) -> None:
+        if self._open() is None:
+            return
+        self._unwritten.append((query, row))
+        self._unwritten_keys.add(key)
+        self._unwritten_bytes += size
+        if self._unwritten_bytes > _UNWRITTEN_BYTES or len(self._unwritten) >= _UNWRITTEN_ROWS:
+            self._write_out()
+
+    def _write_out_if(self, key: bytes | None) -> None:
+        """Before rows of *key* are read (None: of any)."""
+        if self._unwritten and (key is None or key in self._unwritten_keys or None in self._unwritten_keys):
+            self._write_out()
+
+    def _write_out(self, further: Iterable[tuple[str, tuple[object, ...]]] = ()) -> None:
+        db = self._db
         if db is None:
             return
         try:
-            if not db.in_transaction:
-                db.execute("BEGIN IMMEDIATE")
-            db.executemany(query, rows)
+            db.execute("BEGIN IMMEDIATE")
+            for query, row in self._unwritten:
+                db.execute(query, row)
+            for query, row in further:
+                db.execute(query, row)
+            db.execute("COMMIT")
         except _FAILURES as error:
             self._give_up(error)
+        else:
+            self._forget_unwritten()
+
+    def _forget_unwritten(self) -> None:
+        self._unwritten.clear()
+        self._unwritten_bytes = 0
+        self._unwritten_keys.clear()
+        self._unwritten_leaves.clear()
 
     def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
         """Remember a page."""
         row = (directory, *page, _sum(directory, page), signatures, leaf)
-        self._write("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+        self._unwritten_leaves[page.oid] = leaf
+        size = len(signatures) + len(leaf)
+        self._write("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row, directory, size)
 
     def drop_pages(self, directory: bytes, last_names: Iterable[bytes]) -> None:
         """Forget pages that are no more."""
-        rows: list[tuple[object, ...]] = [(directory, last_name) for last_name in last_names]
-        if rows:
-            self._write("DELETE FROM page WHERE directory = ? AND last_name = ?", rows)
+        for last_name in last_names:
+            self._write("DELETE FROM page WHERE directory = ? AND last_name = ?", (directory, last_name), directory)
 
     def drop_below(self, directory: bytes) -> None:
         """Forget *directory* and everything below it."""
         self._write(
             "DELETE FROM page WHERE directory = ? OR (directory >= ? AND directory < ?)",
-            [(directory, directory + b"/", directory + b"0")],
+            (directory, directory + b"/", directory + b"0"),
+            None,
         )
 
     def move(self, old: bytes, new: bytes) -> None:
@@ -200,6 +242,7 @@ class Memo:
         if (seen := self.file(old)) is not None:
             self.put_file(new, *seen)
             self.drop_file(old)
+        self._write_out_if(None)
         rows = self._rows(
             "SELECT directory FROM page WHERE directory = ? OR (directory >= ? AND directory < ?)",
             old,
@@ -215,6 +258,7 @@ class Memo:
 
     def file(self, path: bytes) -> tuple[bytes, ObjectId] | None:
         """Signature and address last seen at the path of a file tracked by itself."""
+        self._write_out_if(path)
         for signature, oid, stated in self._rows("SELECT signature, oid, sum FROM file WHERE path = ?", path):
             if _file_sum(signature, oid) == stated:
                 return signature, ObjectId(oid)
@@ -223,11 +267,11 @@ class Memo:
     def put_file(self, path: bytes, signature: bytes, oid: ObjectId) -> None:
         """Remember a file tracked by itself."""
         row = (path, signature, oid, _file_sum(signature, oid))
-        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", [row])
+        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", row, path)
 
     def drop_file(self, path: bytes) -> None:
         """Forget a file tracked by itself."""
-        self._write("DELETE FROM file WHERE path = ?", [(path,)])
+        self._write("DELETE FROM file WHERE path = ?", (path,), path)
 
     def applied(self, path: bytes) -> bytes | None:
         """What the last `add` or `checkout` recorded at a tracked path, as an encoded tree entry."""
@@ -254,16 +298,16 @@ class Memo:
         self._has_new_applied = True
         if self._open() is None:
             self._remove()
-        self._write(query, [row])
+        else:
+            self._unwritten_applied.append((query, row))
 
     def save(self) -> None:
         """Keep what was put so far."""
-        if self._db is not None and self._db.in_transaction:
-            try:
-                self._db.execute("COMMIT")
+        if self._unwritten or self._unwritten_applied:
+            self._write_out(self._unwritten_applied)
+            if self._db is not None:
+                self._unwritten_applied.clear()
                 self._has_new_applied = False
-            except _FAILURES as error:
-                self._give_up(error)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.crash.processes import ROOT
 from tests.crash.processes import all_succeed
 from tests.crash.processes import cache_of
 from tests.crash.processes import dvtool
@@ -120,3 +126,51 @@ def test_a_push_beside_an_add_and_a_checkout_beside_another(tmp_path: Path) -> N
     assert read_files(place / "data") == before
     whole(cache_of(place), place / "data.dvt", place / "more.dvt")
     whole(remote, place / "data.dvt", place / "more.dvt")
+
+
+HALF = """
+import os, sys
+from dvtool.api.add import AddRequest, add
+from dvtool.model.ports import Silent
+from dvtool.project.environment import Environment
+from dvtool.project.open import open_project
+
+class Stopping(Silent):
+    seen = 0
+    def advance(self, amount):
+        self.seen += amount
+        if self.seen >= 2_000:
+            print("half", flush=True)
+            sys.stdin.read()
+            self.seen = -10**9
+
+project = open_project(b".", Environment(dict(os.environ), b"/", os.getcwdb()))
+add(project, AddRequest((b"many",)), Stopping())
+"""
+
+
+def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
+    """It stands still with half of its files seen: who looks meanwhile is done, and remembers what it saw."""
+    place = new_project(tmp_path / "repo")
+    create_tree(place / "data", tree("data"))
+    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
+    dvtool(place, "add", "data")
+    create_tree(place / "data", tree("other"))
+    long = subprocess.Popen(
+        [sys.executable, "-c", HALF],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with long:
+        assert long.stdout is not None
+        assert long.stdout.readline() == "half\n"
+        all_succeed([start(place, "status"), start(place, "diff"), start(place, "list", ".")])
+        with closing(sqlite3.connect(place / ".git/dvtool/memo.sqlite", isolation_level=None, timeout=0)) as memo:
+            memo.execute("BEGIN IMMEDIATE")
+            memo.execute("ROLLBACK")
+        long.communicate("")
+    assert long.returncode == 0
+    whole(cache_of(place), place / "data.dvt", place / "many.dvt")

@@ -232,6 +232,67 @@ def test_another_process_that_writes_neither_blocks_nor_loses_its_rows(path: byt
     after.close()
 
 
+def is_free_to_write(path: bytes) -> bool:
+    with closing(sqlite3.connect(os.fsdecode(path), isolation_level=None, timeout=0)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        db.execute("ROLLBACK")
+        return True
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_others_may_write_at_any_time(path: bytes, *, network: bool) -> None:
+    memo = Memo(path, network=network)
+    put = 3 * module._UNWRITTEN_ROWS + 7
+    for number in range(put):
+        memo.put_file(b"%d" % number, SIGNATURE, OID)
+        memo.put_applied(b"%d" % number, ENTRY)
+        if number % 100 == 0:
+            assert is_free_to_write(path)
+    other = Memo(path, network=network)
+    assert other.file(b"0") == (SIGNATURE, OID)
+    assert other.file(b"%d" % (put - 1)) is None
+    # What was placed counts only once all of it is.
+    assert other.applied_paths() == []
+    other.close()
+    memo.close()
+    other = Memo(path, network=network)
+    assert other.file(b"%d" % (put - 1)) == (SIGNATURE, OID)
+    assert len(other.applied_paths()) == put
+    other.close()
+
+
+def test_large_pages_do_not_wait_in_memory(path: bytes) -> None:
+    memo = Memo(path)
+    leaf = bytes(1 << 20)
+    for number in range(9):
+        memo.put_page(b"%d" % number, PAGE._replace(oid=object_id(leaf)), SIGNATURE, leaf)
+    other = Memo(path)
+    assert [bool(other.pages(b"%d" % number)) for number in (0, 8)] == [True, False]
+    other.close()
+    memo.close()
+
+
+def test_what_was_put_is_known_before_it_is_saved(path: bytes) -> None:
+    memo = Memo(path)
+    memo.put_page(b"d", PAGE, SIGNATURE, LEAF)
+    memo.put_file(b"f", SIGNATURE, OID)
+    assert memo.leaf(OID) == LEAF
+    assert memo.pages(b"d") == {b"last": PAGE}
+    assert memo.bodies(b"d", [b"last"]) == [PageBody(PAGE, SIGNATURE, LEAF)]
+    assert memo.file(b"f") == (SIGNATURE, OID)
+    memo.put_page(b"d/e", PAGE, SIGNATURE, LEAF)
+    memo.drop_below(b"d")
+    assert memo.pages(b"d/e") == {}
+    assert memo.pages(b"d") == {}
+    memo.put_file(b"f", SIGNATURE, OID)
+    memo.drop_file(b"f")
+    assert memo.file(b"f") is None
+    memo.close()
+
+
 def test_a_locked_database_fails_nothing_and_stays(path: bytes) -> None:
     fill(path, network=True)
     with closing(sqlite3.connect(os.fsdecode(path), isolation_level=None)) as db:
@@ -243,12 +304,11 @@ def test_a_locked_database_fails_nothing_and_stays(path: bytes) -> None:
 
 def test_rows_about_what_was_placed_never_survive_a_newer_one_that_could_not_be_written(path: bytes) -> None:
     fill(path)
-    other = Memo(path)
-    other.put_file(b"theirs", SIGNATURE, OID)
-    memo = Memo(path)
-    memo.put_applied(b"d", b"newer")
-    memo.close()
-    other.close()
+    with closing(sqlite3.connect(os.fsdecode(path), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        memo = Memo(path)
+        memo.put_applied(b"d", b"newer")
+        memo.close()
     assert Memo(path).applied(b"d") in (None, b"newer")
 
 
