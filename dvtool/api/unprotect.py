@@ -20,12 +20,12 @@ from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_paths
 from dvtool.store.trees import subtree
 from dvtool.store.trees import walk
+from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.placing import Directories
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.snapshot import Snapshot
-from dvtool.workspace.snapshot import pack_signature
 from dvtool.workspace.unprotecting import Unprotected
 from dvtool.workspace.unprotecting import unprotect_file
 from dvtool.workspace.worktree import Worktree

@@ -6,8 +6,10 @@ ctypes is imported at first use: it costs several milliseconds of start-up.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ _DARWIN_RENAME_FLAGS = {RENAME_NOREPLACE: 0x4, RENAME_EXCHANGE: 0x2}
 _DARWIN_STATFS_FLAGS_OFFSET = 64
 _DARWIN_MNT_LOCAL = 0x1000
 _CLONE_NOFOLLOW = 1
+_PR_SET_PDEATHSIG = 1
 
 
 @cache
@@ -168,3 +171,12 @@ def is_mounted_local(path: bytes) -> bool:
         start = _DARWIN_STATFS_FLAGS_OFFSET
         return bool(int.from_bytes(_statfs(path).raw[start : start + 4], sys.byteorder) & _DARWIN_MNT_LOCAL)
     _raise(errno.ENOSYS, path)
+
+
+def die_with_parent() -> None:
+    """Linux: the kernel kills this process when the thread that started it ends. Elsewhere nothing happens."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

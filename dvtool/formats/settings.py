@@ -101,6 +101,12 @@ SETTINGS: tuple[Setting, ...] = (
         "commit",
         ("none", "commit"),
     ),
+    Setting(
+        "core.checksum_jobs",
+        Type.COUNT,
+        "processes that read or write many files together; default: one for each processor, 8 at most",
+        in_project=True,
+    ),
     Setting("cache.dir", Type.PATH, "where the cache is; a relative path starts at the project's root"),
     Setting(
         "cache.type",

@@ -17,6 +17,8 @@ from dvtool.workspace.pointers import load_tracked
 from dvtool.workspace.worktree import Worktree
 
 DEFAULT_LINKS = ("reflink", "copy")
+_MOST_JOBS = 8
+"""One process lists and looks while others read: it cannot keep more than so many busy."""
 
 
 def is_durable(project: Project) -> bool:
@@ -46,7 +48,14 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
     layout = project.layout
     memo = Memo(os.path.join(layout.state_dir, b"memo.sqlite"), network=is_network_fs(layout.state_dir))
     ignore = IgnoreRules.load(project.root)
-    return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore)
+    return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore, jobs=_jobs(project))
+
+
+def _jobs(project: Project) -> int:
+    from dvtool.disk.processors import usable_processors
+
+    stated = project.config.text("core.checksum_jobs")
+    return min(usable_processors(), _MOST_JOBS) if stated is None else int(stated)
 
 
 def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:

@@ -25,11 +25,11 @@ from dvtool.store.trees import GetPage
 from dvtool.store.trees import PutPage
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
+from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
 from dvtool.workspace.seen import SeenFiles
 from dvtool.workspace.snapshot import Snapshot
-from dvtool.workspace.snapshot import pack_signature
 from dvtool.workspace.worktree import Worktree
 
 Changes = dict[bytes, Entry | None]

@@ -10,7 +10,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import split
 from dvtool.model.tree import FILE
 from dvtool.state.memo import Memo
-from dvtool.workspace.snapshot import SIGNATURE_BYTES
+from dvtool.workspace.filereading import SIGNATURE_BYTES
 
 
 class SeenFiles:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from collections.abc import Iterable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_root
@@ -41,6 +42,7 @@ from dvtool.state.memo import Memo
 from dvtool.store.cache import Cache
 from dvtool.store.trees import GetPage
 from dvtool.workspace.copying import remove_tree
+from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.seen import SeenFiles
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import Sink
@@ -48,17 +50,23 @@ from dvtool.workspace.sinks import hash_large
 from dvtool.workspace.snapshot import OWN_TEMPORARIES
 from dvtool.workspace.snapshot import Ignore
 from dvtool.workspace.snapshot import Snapshot
-from dvtool.workspace.snapshot import pack_signature
+
+if TYPE_CHECKING:
+    from dvtool.workspace.readers import Readers
 
 
 class Worktree:
     """A context manager: the root directory stays open, the memo is saved at the end.
 
-    With *lock* no other command changes this worktree at the same time; a waiting one says for whom.
+    With *lock* no other command changes this worktree at the same time; a waiting one says for
+    whom. *jobs*: processes that share the work on many files.
     """
 
-    def __init__(self, root: bytes, state_dir: bytes, cache: Cache, memo: Memo, ignore: Ignore) -> None:
+    def __init__(
+        self, root: bytes, state_dir: bytes, cache: Cache, memo: Memo, ignore: Ignore, *, jobs: int = 1
+    ) -> None:
         self.root = root
+        self.jobs = jobs
         self.cache = cache
         self.memo = memo
         self.ignore = ignore
@@ -103,14 +111,22 @@ class Worktree:
 
     def snapshot(self, sink: Sink, reporter: Reporter) -> Snapshot:
         """A look at the worktree that begins now. A file changed from here on is read again next time."""
+        moment = self.began()
+
+        def helpers() -> Readers | None:
+            from dvtool.workspace.readers import start_readers
+
+            return start_readers(self.cache if sink.asks_store else None, self.root_fd, moment, self.jobs)
+
         return Snapshot(
             self.root_fd,
             self.ignore,
             self.memo,
             sink,
-            self.began(),
+            moment,
             reporter,
             linked=self.cache.linked_object,
+            helpers=helpers if self.jobs > 1 else None,
         )
 
     def began(self) -> Moment:

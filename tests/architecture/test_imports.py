@@ -25,6 +25,8 @@ OWNERS = {
 }
 
 # Reading them back can run code, or the format belongs to one interpreter.
+BETWEEN_OWN_PROCESSES = {"dvtool/disk/crew.py": {"marshal"}}
+"""Over pipes that nobody else can open, between two processes of one command; never from a file."""
 FORBIDDEN = {"cloudpickle", "dill", "marshal", "pickle", "shelve"}
 
 SLOW_TO_IMPORT = {"aiobotocore", "fsspec", "git", "rich", "s3fs", "sqlite3", "yaml"}
@@ -54,7 +56,7 @@ def test_third_party_module_stays_in_its_package(module: sources.Module) -> None
 
 @pytest.mark.parametrize("module", sources.modules(), ids=str)
 def test_nothing_is_unpickled(module: sources.Module) -> None:
-    assert not FORBIDDEN & module.imported()
+    assert not (FORBIDDEN - BETWEEN_OWN_PROCESSES.get(str(module), set())) & module.imported()
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]], ids=" ".join)

@@ -32,11 +32,11 @@ from dvtool.store.trees import entries
 from dvtool.store.trees import join_pages
 from dvtool.store.trees import totals
 from dvtool.store.trees import walk
+from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.ignore import IgnoreRules
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.snapshot import MAX_DEPTH
 from dvtool.workspace.snapshot import Snapshot
-from dvtool.workspace.snapshot import pack_signature
 from tests.support.trees import Executable
 from tests.support.trees import Link
 from tests.support.trees import Tree
