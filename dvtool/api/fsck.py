@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from dvtool.api.fsckheal import heal_cache
+from dvtool.api.fsckremote import repair_remote
 from dvtool.api.fsckscope import EVERYTHING
 from dvtool.api.fsckscope import Scope
 from dvtool.api.fsckscope import wanted_in
@@ -17,6 +18,7 @@ from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.project.transfers import push_context
 from dvtool.store.fsckchoice import STRUCTURE
 from dvtool.store.fsckchoice import Choice
 from dvtool.store.fsckrepair import execute_cache_repair
@@ -25,6 +27,8 @@ from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Severity
 from dvtool.store.fsckvalues import StoreReport
 from dvtool.store.fsckvalues import worst
+from dvtool.transfer.fsckdoom import plan_remote_repair
+from dvtool.transfer.fsckdoom import renew_store_file
 from dvtool.transfer.fscklocal import check_cache
 from dvtool.transfer.fsckremote import check_remote
 from dvtool.transfer.types import Wanted
@@ -64,11 +68,14 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
     if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
         heal_cache(project, wanted, reporter)
-    return FsckResult(check_cache(open_cache(project), wanted, STRUCTURE, state_dir, reporter), report)
+    return FsckResult(
+        check_cache(open_cache(project), wanted, Choice(now=request.choice.now), state_dir, reporter), report
+    )
 
 
 def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:
     state_dir = project.layout.state_dir
+    settings = project.config.remote(request.remote)
     with closing(open_remote_of(project, request.remote)) as remote:
 
         def check(choice: Choice) -> StoreReport:
@@ -76,7 +83,15 @@ def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], report
             return check_remote(cache, remote, wanted, choice, state_dir, jobs=request.jobs, reporter=reporter)
 
         report = check(request.choice)
-        return FsckResult(report)
+        plan = plan_remote_repair(report.findings)
+        if not request.repair or plan.is_nothing:
+            return FsckResult(report)
+        if plan.store_file:
+            # Until it can be read, nothing else can.
+            renew_store_file(remote, push_context(project, settings, (), jobs=request.jobs, now=request.choice.now))
+            plan = plan_remote_repair(check(request.choice).findings)
+        repair_remote(project, remote, plan, wanted, request.scope, reporter, jobs=request.jobs, now=request.choice.now)
+        return FsckResult(check(Choice(now=request.choice.now)), report)
 
 
 def raise_for(result: FsckResult) -> None:

@@ -33,30 +33,27 @@ from dvtool.workspace.sinks import hash_large
 from dvtool.workspace.worktree import Worktree
 
 
-def heal_cache(project: Project, wanted: Sequence[Wanted], reporter: Reporter, *, without: str | None = None) -> int:
-    """Bring back what *wanted* needs and the cache lacks; how many objects stay missing.
+def heal_cache(project: Project, wanted: Sequence[Wanted], reporter: Reporter) -> None:
+    """Bring back what *wanted* needs and the cache lacks, as far as it can be had. Nothing is replaced.
 
-    Every byte is hashed before it gets a name. *without*: a remote that is not to be asked. A remote that
-    cannot be asked is told of in a note. Raises `StorageError` for a failing disk, `Locked`.
+    Every byte is hashed before it gets a name. A remote that cannot be asked is told of in a note.
+    Raises `StorageError` for a failing disk, `Locked`.
     """
+    heal_from_worktree(project, wanted, reporter)
     cache = open_cache(project)
-    _from_worktree(project, cache, wanted, reporter)
-    left = len(fetch(cache, [], wanted).missing)
-    if left:
-        left = _from_remotes(project, cache, wanted, reporter, without)
-    if left:
+    if _is_lacking(cache, wanted) and _from_remotes(project, cache, wanted, reporter):
         # Pages that came from a remote name files that only the worktree has.
-        _from_worktree(project, cache, wanted, reporter)
-        left = len(fetch(cache, [], wanted).missing)
-    return left
+        heal_from_worktree(project, wanted, reporter)
 
 
-def _from_remotes(
-    project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter, without: str | None
-) -> int:
-    names = [name for name in project.config.remotes() if name != without]
-    left = 1
-    for name in names:
+def _is_lacking(cache: Cache, wanted: Sequence[Wanted]) -> bool:
+    return bool(fetch(cache, [], wanted).missing)
+
+
+def _from_remotes(project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter) -> int:
+    """How many objects no remote had."""
+    left = 0
+    for name in project.config.remotes():
         try:
             with closing(open_remote_of(project, name)) as remote:
                 result = fetch(cache, [remote], wanted, reporter=reporter)
@@ -69,7 +66,9 @@ def _from_remotes(
     return left
 
 
-def _from_worktree(project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter) -> None:
+def heal_from_worktree(project: Project, wanted: Sequence[Wanted], reporter: Reporter) -> None:
+    """Store again what the cache lacks and the worktree holds. Raises as `heal_cache`."""
+    cache = open_cache(project)
     with (
         open_worktree(project, cache) as worktree,
         Session(cache, [], reporter=reporter, what="fsck --repair") as session,

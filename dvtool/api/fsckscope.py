@@ -15,6 +15,7 @@ from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
+from dvtool.project.transfers import commits_of
 from dvtool.project.transfers import merged
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
@@ -50,6 +51,16 @@ def wanted_in(project: Project, scope: Scope) -> list[Wanted]:
         further += _staged(project)
     now = wanted_now(one for one in selected if _is_stored(one.item))
     return merged(now, [*history, *_each_once(wanted_of(item) for item in further if _is_stored(item))])
+
+
+def commits_in(project: Project, scope: Scope) -> tuple[str, ...]:
+    """The commits all of whose data `wanted_in` gives."""
+    if scope.targets or project.git is None:
+        return ()
+    from dvtool.git.revisions import resolve
+
+    named = [resolve(project.git, rev) for rev in scope.revs]
+    return tuple(sorted({*named, *_head(project), *commits_of(project, scope.revisions)}))
 
 
 def _is_stored(item: Tracked) -> bool:

@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 from collections.abc import Collection
+from collections.abc import Iterable
 
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
@@ -143,6 +144,12 @@ class IndexCopies:
         except OSError:
             return count
         return count
+
+    def pass_over(self, names: Iterable[str]) -> None:
+        """Do without these index files from now on, though there may be a right copy here."""
+        for name in names:
+            self._readers.pop(name, None)
+            discard(None, self._path(name))
 
     def publish(self, data: bytes) -> str:
         """Write an index file to the remote, read it back, and count it; its name."""

@@ -176,6 +176,15 @@ class RemoteStore:
             self._copies.refresh()
             self._copies.drop_packs(keys)
 
+    def renew_indexes(self, names: Collection[str]) -> None:
+        """Cover what damaged index files covered by a new one, made from the packs' own tables; then those go."""
+        assert self._copies is not None
+        self._copies.pass_over(names)
+        self.find_uncovered()
+        self.write_index()
+        right = self._copies.named_readers()
+        self._copies.drop([name for name in names if name not in right])
+
     @property
     def has_indexes(self) -> bool:
         """Whether any index file was found."""
