@@ -28,7 +28,7 @@ from dvtool.cli.session import Session
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="So many remotes must hold all of it.  [default: 1]",
+    help="So many remotes must hold all of it; 1 unless given.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Requests at once.")
 @click.option("--dry-run", "--dry", is_flag=True, help="Only ask the remotes and show what would be freed.")
