@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import accumulate
 from mmap import mmap
 from operator import lt
@@ -35,6 +36,7 @@ SLOT_ENTRIES = 64
 _HEAD = struct.Struct("<8sII")
 _PACK = struct.Struct("<32s4sB3sQ")
 _ENTRY = struct.Struct("<32sII3sB")
+_ROWS_AT_ONCE = 65_536
 _MAX_PACKS = 1 << 20
 
 
@@ -50,6 +52,16 @@ class IndexedPack(NamedTuple):
 class Location(NamedTuple):
     """Where an object lies: in the pack at ``pack`` of the index, in the record at ``offset``."""
 
+    pack: int
+    offset: int
+    size: int
+    kind: int
+
+
+class Row(NamedTuple):
+    """An entry with the digest that it is for."""
+
+    digest: bytes
     pack: int
     offset: int
     size: int
@@ -152,6 +164,29 @@ class IndexReader:
                 found.append(Location(pack, offset, int.from_bytes(size, "little"), kind))
             at = data.find(digest, at + ENTRY_BYTES - inside, end)
         return found
+
+    def find_rows(self, digest: bytes) -> list[tuple[int, Location]]:
+        """The same with the number of each row: those of one digest follow each other."""
+        found = self.find(digest)
+        if not found:
+            return []
+        slot = (digest[0] << 8 | digest[1]) >> self._shift
+        at = self._entries_at + (self._fanout[slot - 1] if slot else 0) * ENTRY_BYTES
+        inside = 1
+        while inside:
+            at = self._data.find(digest, at)
+            inside = (at - self._entries_at) % ENTRY_BYTES
+            at += ENTRY_BYTES - inside if inside else 0
+        return list(enumerate(found, (at - self._entries_at) // ENTRY_BYTES))
+
+    def rows(self) -> Iterator[Row]:
+        """All entries, by digest."""
+        end = len(self._data) - TAIL_BYTES
+        for start in range(self._entries_at, end, _ROWS_AT_ONCE * ENTRY_BYTES):
+            for digest, pack, offset, size, kind in _ENTRY.iter_unpack(
+                self._data[start : min(start + _ROWS_AT_ONCE * ENTRY_BYTES, end)]
+            ):
+                yield Row(digest, pack, offset, int.from_bytes(size, "little"), kind)
 
     def verify(self) -> None:
         """Check the checksum over the whole file; raises `IntegrityError`."""

@@ -24,6 +24,7 @@ MAX_PACK_KEYS = 4_096
 
 _STORE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _PACK_KEY = re.compile(r"(data|meta)/([0-9a-f]{2})/\2[0-9a-f]{62}(-[0-9a-f]{8})?", re.ASCII)
+_RECORD_KEY = re.compile(r"roots/[0-9a-z][0-9a-z-]{7,63}/[0-9a-f]{40}([0-9a-f]{24})?-[0-9a-f]{16}", re.ASCII)
 _REPOSITORY = re.compile(r"[0-9a-z][0-9a-z-]{7,63}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 
@@ -70,9 +71,10 @@ class RootRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeadList:
-    """``dead/*``: keys of packs that count as absent."""
+    """``dead/*``: keys of packs, and of root records that a collection has released, which count as absent."""
 
     packs: tuple[str, ...]
+    records: tuple[str, ...] = ()
 
 
 def encode_store_file(store: StoreFile) -> bytes:
@@ -139,18 +141,29 @@ def decode_root_record(data: bytes, where: str) -> RootRecord:
 
 
 def encode_dead_list(dead: DeadList) -> bytes:
-    return seal("dead", STORE_VERSION, {"packs": sorted(set(dead.packs))})
+    body = {"packs": sorted(set(dead.packs))}
+    if dead.records:
+        body["records"] = sorted(set(dead.records))
+    return seal("dead", STORE_VERSION, body)
 
 
 def decode_dead_list(data: bytes, where: str) -> DeadList:
     """Raises `FormatError` and `IntegrityError`."""
     body = unseal("dead", STORE_VERSION, data, where)
     try:
-        dead = DeadList(tuple(_matching(_PACK_KEY, key) for key in body["packs"]))
+        dead = DeadList(
+            tuple(_matching(_PACK_KEY, key) for key in body["packs"]),
+            tuple(_matching(_RECORD_KEY, key) for key in body.get("records", ())),
+        )
     except (KeyError, TypeError, ValueError):
         raise FormatError(f"{where}: not a valid list of dead packs") from None
     check_form(encode_dead_list(dead), data, where)
     return dead
+
+
+def is_record_key(key: str) -> bool:
+    """Whether *key* is one that a root record lies under."""
+    return _RECORD_KEY.fullmatch(key) is not None
 
 
 def _matching(pattern: re.Pattern[str], text: object) -> str:

@@ -12,6 +12,7 @@ FOLDER_CLASS = {folder: pack_class for pack_class, folder in CLASS_FOLDER.items(
 INDEX = "index/"
 DEAD = "dead/"
 ROOTS = "roots/"
+CLOCK = "clock/"
 OBJECTS = "objects/"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from dvtool.errors import MissingData
 from dvtool.formats.index import IndexedPack
+from dvtool.formats.records import DeadList
 from dvtool.formats.records import decode_dead_list
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
@@ -37,6 +38,7 @@ class Presence:
         self._workers = workers
         self._absent: set[IndexedPack] = set()
         self._doomed: set[tuple[int, bytes, bytes]] = set()
+        self._released: set[str] = set()
         self._lists_read: set[str] = set()
         self.pack_count: Callable[[], int] | None = None
         """Estimates the packs of the store, where that can be known without asking."""
@@ -47,6 +49,10 @@ class Presence:
         """True when the pack must not be relied on."""
         return pack in self._absent or ((pack.pack_class, pack.id, pack.suffix) in self._doomed)
 
+    def is_released(self, record: str) -> bool:
+        """True when a collection has named the root record: it must not be relied on."""
+        return record in self._released
+
     def gone(self, pack: IndexedPack) -> None:
         """The pack was found to be absent or cut off."""
         self._absent.add(pack)
@@ -56,15 +62,16 @@ class Presence:
         if not self._remote.capabilities.listing:
             return
         names = [item.key for item in self.saw(self._remote.list(DEAD)) if item.key not in self._lists_read]
-        for keys in self._workers.map(self._read_list, names):
-            self._doomed.update(parsed for parsed in map(parse_pack_name, keys) if parsed is not None)
+        for dead in self._workers.map(self._read_list, names):
+            self._doomed.update(parsed for parsed in map(parse_pack_name, dead.packs) if parsed is not None)
+            self._released.update(dead.records)
         self._lists_read.update(names)
 
-    def _read_list(self, name: str) -> tuple[str, ...]:
+    def _read_list(self, name: str) -> DeadList:
         try:
-            return decode_dead_list(self._remote.get(name), f"remote {self._remote.name}: {name}").packs
+            return decode_dead_list(self._remote.get(name), f"remote {self._remote.name}: {name}")
         except MissingData:
-            return ()  # a finished collection deletes its list last: the packs are gone already
+            return DeadList(())  # a finished collection deletes its list last: all that it names is gone already
 
     def look(self, packs: Collection[IndexedPack]) -> set[IndexedPack]:
         """Which of *packs* are doomed, or are not there now with their size.

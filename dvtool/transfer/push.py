@@ -36,9 +36,9 @@ from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import explain
 from dvtool.transfer.pushplan import survey
 from dvtool.transfer.remotestore import RemoteStore
-from dvtool.transfer.rootrecords import commit_name
 from dvtool.transfer.rootrecords import is_proved
 from dvtool.transfer.rootrecords import is_young
+from dvtool.transfer.rootrecords import promise_name
 from dvtool.transfer.rootrecords import root_name
 from dvtool.transfer.rootrecords import write_records
 from dvtool.transfer.sending import send
@@ -203,12 +203,13 @@ class _Push:
         if done is None or packs is None:
             return None
         # The order of the second look: record, dead lists, packs.
-        record = done.records.get(commit_name(self._context.commits))
+        record = done.records.get(promise_name(self._context.commits))
         item = self._remote.stat(record) if record is not None else None
         if self._store.presence.look(packs):
             return None
         now = max(self._context.now, self._store.presence.newest)
-        return _Proved(packs, record_needed=not is_young(item, now))
+        kept = record is not None and is_young(item, now) and not self._store.presence.is_released(record)
+        return _Proved(packs, record_needed=not kept)
 
     def _survey(self) -> Survey:
         store = self._store
@@ -313,7 +314,7 @@ class _Push:
         before = memo.covering(names)
         earlier = before.records if before is not None and before.roots == names else {}
         if records:
-            earlier = {**earlier, commit_name(self._context.commits): records[0]}
+            earlier = {**earlier, promise_name(self._context.commits): records[0]}
         kept = tuple((key_of(pack), pack.size) for pack in packs)
         directories = {each.path.hex(): each.oid.hex() for each in self._wanted if each.directory and not each.below}
         memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:]), directories))

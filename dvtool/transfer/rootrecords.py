@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from xxhash import xxh3_128_hexdigest
+
 from dvtool.formats.index import IndexedPack
 from dvtool.formats.records import MAX_PACK_KEYS
 from dvtool.formats.records import Root
@@ -34,6 +36,13 @@ def commit_name(commits: Sequence[str]) -> str:
     return commits[0] if commits else _NO_COMMIT
 
 
+def promise_name(commits: Sequence[str]) -> str:
+    """All commits of a push in one word: a record that names fewer does not stand for it."""
+    if len(commits) < 2:
+        return commit_name(commits)
+    return xxh3_128_hexdigest(" ".join(sorted(commits)).encode("ascii"))
+
+
 def is_young(item: RemoteItem | None, now: float) -> bool:
     """Whether a record is there and keeps its packs for long enough without being written again."""
     if item is None or item.modified is None:
@@ -45,7 +54,7 @@ def is_proved(store: RemoteStore, records: Sequence[str], packs: Sequence[Indexe
     """The second look: the records, then the dead lists, then the packs. In this order nothing is lost."""
     there = all(item is not None for item in store.workers.map(store.remote.stat, records))
     gone = store.presence.look(packs)
-    return there and not gone
+    return there and not gone and not any(map(store.presence.is_released, records))
 
 
 def write_records(
@@ -65,9 +74,14 @@ def write_records(
             packs=tuple(names[at : at + MAX_PACK_KEYS]),
             author=context.author,
         )
-        key = f"{ROOTS}{context.repository_id}/{commit_name(context.commits)}-{os.urandom(8).hex()}"
-        data = encode_root_record(record)
-        decode_root_record(data, key)  # a record that nobody can read would stop every collection
-        remote.put(key, data)
-        keys.append(key)
+        keys.append(write_record(remote, record))
     return keys
+
+
+def write_record(remote: Remote, record: RootRecord) -> str:
+    """Write one record under a new name; the key."""
+    key = f"{ROOTS}{record.repository}/{commit_name(record.commits)}-{os.urandom(8).hex()}"
+    data = encode_root_record(record)
+    decode_root_record(data, key)  # a record that nobody can read would stop every collection
+    remote.put(key, data)
+    return key
