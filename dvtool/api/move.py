@@ -7,7 +7,6 @@ import stat
 from dataclasses import dataclass
 
 from dvtool.disk.beneath import open_dir
-from dvtool.disk.signature import signature_of
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
@@ -36,11 +35,10 @@ from dvtool.project.recording import record_pointers
 from dvtool.project.recording import unrecord_pointers
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.trees import lookup
-from dvtool.workspace.moved import Renamed
 from dvtool.workspace.moved import Spot
 from dvtool.workspace.moved import follow
+from dvtool.workspace.moved import move_data
 from dvtool.workspace.moved import plan_sides
-from dvtool.workspace.moving import move_entry
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
 from dvtool.workspace.sinks import HashSink
@@ -91,8 +89,8 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
             operation.record(moves=[Move(source.path, target.path, made)])
         _make_directory(worktree, split(sides.target.pointer_path)[0])
         git_files = {*record_pointers(project, [sides.target], durable=durable).git_files}
-        renamed = _move_data(worktree, source.path, target.path, durable=durable)
-        follow(worktree, worktree.snapshot(HashSink(), reporter), source, target, sides, renamed)
+        renamed = move_data(worktree, source.path, target.path, durable=durable)
+        follow(worktree, worktree.snapshot(HashSink(), reporter), source, target, sides.bases, renamed)
         if sides.removed is not None:
             git_files.update(unrecord_pointers(project, [sides.removed], durable=durable))
         elif sides.source is not None:
@@ -187,25 +185,3 @@ def _make_directory(worktree: Worktree, path: bytes) -> None:
         os.close(open_dir(worktree.root_fd, path, create=True))
     except OSError as error:
         raise storage_error(error, "make", path) from error
-
-
-def _move_data(worktree: Worktree, source: bytes, target: bytes, *, durable: bool) -> Renamed | None:
-    before = worktree.stat(source)
-    if before is None:
-        return None
-    parent, name = split(source)
-    target_parent, target_name = split(target)
-    try:
-        source_dir = open_dir(worktree.root_fd, parent)
-        try:
-            target_dir = open_dir(worktree.root_fd, target_parent, create=True)
-            try:
-                move_entry(source_dir, name, target_dir, target_name, shown=source, durable=durable)
-                after = os.lstat(target_name, dir_fd=target_dir)
-            finally:
-                os.close(target_dir)
-        finally:
-            os.close(source_dir)
-    except OSError as error:
-        raise storage_error(error, "move", source) from error
-    return Renamed(signature_of(before), signature_of(after))

@@ -126,7 +126,7 @@ def managed_line(path: bytes) -> bytes:
 
 def with_lines(text: bytes, lines: Iterable[bytes]) -> bytes:
     """The text of an ignore file with each line in it, in the text's own line ending; known lines change nothing."""
-    present = set(_lines(text))
+    present = set(lines_of(text))
     missing = [line for line in dict.fromkeys(lines) if line not in present]
     if not missing:
         return text
@@ -214,5 +214,6 @@ def _stripped(line: bytes) -> bytes:
     return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _lines(text: bytes) -> list[bytes]:
+def lines_of(text: bytes) -> list[bytes]:
+    """The lines of an ignore file without their ends."""
     return [_stripped(line) for line in _raw_lines(text)]

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from dvtool.disk.beneath import open_dir
 from dvtool.disk.signature import StatSignature
+from dvtool.disk.signature import signature_of
 from dvtool.errors import DvtoolError
+from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import split
@@ -26,6 +29,7 @@ from dvtool.store.trees import PutPage
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.filereading import pack_signature
+from dvtool.workspace.moving import move_entry
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
 from dvtool.workspace.seen import SeenFiles
@@ -106,8 +110,36 @@ def plan_sides(get: GetPage, put: PutPage, source: Spot, target: Spot, base: Cal
     )
 
 
+def move_data(worktree: Worktree, source: bytes, target: bytes, *, durable: bool) -> Renamed | None:
+    """Rename what stands at *source*; None where nothing does. Raises `StorageError`, `ChangedMeanwhile`."""
+    before = worktree.stat(source)
+    if before is None:
+        return None
+    parent, name = split(source)
+    target_parent, target_name = split(target)
+    try:
+        source_dir = open_dir(worktree.root_fd, parent)
+        try:
+            target_dir = open_dir(worktree.root_fd, target_parent, create=True)
+            try:
+                move_entry(source_dir, name, target_dir, target_name, shown=source, durable=durable)
+                after = os.lstat(target_name, dir_fd=target_dir)
+            finally:
+                os.close(target_dir)
+        finally:
+            os.close(source_dir)
+    except OSError as error:
+        raise storage_error(error, "move", source) from error
+    return Renamed(signature_of(before), signature_of(after))
+
+
 def follow(
-    worktree: Worktree, snapshot: Snapshot, source: Spot, target: Spot, sides: Sides, renamed: Renamed | None
+    worktree: Worktree,
+    snapshot: Snapshot,
+    source: Spot,
+    target: Spot,
+    bases: Mapping[bytes, Entry | None],
+    renamed: Renamed | None,
 ) -> None:
     """Let the memo know, so that nothing is hashed again. *snapshot* began after the move."""
     memo = worktree.memo
@@ -129,7 +161,7 @@ def follow(
             with contextlib.suppress(DvtoolError):
                 snapshot.directory(parent)
     snapshot.fresh.clear()
-    for path, base in sides.bases.items():
+    for path, base in bases.items():
         if base is None:
             memo.drop_applied(path)
         else:
