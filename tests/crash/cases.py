@@ -9,7 +9,7 @@ from dvtool.model.tree import link_entry
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.consolidate import SMALL_PACKS
-from tests.faults.sweep import Case
+from tests.faults.verdict import Case
 from tests.faults.world import World
 from tests.faults.world import content
 from tests.support.trees import Executable

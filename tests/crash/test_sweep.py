@@ -12,8 +12,8 @@ from tests.crash.cases import CASES
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
 from tests.faults.sweep import FULL_SWEEP
-from tests.faults.sweep import Case
 from tests.faults.sweep import Sweep
+from tests.faults.verdict import Case
 
 pytestmark = pytest.mark.crash
 

@@ -165,6 +165,8 @@ static void note_paths(const char *call, int a_fd, const char *a, int b_fd, cons
     if (log_fd >= 0 && (a == NULL || describe(a_fd, a, first, sizeof first) == 0)
         && describe(b_fd, b, second, sizeof second) == 0 && is_below(second)) {
         lstat(second, &there);
+        if (number < 0)
+            number = there.st_mode & 07777;
         note(call, there.st_ino, number, first, strlen(first), second, strlen(second));
     }
     errno = before;
@@ -301,7 +303,7 @@ static void note_open(int fd, int flags, int stood, int dir_fd, const char *path
     if (fd < 0 || log_fd < 0)
         return;
     if (flags & O_CREAT && !stood)
-        note_paths("create", 0, NULL, dir_fd, path, 0);
+        note_paths("create", 0, NULL, dir_fd, path, -1);
     else if (flags & O_TRUNC)
         note_fd("size", fd, 0, "", 0);
 }

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
-from typing import Any
 
-from tests.faults.checker import Contents
 from tests.faults.injector import NONE
 from tests.faults.injector import Fault
 from tests.faults.injector import Injector
 from tests.faults.injector import Outcome
-from tests.faults.world import Files
-from tests.faults.world import State
+from tests.faults.verdict import Case
+from tests.faults.verdict import Judge
+from tests.faults.verdict import status_of
 from tests.faults.world import World
-from tests.faults.world import digests
-from tests.faults.world import is_temporary
 
 # Read at import: the hermetic world removes every DVTOOL_ variable before the first test.
 ASKED = os.environ.get("DVTOOL_SWEEP", "")
@@ -30,37 +25,12 @@ FULL_SWEEP = ASKED == "full"
 POINTS = int(ASKED) if ASKED.isdigit() else 2
 """Faults of each kind that each command meets, about."""
 
-_STORAGE = 7
-_TEMPORARY_STATUS = ("files_seen", "files_hashed", "bytes_hashed")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A command and the world that it starts in.
-
-    ``stores``: it writes into the cache, so every pointer is complete there afterwards. ``pushes``: it writes to the
-    remote. ``stages``: it changes Git's index. ``warm``: the memo knows every file. ``once``: where its work is done,
-    it does something else or is refused. ``renames``: files get another name, so an old one may be gone. ``refused``:
-    with these words the next run may be refused, where the killed one left a beginning under a name of the user's.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    prepare: Callable[[World], None]
-    stores: bool = False
-    pushes: bool = False
-    stages: bool = False
-    warm: bool = False
-    once: bool = False
-    renames: bool = False
-    refused: str = ""
-
 
 @dataclass
 class Tally:
     """What a sweep found. ``calls``: changes that the command makes; ``points``: runs; ``hit``: those that met it.
 
-    ``left``: runs after which an empty or unfinished file of dvtool's own stayed for good where it keeps its own things.
+    ``left``: runs after which a file of dvtool's own stayed for good in the places where it keeps such.
     """
 
     case: str
@@ -72,7 +42,7 @@ class Tally:
     left: int = 0
 
     def __str__(self) -> str:
-        return f"{self.case} {self.fault}: {self.calls} calls, {self.points} points, {self.hit} hit, {self.left} left something"
+        return f"{self.case} {self.fault}: {self.calls} calls, {self.points} points, {self.hit} hit, {self.left} left"
 
 
 class Sweep:
@@ -95,7 +65,7 @@ class Sweep:
         self._command()
         after = world.look()
         assert not (before.cache.problems or after.cache.problems or after.remote.problems), after
-        self._judge = _Judge(case, before, after, _status(world))
+        self._judge = Judge(case, before, after, status_of(world))
 
     def run(self, fault: Fault) -> Tally:
         """Meet *fault* at about `POINTS` of the changes, spread evenly; at every one in a full sweep."""
@@ -157,166 +127,3 @@ def _points(tally: Tally, *, full: bool) -> Iterable[int]:
     offset = sum(map(ord, tally.case + tally.fault))
     step = max(1, tally.calls // POINTS)
     return range(1 + offset % step, tally.calls + 1, step)
-
-
-def _status(world: World) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(world.dvtool("status", "--json"))
-    return {key: value for key, value in shown.items() if key not in _TEMPORARY_STATUS}
-
-
-class _Judge:
-    def __init__(self, case: Case, before: State, after: State, status: dict[str, Any]) -> None:
-        self._case = case
-        self._before = before
-        self._after = after
-        self._status = status
-        self._users = {path: node for path, node in before.tree.items() if not _is_metadata(path)}
-        self._needed = digests(self._users)
-        self.strays: list[str] = []
-
-    def is_done(self, now: State) -> bool:
-        """Whether all that can be seen is as after the command."""
-        return now.tree == self._after.tree and now.remote.blobs.keys() == self._after.remote.blobs.keys()
-
-    def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
-        """How the command ended."""
-        if met.rewritten:
-            yield f"an object was opened for writing or replaced: {met.rewritten}"
-        if fault.kills:
-            if met.code != -9:
-                yield f"ended with {met.code} instead of being killed: {met.err}"
-            return
-        if met.code not in (0, _STORAGE):
-            yield f"exit code {met.code}: {met.err}"
-        if met.code and "error: " not in met.err:
-            yield f"no error shown: {met.err}"
-        if "Traceback" in met.err or "bug in dvtool" in met.err:
-            yield f"not meant for the user: {met.err}"
-
-    def state(self, now: State, *, done: bool, memo_lost: bool) -> Iterator[str]:
-        """What stands there right after the fault. *done*: the command said that it succeeded."""
-        yield from self._stores(now)
-        yield from self._untouched(now)
-        lost = self._needed - digests(now.tree) - now.cache.blobs.keys()
-        if lost:
-            names = [path for path, node in self._users.items() if digests({path: node}) & lost]
-            yield f"bytes lost: {names}"
-        yield from self._paths(now.tree)
-        yield from self._pointers(now)
-        if done:
-            yield from self._same_tree(now.tree, "said that it succeeded, but ", memo_lost=memo_lost)
-            yield from self._promised(now)
-
-    def retry(self, world: World, again: Outcome, *, look_at_status: bool, memo_lost: bool) -> Iterator[str]:
-        """The same command again."""
-        if again.code != 0:
-            yield f"the next run ended with {again.code}: {again.err}"
-            return
-        now = world.look()
-        yield from self._stores(now)
-        yield from self._untouched(now)
-        yield from self._same_tree(now.tree, "after the next run ", memo_lost=memo_lost)
-        yield from self._promised(now)
-        if look_at_status and now.tree == self._after.tree:
-            status = _status(world)
-            if status != self._status:
-                yield f"after the next run status says {status}"
-        self.strays = [*now.strays, *now.remote.leftovers]
-        if now.cache.leftovers:
-            yield from self._swept(world)
-
-    @staticmethod
-    def _swept(world: World) -> Iterator[str]:
-        """Whoever writes into the cache next deletes what the killed command left there."""
-        (world.place / "another").write_text("a file that makes the cache be written to")
-        world.dvtool("add", "another")
-        leftovers = world.look().cache.leftovers
-        if leftovers:
-            yield f"left in the cache after the next write: {leftovers}"
-
-    def _stores(self, now: State) -> Iterator[str]:
-        for name, was, will, store in (
-            ("cache", self._before.cache, self._after.cache, now.cache),
-            ("remote", self._before.remote, self._after.remote, now.remote),
-        ):
-            yield from (f"{name}: {problem}" for problem in store.problems)
-            for kind in ("blobs", "trees", "recipes"):
-                gone = (getattr(was, kind).keys() & getattr(will, kind).keys()) - getattr(store, kind).keys()
-                if gone:
-                    yield f"{name}: {len(gone)} {kind} are gone"
-
-    def _untouched(self, now: State) -> Iterator[str]:
-        if now.other != self._before.other:
-            yield f"changed outside: {_difference(self._before.other, now.other)}"
-        if not self._case.pushes and now.remote != self._before.remote:
-            yield "the remote was changed"
-        ours = {path: node for path, node in now.git.items() if not self._may_write(path)}
-        was = {path: node for path, node in self._before.git.items() if not self._may_write(path)}
-        if ours != was:
-            yield f"changed in .git: {_difference(was, ours)}"
-
-    def _may_write(self, path: bytes) -> bool:
-        return self._case.stages and (path == b"index" or path.startswith(b"objects"))
-
-    def _paths(self, tree: Files) -> Iterator[str]:
-        before, after = self._before.tree, self._after.tree
-        for path in before.keys() | after.keys() | tree.keys():
-            was, will, now = before.get(path), after.get(path), tree.get(path)
-            if self._case.renames and path == b".gitignore":
-                # A line for the new name, then none for the old one.
-                if now is None or not set(now.data.split()) <= {
-                    line for n in (was, will) if n for line in n.data.split()
-                }:
-                    yield f"{path!r} holds lines that are neither old nor new"
-                continue
-            if now in (was, will) and (now is not None or was is None or will is None):
-                continue
-            if now is None and was is not None and will is not None:
-                if was.is_file and will.is_file and not self._case.renames:
-                    yield f"{path!r} is missing"
-            elif was is None and will is None:
-                if not is_temporary(path):
-                    yield f"{path!r} appeared"
-            elif now is not None:
-                is_new = was is None or was.kind == "d"
-                is_torn = is_new and will is not None and now.is_file and will.data.startswith(now.data)
-                if not is_torn or _is_metadata(path):
-                    yield f"{path!r} is neither old nor new"
-
-    def _pointers(self, now: State) -> Iterator[str]:
-        if not self._case.stores:
-            return
-        for path, node in now.tree.items():
-            if path.endswith(b".dvt") and node != self._before.tree.get(path):
-                lacks = now.cache.lacks(node.data)
-                if lacks:
-                    yield f"{path!r} names what is not in the cache: {lacks}"
-
-    def _same_tree(self, tree: Files, when: str, *, memo_lost: bool) -> Iterator[str]:
-        if memo_lost:
-            # Without the memo nobody knows which files the user changed: what would be removed by force may stay.
-            stayed = self._users.items() - self._after.tree.items()
-            tree = {path: node for path, node in tree.items() if (path, node) not in stayed or path in self._after.tree}
-        if tree != self._after.tree:
-            yield f"{when}the tree differs: {_difference(self._after.tree, tree)}"
-
-    def _promised(self, now: State) -> Iterator[str]:
-        store = "remote" if self._case.pushes else "cache" if self._case.stores else ""
-        contents: Contents | None = getattr(now, store) if store else None
-        if contents is None:
-            return
-        for path, node in now.tree.items():
-            if path.endswith(b".dvt") and (lacks := contents.lacks(node.data)):
-                yield f"{path!r} is not whole in the {store}: {lacks}"
-
-
-def _is_metadata(path: bytes) -> bool:
-    return path.endswith((b".dvt", b".gitignore", b".dvtoolignore")) or path.startswith(b".dvtool/")
-
-
-def _difference(wanted: Files, found: Files) -> list[str]:
-    return [
-        f"{path!r} is {'absent' if path not in found else 'new' if path not in wanted else 'different'}"
-        for path in sorted(wanted.keys() | found.keys())
-        if wanted.get(path) != found.get(path)
-    ]

@@ -135,6 +135,11 @@ def is_temporary(path: bytes) -> bool:
     return any(part.startswith(TEMPORARIES) for part in path.split(b"/"))
 
 
+def is_metadata(path: bytes) -> bool:
+    """Whether dvtool writes it for Git."""
+    return path.endswith((b".dvt", b".gitignore", b".dvtoolignore")) or path.startswith(b".dvtool/")
+
+
 def _read(root: bytes, below: bytes, skip: tuple[bytes, ...], cache: bytes) -> Iterator[tuple[bytes, Node]]:
     with os.scandir(os.path.join(root, below)) as listing:
         for entry in listing:
