@@ -121,6 +121,13 @@ class Session:
         if not self.quiet:
             self.reporter.note(text)
 
+    def ask(self, question: str, about: Iterable[str]) -> bool:
+        """Show *about* on standard error, under ``--quiet`` too, and wait for the answer; anything but yes is no."""
+        for line in about:
+            self.reporter.print(safe(line))
+        self.reporter.print(f"{safe(question)} [y/N]")
+        return self.stdin.readline().strip().lower() in (b"y", b"yes")
+
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """A warning on standard error, with the next step; silent under ``--quiet``."""
         if not self.quiet:

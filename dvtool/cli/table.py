@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
     },
     "Care": {
+        "gc": Verb("gc:gc", "Free the cache of what nothing that you keep needs."),
         "fsck": Verb("fsck:fsck", "Check the cache or a remote: is everything there, and is it what its name says?"),
     },
     "Settings": {

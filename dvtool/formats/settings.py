@@ -14,6 +14,7 @@ from dvtool.errors import UnsafeInput
 from dvtool.formats.config import VERSION
 from dvtool.formats.config import Entry
 from dvtool.formats.config import Key
+from dvtool.formats.durations import is_duration
 
 Value = str | bool | int | float | tuple[str, ...]
 
@@ -32,6 +33,7 @@ class Type(Enum):
     FLAG = "true or false"
     COUNT = "a whole number from 1"
     SECONDS = "a number of seconds"
+    DURATION = "a length of time such as 12h, 14d or 0"
     NAME = "the name of a remote"
     URL = "a URL or a directory"
     PATH = "a path"
@@ -107,6 +109,8 @@ SETTINGS: tuple[Setting, ...] = (
         "processes that read or write many files together; default: one for each processor, 8 at most",
         in_project=True,
     ),
+    Setting("gc.grace", Type.DURATION, "`gc` leaves files of the cache alone that are younger", "1d"),
+    Setting("gc.trash", Type.DURATION, "how long the trash keeps what `gc` took, for `dvtool undo`", "14d"),
     Setting("cache.dir", Type.PATH, "where the cache is; a relative path starts at the project's root"),
     Setting(
         "cache.type",
@@ -186,6 +190,8 @@ def parse_value(key: Key, text: str) -> Value:
         return int(text)
     if kind is Type.SECONDS and re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", text, re.ASCII) and float(text) > 0:
         return float(text)
+    if kind is Type.DURATION and is_duration(text):
+        return text
     if kind is Type.ID and re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII):
         return text
     if kind is Type.CHOICE and text in setting.choices:

@@ -80,6 +80,32 @@ def all_pointer_blobs(
                 yield PointerBlob(commit, path, sha.decode("ascii"))
 
 
+def last_pointer_blobs(repo: GitRepo) -> Iterator[PointerBlob]:
+    """Every pointer version that refs, stashes and reflogs know, the newest first, with the last commit that has it.
+
+    Where the version was not replaced since, or a merge replaced it, with one that brought it in.
+    """
+    lines = "".join(f"{line}\n" for line in stashes(repo)).encode("ascii")
+    args = ["log", *_RAW, "--format=%x01%H %P", "--no-follow", "--no-renames", "--full-history"]
+    sources = ["--diff-merges=separate", "--all", "--reflog", "--stdin"]
+    with repo.stream(*args, *sources, "--", *pointer_pathspecs(), stdin=lines) as pipe:
+        commit, parent = "", ""
+        fields = _fields(pipe)
+        for field in fields:
+            if field.startswith(_COMMIT):
+                commit, *above = field[1:].decode("ascii").split()
+                parent = above[0] if len(above) == 1 else ""
+                continue
+            old_mode, mode, old, sha, _ = field.lstrip(b"\n:").split(b" ")
+            path = next(fields)
+            if not is_pointer_path(path):
+                continue
+            if mode in _REGULAR:
+                yield PointerBlob(commit, path, sha.decode("ascii"))
+            if old_mode in _REGULAR and parent:
+                yield PointerBlob(parent, path, old.decode("ascii"))
+
+
 def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerBlob]:
     """Every pointer that one of *commits* holds, each version with one commit that has it.
 

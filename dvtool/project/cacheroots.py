@@ -12,6 +12,7 @@ from dvtool.formats.records import Root
 from dvtool.project.open import Project
 from dvtool.store.cache import Cache
 from dvtool.store.cacheroots import keep_roots
+from dvtool.store.cacheroots import replace_roots
 from dvtool.store.cacheroots import roots_by_workspace
 from dvtool.workspace.pointers import Tracked
 
@@ -32,6 +33,12 @@ def roots_of_others(project: Project, cache: Cache) -> Iterator[Root]:
         mine = mine or _workspace_id(project)
         if workspace != mine:
             yield from record.roots
+
+
+def trim_own_roots(project: Project, cache: Cache, roots: Iterable[Root]) -> None:
+    """Let this workspace keep exactly *roots* in a cache that others share. Needs the exclusive lock."""
+    if project.config.path("cache.dir") is not None:
+        replace_roots(cache, _workspace_id(project), project.repo_id, roots)
 
 
 def _workspace_id(project: Project) -> str:

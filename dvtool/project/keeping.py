@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
@@ -49,8 +50,9 @@ class KeepRules:
     all_experiments: bool = False
 
     @property
-    def are_only_workspace(self) -> bool:
-        return self == KeepRules()
+    def selects_commits(self) -> bool:
+        """Whether more is kept than what is kept in any case."""
+        return replace(self, workspace=True) != KeepRules()
 
 
 class Keep(NamedTuple):
@@ -78,7 +80,7 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
     found: dict[tuple[Root, bytes], Keep] = {}
     git = project.git
     if git is None:
-        if not rules.are_only_workspace:
+        if rules.selects_commits:
             raise UsageError(
                 "this project works without Git, so there are no commits to keep", hint="dvtool gc --workspace"
             )

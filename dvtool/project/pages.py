@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from contextlib import closing
 from types import TracebackType
@@ -67,3 +68,22 @@ class PageSource:
                 ) from None
             self._trees = self._stack.enter_context(RemoteTrees(self._cache, [remote], reporter=self._reporter))
         return self._trees
+
+
+def fetch_below(project: Project, pages: Iterable[ObjectId], reporter: Reporter = SILENT) -> None:
+    """Bring pages that the cache lacks, and those below them, from the default remote. Raises as `PageSource.get`."""
+    from dvtool.formats.tree import Leaf
+    from dvtool.formats.tree import decode_page
+    from dvtool.model.tree import DIRECTORY
+
+    todo = list(pages)
+    seen = set(todo)
+    with PageSource(project, reporter=reporter) as source:
+        while todo:
+            page = decode_page(source.get(todo.pop()))
+            if isinstance(page, Leaf):
+                below = [ObjectId(entry.raw) for entry in page.entries if entry.kind == DIRECTORY]
+            else:
+                below = [ObjectId(ref.raw) for ref in page.pages]
+            todo += [oid for oid in below if oid not in seen]
+            seen.update(below)

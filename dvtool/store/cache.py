@@ -140,6 +140,10 @@ class Cache:
         self.has_loose(oid)
         self._loose_shards[oid[0]].add(oid.hex().encode("ascii"))
 
+    def removed_loose(self, oid: bytes) -> None:
+        """A loose blob was taken away by this process."""
+        self._loose_shards.pop(oid[0], None)
+
     def forget(self) -> None:
         """Look at the disk again at the next use."""
         self.packs.forget()

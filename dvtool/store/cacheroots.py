@@ -71,3 +71,15 @@ def keep_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Ro
             write_file(path, encode_root_record(record), durable=cache.settings.durable)
     except OSError as error:
         raise storage_error(error, "write", path) from error
+
+
+def replace_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:
+    """Let the file of a workspace name *roots* alone. Needs the exclusive lock. Raises `StorageError`."""
+    folder = os.path.join(cache.root, b"roots")
+    path = os.path.join(folder, os.fsencode(workspace))
+    try:
+        cache.make_folder(folder)
+        record = RootRecord(repository, (), tuple(dict.fromkeys(roots)), ())
+        write_file(path, encode_root_record(record), durable=cache.settings.durable)
+    except OSError as error:
+        raise storage_error(error, "write", path) from error
