@@ -1,0 +1,220 @@
+"""``dvtool fsck`` as it is typed: what it says, how it ends, and that a repair brings everything back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.datarepo import DataRepo
+from tests.support.datarepo import pushed_clone
+from tests.support.datasets import content
+from tests.support.datasets import damage
+from tests.support.datasets import packs_of
+
+
+@pytest.fixture
+def repo(repo: DataRepo) -> DataRepo:
+    """With a large file, so that the cache has a loose one."""
+    (repo.at / "large").write_bytes(content("large", 300_000))
+    repo.add("large")
+    repo.commit("large")
+    return repo
+
+
+def cache_of(repo: DataRepo) -> Path:
+    return repo.at / ".git/dvtool/cache"
+
+
+def files(repo: DataRepo, *folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (cache_of(repo) / folder).rglob("*") if path.is_file())
+
+
+def fsck(repo: DataRepo, *argv: str, code: int) -> Any:
+    ran = repo.cli("fsck", "--json", *argv)
+    assert ran.code == code, ran
+    return ran.document
+
+
+def kinds(document: Any) -> list[str]:
+    return sorted(finding["kind"] for finding in document["findings"])
+
+
+def paths(document: Any) -> set[str]:
+    return {path["path"] for finding in document["findings"] for path in finding["paths"]}
+
+
+def test_a_sound_cache(repo: DataRepo) -> None:
+    ran = repo.cli("fsck", "--deep")
+    assert ran.code == 0
+    assert ran.out.startswith("cache: sound (")
+    document = fsck(repo, code=0)
+    assert (document["schema"], document["store"], document["findings"]) == ("dvtool/fsck/1", "cache", [])
+    assert document["checked"]["tracked_files"] == 7
+
+
+def test_what_is_damaged_which_paths_what_next(repo: DataRepo) -> None:
+    (loose,) = files(repo, "objects")
+    damage(loose, 1000)
+    assert repo.cli("fsck").code == 0
+    ran = repo.cli("fsck", "--deep")
+    assert ran.code == 3
+    lines = ran.out.splitlines()
+    assert lines[0] == f"damaged: {loose}: the bytes are not what their name says"
+    assert lines[1:3] == ["    large", "    next: dvtool fsck --repair"]
+    assert ran.err.splitlines()[0] == "error: the cache is damaged: 1 finding, 1 path affected"
+
+
+def test_damage_comes_before_what_is_missing(repo: DataRepo) -> None:
+    for path in files(repo, "data"):
+        path.unlink()
+    assert kinds(fsck(repo, code=4)) == ["missing", "missing"]
+    (loose,) = files(repo, "objects")
+    damage(loose, 5)
+    assert kinds(fsck(repo, "--deep", code=3)) == ["loose", "missing", "missing", "writable"]
+
+
+def test_notes_alone_end_with_0(repo: DataRepo) -> None:
+    (cache_of(repo) / "tmp/.dvtool-tmp-0011").write_bytes(b"x")
+    (loose,) = files(repo, "objects")
+    loose.chmod(0o644)
+    document = fsck(repo, code=0)
+    assert kinds(document) == ["leftover", "writable"]
+    assert all(finding["severity"] == "note" for finding in document["findings"])
+    fsck(repo, "--repair", code=0)
+    assert not loose.stat().st_mode & 0o222
+
+
+def test_targets_and_revisions(repo: DataRepo) -> None:
+    (repo.at / "large").write_bytes(content("second", 300_000))
+    repo.add("large")
+    repo.commit("second")
+    old, new = sorted(files(repo, "objects"), key=lambda path: path.stat().st_mtime_ns)
+    old.unlink()
+    fsck(repo, code=0)
+    for argv in (["--rev", "HEAD~1"], ["-A"]):
+        assert paths(fsck(repo, *argv, code=4)) == {"large"}
+    new.unlink()
+    fsck(repo, "data", code=0)
+    assert paths(fsck(repo, "large", code=4)) == {"large"}
+    assert repo.cli("fsck", "nothing").code == 2
+
+
+def test_what_git_has_staged_counts(repo: DataRepo) -> None:
+    (repo.at / "large").write_bytes(content("staged", 300_000))
+    repo.add("large")
+    repo.git("add", "large.dvt")
+    repo.git("show", "HEAD:large.dvt")
+    (repo.at / "large.dvt").write_text(repo.git("show", "HEAD:large.dvt") + "\n")
+    fsck(repo, code=0)
+    max(files(repo, "objects"), key=lambda path: path.stat().st_mtime_ns).unlink()
+    assert paths(fsck(repo, code=4)) == {"large"}
+
+
+@pytest.mark.parametrize("folder", ["data", "meta", "objects", "dvtool-store.json"])
+def test_from_the_files_of_the_worktree_everything_comes_back(repo: DataRepo, folder: str) -> None:
+    cache = cache_of(repo)
+    for path in files(repo, folder) or [cache / folder]:
+        damage(path, path.stat().st_size // 2)
+    fsck(repo, "--deep", code=3)
+    document = fsck(repo, "--deep", "--repair", code=0)
+    assert document["before"]
+    assert [finding["kind"] for finding in document["findings"]] == ["quarantine"]
+    fsck(repo, "--deep", "-A", code=0)
+    before = sorted(path.relative_to(cache) for path in cache.rglob("*"))
+    fsck(repo, "--deep", "--repair", code=0)
+    assert sorted(path.relative_to(cache) for path in cache.rglob("*")) == before
+
+
+def test_an_empty_cache_comes_back_from_the_worktree(repo: DataRepo) -> None:
+    shutil.rmtree(cache_of(repo))
+    fsck(repo, "--repair", code=0)
+    fsck(repo, "--deep", code=0)
+
+
+def test_a_changed_file_heals_nothing_and_stays_as_it_is(repo: DataRepo) -> None:
+    (loose,) = files(repo, "objects")
+    loose.unlink()
+    changed = content("mine", 300_000)
+    (repo.at / "large").write_bytes(changed)
+    fsck(repo, "--repair", code=4)
+    assert (repo.at / "large").read_bytes() == changed
+
+
+def test_what_the_worktree_does_not_have_comes_from_a_remote(repo: DataRepo, tmp_path: Path) -> None:
+    clone = pushed_clone(repo, tmp_path)
+    fsck(clone, code=4)
+    assert paths(fsck(clone, "large", code=4)) == {"large"}
+    document = fsck(clone, "--repair", code=0)
+    assert document["findings"] == []
+    assert clone.cli("checkout").code == 0
+    for path in files(clone, "data", "meta", "objects"):
+        damage(path, 50)
+    shutil.rmtree(clone.at / "data")
+    fsck(clone, "--deep", "--repair", code=0)
+    clone.cli.done("checkout", "-q")
+    assert fsck(clone, "--deep", code=0)["checked"]["tracked_files"] == 7
+
+
+def test_without_any_source_the_rest_is_saved_and_named(repo: DataRepo) -> None:
+    for path in files(repo, "data"):
+        if b"p1" in path.read_bytes():
+            damage(path, path.read_bytes().index(b"p1"))
+    shutil.rmtree(repo.at / "data")
+    fsck(repo, "--deep", code=3)
+    assert paths(fsck(repo, "--deep", "--repair", code=4)) == {"data/img/1.png"}
+    assert paths(fsck(repo, "--deep", code=4)) == {"data/img/1.png"}
+
+
+def test_a_remote_is_checked_without_a_cache(repo: DataRepo, tmp_path: Path) -> None:
+    clone = pushed_clone(repo, tmp_path)
+    ran = clone.cli("fsck", "--remote", "store", "--deep")
+    assert (ran.code, ran.out.partition(" (")[0]) == (0, "remote store: sound")
+    assert fsck(clone, "--remote", "store", "--subset", "1/1", code=0)["store"] == "store"
+
+
+def test_a_remote_that_nothing_was_pushed_to(repo: DataRepo, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    repo.cli.done("remote", "add", "-q", "-d", "empty", str(tmp_path / "empty"))
+    document = fsck(repo, "--remote", "empty", code=4)
+    assert {finding["fix"] for finding in document["findings"]} == {"dvtool push"}
+    fsck(repo, "--remote", "empty", "--repair", code=0)
+    fsck(repo, "--remote", "empty", "--deep", code=0)
+
+
+def test_max_age_reads_each_file_once(repo: DataRepo) -> None:
+    first = fsck(repo, "--max-age", "30d", code=0)["checked"]
+    again = fsck(repo, "--max-age", "30d", code=0)["checked"]
+    assert first["bytes_hashed"] > 300_000 > again["bytes_hashed"]
+    fsck(repo, "--deep", code=0)
+    (loose,) = files(repo, "objects")
+    damage(loose, 7)
+    fsck(repo, "--max-age", "30d", code=0)
+    fsck(repo, "--max-age", "0s", code=3)
+
+
+def test_a_remote_lost_three_packs(repo: DataRepo, tmp_path: Path) -> None:
+    """What is gone is told by path; a repair sends it again from the cache, and a fresh clone gets everything."""
+    for number in range(3):
+        (repo.at / f"part{number}").write_bytes(content(number, 30_000))
+        repo.add(f"part{number}")
+        repo.commit(f"part {number}")
+        if number == 0:
+            clone = pushed_clone(repo, tmp_path)
+        repo.cli.done("push", "-q")
+    clone.git("pull", "-q")
+    store = tmp_path / "store"
+    lost = packs_of(store)[:2] + packs_of(store)[-1:]
+    for key in lost:
+        (store / key).unlink()
+    document = fsck(repo, "--remote", "store", code=4)
+    assert {finding["place"] for finding in document["findings"] if finding["kind"] == "missing"} <= set(lost)
+    assert paths(document)
+    assert fsck(repo, "--remote", "store", "--repair", code=0)["findings"] == []
+    fsck(repo, "--remote", "store", "--deep", code=0)
+    clone.cli.done("pull", "-q")
+    assert (clone.at / "part2").read_bytes() == content(2, 30_000)
+    assert os.listdir(clone.at / "data")
