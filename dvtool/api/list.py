@@ -26,6 +26,7 @@ from dvtool.project.open import Project
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_path
 from dvtool.store.treecompare import UNREADABLE
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import entries
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
@@ -207,6 +208,7 @@ class _Walk:
             yield from self._tree(entry, path, depth + 1)
 
     def _tree(self, directory: Entry, path: bytes, depth: int) -> Iterator[Listed]:
+        check_depth(path + b"/")
         try:
             for entry in entries(self._listings.get, subtree(directory)):
                 if entry.kind == DIRECTORY:

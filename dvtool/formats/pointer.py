@@ -143,6 +143,9 @@ class _Reader:
         if len(text) <= _MAX_NAME_TEXT:
             name = _decode_scalar(text) if encoded is None else _decode_base64(text)
         if name is None:
+            if encoded is None and 0 < len(text) <= _MAX_NAME_TEXT and text[0] != '"':
+                # Unsafe is the graver of the two.
+                check_path(text.encode("utf-8"), self._place(back=1))
             self._refuse("the path is not written in the one valid form", back=1)
         check_path(name, self._place(back=1))
         if b"/" in name:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from dataclasses import replace
 
 from dvtool.errors import ConfigError
+from dvtool.errors import UnsafeInput
 from dvtool.formats.settings import is_true
 from dvtool.git.discover import find_git
 from dvtool.git.run import GitRepo
+from dvtool.model.paths import show
 from dvtool.project.config import Config
 from dvtool.project.config import Level
 from dvtool.project.config import load_config
@@ -18,6 +20,7 @@ from dvtool.project.config import read_entries
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.layout import plan_layout
+from dvtool.project.locate import MARKER
 from dvtool.project.locate import find_root
 
 
@@ -63,7 +66,25 @@ def find_layout(start: bytes, environment: Environment) -> Layout:
     """
     root = find_root(os.path.join(environment.cwd, start))
     bare = plan_layout(root, None, environment)
-    if any(str(entry.key) == "core.no_scm" and is_true(entry.value) for entry in read_entries(bare, Level.PROJECT)):
-        return bare
+    entries = read_entries(bare, Level.PROJECT)
     git = find_git(root, environment.environ)
+    if any(str(entry.key) == "core.no_scm" and is_true(entry.value) for entry in entries):
+        if git is not None:
+            _refuse_committed_state(git, root)
+        return bare
     return bare if git is None else plan_layout(root, git, environment)
+
+
+def _refuse_committed_state(git: GitRepo, root: bytes) -> None:
+    """Without Git, what is one user's own lies in `.dvtool`: whoever commits that steers everyone who clones it."""
+    from dvtool.git.worktree import tracked
+
+    own = [os.path.join(root, MARKER, name) for name in (b"config.local", b"state", b"cache")]
+    committed = tracked(git, [os.path.relpath(path, git.worktree) for path in own if os.path.lexists(path)])
+    if committed:
+        path = min(committed)
+        raise UnsafeInput(
+            f"{show(path)} is committed in Git, and settings and state of this kind must be your own",
+            path=path,
+            hint=f"if you trust what is in it: git rm -r --cached {show(path)}",
+        )

@@ -22,11 +22,15 @@ from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import entries
 from dvtool.store.trees import subtree
 
 _MOST_PAIRS = 2_500
 """Up to so many pairs of equal content are compared by name, each with each."""
+
+MOST_FILES = 5_000_000
+"""Directories are opened up to so many files on each side, 300 bytes of memory each; what is more stays whole."""
 
 Placed = tuple[bytes, Entry]
 
@@ -42,7 +46,7 @@ class Moved(NamedTuple):
 
 @dataclass(slots=True)
 class Sorted:
-    """Added, deleted and moved paths, each sorted. Directories in them are empty, moved or unread."""
+    """Added, deleted and moved paths, each sorted. Directories in them are empty, moved, unread or huge."""
 
     added: list[Placed] = field(default_factory=list)
     deleted: list[Placed] = field(default_factory=list)
@@ -97,11 +101,16 @@ class _Node:
 class _Side:
     def __init__(self, get: GetPage, placed: Iterable[Placed], unread: list[tuple[bytes, DvtoolError]]) -> None:
         self._get = get
+        files_left = MOST_FILES
         self._unread = unread
         self._heap: list[tuple[tuple[int, int], bytes, _Node]] = []
         self.leaves: list[Placed] = []
         self._held: dict[bytes, list[Placed]] = {}
         for path, entry in placed:
+            if entry.kind == DIRECTORY and entry.files > files_left:
+                self.leaves.append((path, entry))
+                continue
+            files_left -= entry.files
             self._take(path, entry)
 
     def _take(self, path: bytes, entry: Entry) -> None:
@@ -122,7 +131,8 @@ class _Side:
         return nodes
 
     def open(self, node: _Node) -> list[_Node]:
-        """Read a directory. Gives the one in it, if any, that has the same totals and so belongs to the group."""
+        """Read a directory. Raises `FormatError` for one too deep to be walked. Gives the one in it, if any, that has the same totals and so belongs to the group."""
+        check_depth(node.path + b"/")
         node.is_opened = True
         held: list[Placed] = []
         self._held[node.path] = held

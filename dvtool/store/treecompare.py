@@ -13,6 +13,7 @@ from dvtool.model.tree import Entry
 from dvtool.store.treediff import EntryChange
 from dvtool.store.treediff import differing
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import subtree
 
 UNREADABLE = (MissingData, IntegrityError, StorageError)
@@ -30,7 +31,8 @@ class TreeComparison:
     def changes(self, old: Entry | None, new: Entry | None, path: bytes) -> Iterator[EntryChange]:
         """Every difference from *old* to *new*, both standing at *path*, in order of names.
 
-        A directory on both sides that cannot be read is one change by itself.
+        A directory on both sides that cannot be read is one change by itself. Raises `FormatError`
+        for directories too deep to be walked.
         """
         if old == new:
             return
@@ -40,6 +42,7 @@ class TreeComparison:
             yield EntryChange(path, old, None)
             yield EntryChange(path, None, new)
         else:
+            check_depth(path + b"/")
             try:
                 pairs = differing(self._get_old, subtree(old), self._get_new, subtree(new))
             except UNREADABLE as error:

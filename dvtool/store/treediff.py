@@ -100,7 +100,13 @@ def differing(
 
 
 def _load(get: GetPage, refs: list[PageRef], shared: set[bytes]) -> dict[bytes, Entry]:
-    return {entry.name: entry for ref in refs if ref.raw not in shared for entry in leaf_entries(get, ref)}
+    found: dict[bytes, Entry] = {}
+    after = b""
+    for ref in refs:
+        if ref.raw not in shared:
+            found.update((entry.name, entry) for entry in leaf_entries(get, ref, after))
+        after = ref.last_name
+    return found
 
 
 def _whole(get: GetPage, entry: Entry | None, tree: TreeRef, path: bytes, *, added: bool) -> Iterator[EntryChange]:

@@ -74,7 +74,11 @@ def leaf_refs(get: GetPage, tree: TreeRef) -> list[PageRef]:
     page = decode_page(data, _where(top))
     if isinstance(page, Leaf) or len(page.pages) < 2:
         raise IntegrityError(f"{_where(top)}: a top page with a single page below it")
-    return list(_expand(get, top, page.level, page.pages))
+    refs = list(_expand(get, top, page.level, page.pages))
+    in_order = all(before.last_name < after.last_name for before, after in zip(refs, refs[1:]))
+    if not in_order or len({ref.raw for ref in refs}) < len(refs):
+        raise IntegrityError(f"{_where(top)}: its pages are not in order, or one stands twice")
+    return refs
 
 
 def _expand(get: GetPage, parent: PageRef, level: int, refs: Sequence[PageRef]) -> Iterator[PageRef]:
@@ -89,11 +93,13 @@ def _expand(get: GetPage, parent: PageRef, level: int, refs: Sequence[PageRef]) 
         yield from _expand(get, ref, page.level, page.pages)
 
 
-def leaf_entries(get: GetPage, ref: PageRef) -> list[Entry]:
-    """The entries of one leaf page, totals checked."""
+def leaf_entries(get: GetPage, ref: PageRef, after: bytes = b"") -> list[Entry]:
+    """The entries of one leaf page, totals checked. *after*: the last name of the page before it."""
     page = decode_page(get(ObjectId(ref.raw)), _where(ref))
     if not isinstance(page, Leaf) or (ref.last_name and (not page.entries or page.entries[-1].name != ref.last_name)):
         raise IntegrityError(f"{_where(ref)}: not the page that the page above says")
+    if after and page.entries[0].name <= after:
+        raise IntegrityError(f"{_where(ref)}: holds {show(page.entries[0].name)}, which belongs before it")
     _check_totals(ref, *totals(page.entries))
     return page.entries
 
@@ -111,8 +117,10 @@ def _where(ref: PageRef) -> str:
 
 def entries(get: GetPage, tree: TreeRef) -> Iterator[Entry]:
     """The entries of one directory in rising order of their names."""
+    after = b""
     for ref in leaf_refs(get, tree):
-        yield from leaf_entries(get, ref)
+        yield from leaf_entries(get, ref, after)
+        after = ref.last_name
 
 
 def subtree(entry: Entry) -> TreeRef:

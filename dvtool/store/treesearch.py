@@ -10,6 +10,7 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import TreeRef
 from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import check_depth
 from dvtool.store.trees import leaf_entries
 from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import subtree
@@ -52,7 +53,10 @@ class TreeSearch:
         self.unread: list[tuple[bytes, DvtoolError]] = []
 
     def hits(self, tree: TreeRef, path: bytes) -> tuple[Hit, ...]:
-        """Everything below the directory that has the digest; *path* is only for ``unread``."""
+        """Everything below the directory that has the digest; *path* is only for ``unread`` and for errors.
+
+        Raises `FormatError` for directories too deep to be walked.
+        """
         if tree.oid in self._without:
             return ()
         known = self._found.get(tree.oid)
@@ -69,6 +73,7 @@ class TreeSearch:
         return known
 
     def _search(self, tree: TreeRef, path: bytes) -> list[Hit]:
+        check_depth(path + b"/")
         found: list[Hit] = []
         refs = leaf_refs(self._get, tree)
         for ref in refs:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
 from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
@@ -55,14 +57,18 @@ def fetch(
                 work.add(need.oid, need.size, need.path)
         work.flush()
         session.keep()
+        broken: list[DvtoolError] = []
         for path, oid, error in walk.failed:
             if isinstance(error, RemoteDamage):
                 work.damaged.append(DamagedItem(path, oid, error.failure.remote, error.failure.key))
-            else:
+            elif isinstance(error, MissingData):
                 work.missing.append(MissingItem(path, oid))
+            else:
+                broken.append(error)
         if work.missing and session.unreachable:
             raise session.unreachable[0]
-        return FetchResult(work.objects, session.bytes_received, tuple(work.missing), tuple(work.damaged))
+        missing, damaged = tuple(work.missing), tuple(work.damaged)
+        return FetchResult(work.objects, session.bytes_received, missing, damaged, tuple(broken))
 
 
 class _Fetch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dvtool.errors import DvtoolError
 from dvtool.model.digest import ObjectId
 
 
@@ -73,9 +74,13 @@ class PushResult(NamedTuple):
 
 
 class FetchResult(NamedTuple):
-    """What a fetch did, or with *dry_run* would do. Everything that is not listed is in the cache now."""
+    """What a fetch did, or with *dry_run* would do. Everything that is not listed is in the cache now.
+
+    ``broken``: one error for each listing whose bytes are what its digest says, and that is none.
+    """
 
     objects: int
     bytes_received: int
     missing: tuple[MissingItem, ...]
     damaged: tuple[DamagedItem, ...]
+    broken: tuple[DvtoolError, ...] = ()

@@ -56,7 +56,7 @@ def fetch_lines(result: FetchResult, *, dry_run: bool) -> Iterator[str]:
         yield f"would fetch {count(result.objects, 'object')}"
     elif result.objects:
         yield f"fetched {count(result.objects, 'object')} ({size(result.bytes_received)})"
-    elif not result.missing and not result.damaged:
+    elif not (result.missing or result.damaged or result.broken):
         yield "nothing to fetch: the cache holds everything"
 
 

@@ -63,6 +63,15 @@ class Directories:
             os.close(self._open.popitem()[1])
 
 
+def require_size(entry: Entry, size: int) -> None:
+    """Raise `IntegrityError` unless verified bytes have the size that a pointer or a listing states for them."""
+    if size != entry.size:
+        raise IntegrityError(
+            f"{show(entry.name)}: {entry.digest} has {size} bytes, but {entry.size} were stated",
+            hint="dvtool writes no such pointer or listing: see where it comes from (`git log -p -- FILE`)",
+        )
+
+
 class Placer:
     """Writes files. Each gets the same modification time, one nanosecond before the checkout began.
 
@@ -79,7 +88,8 @@ class Placer:
         """The link types that were used, "copy" among them."""
 
     def create(self, path: bytes, entry: Entry, data: bytes) -> StatSignature:
-        """A new small file from verified bytes. ``FileExistsError`` when something stands there."""
+        """A new small file from verified bytes. ``FileExistsError`` when something stands there, `IntegrityError`."""
+        require_size(entry, len(data))
         parent, name = split(path)
         mode = 0o777 if entry.executable else 0o666
         fd = os.open(name, _CREATE, mode, dir_fd=self._directories.get(parent, create=True))
@@ -157,6 +167,7 @@ class Placer:
             os.utime(name, ns=self._times, dir_fd=directory_fd, follow_symlinks=False)
 
     def _write(self, directory_fd: int, tmp: bytes, entry: Entry, data: bytes) -> None:
+        require_size(entry, len(data))
         fd = os.open(tmp, _CREATE, 0o777 if entry.executable else 0o666, dir_fd=directory_fd)
         try:
             write_all(fd, data)
@@ -199,15 +210,16 @@ class Placer:
     def _verify_open(self, fd: int, source: bytes, entry: Entry) -> None:
         hasher = blake3()
         read_blocks(fd, hasher.update)
-        self._require(hasher.digest(), source, entry)
+        self._require(hasher.digest(), source, entry, fd)
 
-    def _require(self, digest: bytes, source: bytes, entry: Entry) -> None:
+    def _require(self, digest: bytes, source: bytes, entry: Entry, source_fd: int) -> None:
         if digest != entry.raw:
             raise IntegrityError(
                 f"{show(source)}: the bytes are not what their name says",
                 path=source,
                 hint="`dvtool pull` fetches them again",
             )
+        require_size(entry, os.fstat(source_fd).st_size)
 
     def _copy(self, directory_fd: int, tmp: bytes, entry: Entry, source: bytes, *, share: bool) -> bool:
         source_fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -226,12 +238,13 @@ class Placer:
 
     def _fill(self, fd: int, source_fd: int, source: bytes, entry: Entry, *, share: bool) -> bool:
         if share:
-            # The object itself is read, which nobody changes: its clone is not in memory yet.
+            # The object itself is read, which nobody changes: its clone is not in memory yet. Only its owner could.
             if not reflink(source_fd, fd):
                 return False
-            self._verify_open(source_fd, source, entry)
+            is_own = not hasattr(os, "getuid") or os.fstat(source_fd).st_uid in (os.getuid(), 0)
+            self._verify_open(source_fd if is_own else fd, source, entry)
             return True
         hasher = blake3()
         copy_range(source_fd, fd, entry.size + 1, hasher.update)
-        self._require(hasher.digest(), source, entry)
+        self._require(hasher.digest(), source, entry, source_fd)
         return True
