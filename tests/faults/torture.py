@@ -1,0 +1,242 @@
+"""Everything that the test bench can do to dvtool, in parts: ``python -m tests.faults.torture [NAME ...]``.
+
+Each part runs in a process of its own, two at a time, and its counts go into ``.torture/state.json`` at once: run it
+again after a stop and only what is missing is done. Parts that ran on other sources are done anew, unless
+``--keep`` is given. At the end the table in ``docs/explanation/torture.md`` is written. NAME chooses the parts whose
+names contain it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+from tests.conftest import hermetic_environment
+from tests.crash.busy import BUSY
+from tests.crash.cases import CASES
+from tests.crash.cases import LINKS
+from tests.faults.injector import FAULTS
+from tests.faults.injector import Injector
+from tests.faults.network import NetworkSweep
+from tests.faults.power import PowerSweep
+from tests.faults.proxy import KINDS
+from tests.faults.proxy import Kind
+from tests.faults.proxy import Proxy
+from tests.faults.report import write_report
+from tests.faults.sweep import Sweep
+from tests.faults.sweep import Tally
+
+ROOT = Path(__file__).parents[2]
+STATE = ROOT / ".torture/state.json"
+KILLS = 400
+"""Random kills of each busy command."""
+
+_SOURCES = ("dvtool", "tests/faults", "tests/crash")
+_MEMORY = Path("/dev/shm")
+_XFS_BYTES = 400 << 20
+
+
+class Part(NamedTuple):
+    """``group``: the table that it belongs to. ``run`` gets an empty directory. ``xfs``: that lies on XFS."""
+
+    group: str
+    name: str
+    run: Callable[[Path], list[Tally]]
+    xfs: bool = False
+
+
+def parts() -> list[Part]:
+    """All there is, the longest first."""
+    found = [_faults(case, link) for link in LINKS for case in CASES]
+    found += [_power(case) for case in CASES if not case.stages]
+    found += [_killed(case) for case in BUSY]
+    found += [_network(verb, kind) for kind in KINDS for verb in ("push", "pull")]
+    return found
+
+
+def _faults(case: Any, link: str) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        with Injector(folder) as injector:
+            sweep = Sweep(injector, folder, case, link=link, full=True)
+            return [sweep.run(fault) for fault in FAULTS]
+
+    return Part("faults", f"faults {case.name} {link}", run, xfs=link == "reflink")
+
+
+def _power(case: Any) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        with Injector(folder) as injector:
+            sweep = PowerSweep(injector, folder, case)
+            tally = sweep.tally()
+            sweep.run(tally, sweep.losses())
+            return [tally]
+
+    return Part("power", f"power {case.name}", run)
+
+
+def _killed(case: Any) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        with Injector(folder) as injector:
+            return [Sweep(injector, folder, case).run_killed(KILLS)]
+
+    return Part("kills", f"kills {case.name}", run)
+
+
+def _network(verb: str, kind: Kind) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        from tests.support.seaweed import serving
+
+        with ExitStack() as stack:
+            injector = stack.enter_context(Injector(folder))
+            seaweed = stack.enter_context(serving(folder / "seaweed"))
+            proxy = stack.enter_context(Proxy(seaweed.endpoint))
+            sweep = NetworkSweep(injector, folder / "network", seaweed, proxy)
+            return [sweep.push(kind) if verb == "push" else sweep.pull(kind)]
+
+    return Part("network", f"network {verb} {kind}", run)
+
+
+def main() -> int:
+    """Run what is missing; exit code 1 when a promise was broken or a part failed."""
+    parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
+    parser.add_argument("names", nargs="*", help="parts whose name contains one of these; all without")
+    parser.add_argument("--keep", action="store_true", help="keep the results of parts that ran on other sources")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="parts at once; default: one a processor")
+    parser.add_argument("--again", action="store_true", help="do the chosen parts even if they are done")
+    parser.add_argument("--report", action="store_true", help="run nothing, write the table")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        return _run_one(asked.one)
+    chosen = [part for part in parts() if not asked.names or any(name in part.name for name in asked.names)]
+    state = _State(keep=asked.keep)
+    todo = [] if asked.report else [part for part in chosen if asked.again or not state.has(part.name)]
+    print(f"{len(todo)} of {len(chosen)} parts to do, {asked.jobs} at once", flush=True)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for _ in pool.map(lambda part: _run_apart(part, state), todo):
+            pass
+    write_report(ROOT / "docs/explanation/torture.md", state.results(parts()), _environment())
+    bad = [line for part in chosen for line in state.violations(part.name)]
+    print("\n".join(bad[:100]))
+    print(f"{len(bad)} violations")
+    return 1 if bad or any(not state.has(part.name) for part in chosen) else 0
+
+
+class _State:
+    def __init__(self, *, keep: bool) -> None:
+        self._guard = threading.Lock()
+        self._sources = _fingerprint()
+        self._parts: dict[str, Any] = json.loads(STATE.read_text()) if STATE.exists() else {}
+        if not keep:
+            self._parts = {name: one for name, one in self._parts.items() if one["sources"] == self._sources}
+
+    def has(self, name: str) -> bool:
+        return name in self._parts
+
+    def put(self, name: str, tallies: list[dict[str, Any]], seconds: float) -> None:
+        with self._guard:
+            self._parts[name] = {"sources": self._sources, "seconds": round(seconds, 1), "tallies": tallies}
+            STATE.parent.mkdir(exist_ok=True)
+            new = STATE.with_suffix(".new")
+            new.write_text(json.dumps(self._parts, indent=1))
+            new.replace(STATE)
+
+    def violations(self, name: str) -> list[str]:
+        if name not in self._parts:
+            return [f"{name}: did not come to its end"]
+        return [line for tally in self._parts[name]["tallies"] for line in tally["violations"]]
+
+    def results(self, all_parts: list[Part]) -> list[tuple[str, str, dict[str, Any] | None]]:
+        """Group, name and result of each part; None for one that was not run."""
+        return [(part.group, part.name, self._parts.get(part.name)) for part in all_parts]
+
+
+def _run_apart(part: Part, state: _State) -> None:
+    argv = [sys.executable, "-m", "tests.faults.torture", "--one", part.name]
+    if part.xfs:
+        if os.geteuid() != 0 or not shutil.which("mkfs.xfs") or not shutil.which("unshare"):
+            print(f"{part.name}: passed over, it needs root, unshare and mkfs.xfs", flush=True)
+            return
+        # The mount is seen by that process alone, and goes with it.
+        argv = ["unshare", "--mount", *argv]
+    started = time.monotonic()
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - started
+    try:
+        tallies = json.loads(done.stdout.rpartition("\n#")[2])
+    except ValueError:
+        print(f"{part.name}: FAILED after {seconds:.0f} s\n{done.stdout[-2000:]}{done.stderr[-4000:]}", flush=True)
+        return
+    state.put(part.name, tallies, seconds)
+    points, bad = sum(one["hit"] for one in tallies), sum(len(one["violations"]) for one in tallies)
+    print(f"{part.name}: {points} faults, {bad} violations, {seconds:.0f} s", flush=True)
+
+
+def _run_one(name: str) -> int:
+    part = next(part for part in parts() if part.name == name)
+    base = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="dvtool-torture-", dir=base) as place:
+        world = Path(place) / "world"
+        folder = Path(place) / "part"
+        folder.mkdir()
+        if part.xfs:
+            _mount_xfs(Path(place) / "xfs.img", folder)
+        environment = hermetic_environment(world)
+        for value in environment.values():
+            if value.startswith(f"{world}/"):
+                Path(value).mkdir(parents=True)
+        for variable in [one for one in os.environ if one.startswith(("GIT_", "AWS_", "DVTOOL_", "XDG_"))]:
+            del os.environ[variable]
+        os.environ.update(environment)
+        tempfile.tempdir = None
+        try:
+            tallies = part.run(folder)
+        finally:
+            if part.xfs:
+                subprocess.run(["umount", "--lazy", folder], check=True)
+    print("\n#" + json.dumps([vars(tally) for tally in tallies]))
+    return 0
+
+
+def _mount_xfs(image: Path, folder: Path) -> None:
+    with image.open("wb") as file:
+        file.truncate(_XFS_BYTES)
+    subprocess.run(["mkfs.xfs", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, folder], check=True)
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for top in _SOURCES:
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix in (".py", ".c"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _environment() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}, "
+        f"{os.cpu_count()} processors, {memory:.0f} GB of memory, Python {platform.python_version()}; the files lay in memory (tmpfs), for reflinks "
+        "on XFS in a loop mount"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
