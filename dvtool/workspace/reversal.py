@@ -88,7 +88,7 @@ def summarized(
     rows += [
         Row(other, new, new)
         for other, (_, new) in told.items()
-        if not _has_parent_in(other, made) and not _has_parent_in(other, whole)
+        if other not in made and not _has_parent_in(other, made) and not _has_parent_in(other, whole)
     ]
     return Place(path, before, after, tuple(sorted(rows, key=lambda row: row.path)))
 
