@@ -18,6 +18,7 @@ from dvtool.formats.pack import META
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
+from dvtool.store.foreign import Proofs
 from dvtool.store.localpacks import LocalPacks
 from dvtool.store.localpacks import Place
 from dvtool.store.names import STORE_FILE
@@ -65,6 +66,7 @@ class Cache:
         )
         self.packs = LocalPacks(root, self.lock)
         self._loose_shards: dict[int, set[bytes]] = {}
+        self._proofs = Proofs()
         self._checked = False
 
     def _check_version(self) -> None:
@@ -138,6 +140,7 @@ class Cache:
     def added_loose(self, oid: bytes) -> None:
         """A loose blob was published by this process."""
         self.has_loose(oid)
+        self._proofs.forget_loose(oid)
         self._loose_shards[oid[0]].add(oid.hex().encode("ascii"))
 
     def removed_loose(self, oid: bytes) -> None:
@@ -157,6 +160,25 @@ class Cache:
         """True when the cache holds a tree page, recipe or alias."""
         place = self.packs.find(oid, META)
         return place is not None and place.kind == kind
+
+    def has_sound_blob(self, oid: bytes) -> bool:
+        """`has_blob`, for who relies on it: what belongs to another user is read and proved before."""
+        return self._is_in_sound_pack(oid, DATA) or (self.has_loose(oid) and self.is_sound_loose(oid))
+
+    def has_sound_page(self, oid: bytes) -> bool:
+        """The same for a tree page."""
+        return self._is_in_sound_pack(oid, META)
+
+    def is_sound_loose(self, oid: bytes) -> bool:
+        """Whether the loose blob, which is there, is our own or proves right."""
+        return self._proofs.is_sound_loose(self.loose_path(oid), oid)
+
+    def _is_in_sound_pack(self, oid: bytes, pack_class: int) -> bool:
+        while (place := self.packs.find(oid, pack_class)) is not None:
+            if self._proofs.is_sound_pack(self.packs.path(place.pack), place.pack):
+                return True
+            self.packs.mark_bad(place.pack, place.offset)
+        return False
 
     def read_meta(self, oid: ObjectId, kind: int) -> bytes:
         """A tree page, recipe or alias. Trees are verified against their digest; others name another object.

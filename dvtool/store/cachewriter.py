@@ -148,7 +148,7 @@ class CacheWriter:
             oid = object_id(data)
         if oid not in self._known:
             self._known.add(oid)
-            if not self._cache.has_blob(oid):
+            if not self._cache.has_sound_blob(oid):
                 if len(data) >= self._loose_limit:
                     self._put_loose_bytes(oid, data)
                 else:
@@ -164,7 +164,7 @@ class CacheWriter:
         oid = object_id(page)
         if oid not in self._known:
             self._known.add(oid)
-            if not self._cache.has_meta(oid, TREE):
+            if not self._cache.has_sound_page(oid):
                 self._meta.add(oid, TREE, page)
                 if self._keep_pages:
                     self._pages[oid] = page
@@ -277,7 +277,8 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
-        self._make_way(final, os.lstat(temporary).st_size, is_wrong=False)
+        is_wrong = os.path.lexists(final) and not self._cache.is_sound_loose(oid)
+        self._make_way(final, os.lstat(temporary).st_size, is_wrong=is_wrong)
         publish(temporary, final)
         self._cache.added_loose(oid)
         self._known.add(oid)

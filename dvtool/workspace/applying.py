@@ -119,7 +119,7 @@ class Applying:
             path,
             states,
             force=force,
-            has_blob=is_kept or worktree.cache.has_blob,
+            has_blob=is_kept or worktree.cache.has_sound_blob,
             is_left_over=self._is_left_over,
             relink=relink,
         )

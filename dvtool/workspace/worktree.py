@@ -230,7 +230,7 @@ class Worktree:
             oid, _ = hash_large(fd, name, path)
         except (DvtoolError, OSError):
             return False
-        return self.cache.has_blob(oid)
+        return self.cache.has_sound_blob(oid)
 
     def forget_seen(self) -> None:
         """The memo was changed behind `expect`."""
