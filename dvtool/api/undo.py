@@ -101,7 +101,7 @@ def undo(project: Project, request: UndoRequest, reporter: Reporter = SILENT) ->
             if not request.dry_run and not plan.is_empty:
                 ids = tuple(each.id for each in step)
                 with begin(project, "undo", undoes=ids) as operation:
-                    operation.prepare(summary=", ".join(name_of(each) for each in step[:_SHOWN]))
+                    operation.prepare(summary=_summary(step))
                     applied += stepper.execute(plan, operation, durable=is_durable(project))
                     made = operation.number
             done.append(_step_back(made, step, plan))
@@ -127,6 +127,11 @@ def raise_for(result: UndoResult) -> None:
             hint=result.errors[0].hint or "run `dvtool undo` again, and see `dvtool status`",
             causes=result.errors,
         )
+
+
+def _summary(step: Sequence[Logged]) -> str:
+    more = f" and {len(step) - _SHOWN:,} more" if len(step) > _SHOWN else ""
+    return ", ".join(map(name_of, step[:_SHOWN])) + more
 
 
 def _check(plan: StepPlan, step: Sequence[Logged]) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from datetime import timezone
 
 from dvtool import __version__
+from dvtool.cli.shown import without_values
 from dvtool.ui.text import safe
 
 
@@ -37,7 +38,7 @@ def report_text(argv: Sequence[str], error: BaseException) -> str:
     """Markdown, ready to paste."""
     details = safe("".join(traceback.format_exception(error))).rstrip()
     # Word by word: a secret that follows its option as a word of its own is taken out by name.
-    command = safe(" ".join(_without_values(argv)))
+    command = safe(" ".join(without_values(argv)))
     return (
         f"### Bug in dvtool {__version__}\n\n"
         f"- command: `dvtool {command}`\n"
@@ -45,18 +46,6 @@ def report_text(argv: Sequence[str], error: BaseException) -> str:
         f"- system: {platform.platform()}\n\n"
         f"```\n{details}\n```\n"
     )
-
-
-def _without_values(argv: Sequence[str]) -> list[str]:
-    """`config KEY VALUE` and `remote modify NAME KEY VALUE` may carry a secret: only the key stays."""
-    words = list(argv)
-    for verb, kept in ((["config"], 1), (["remote", "modify"], 2)):
-        for start in range(len(words)):
-            if words[start : start + len(verb)] == verb:
-                plain = [i for i in range(start + len(verb), len(words)) if not words[i].startswith("-")]
-                for i in plain[kept:]:
-                    words[i] = "***"
-    return words
 
 
 def _state_directory(environ: Mapping[str, str]) -> str:

@@ -86,7 +86,7 @@ def run(argv: Sequence[str], stdin: BinaryIO, out: TextIO, err: TextIO, environ:
     from dvtool.cli.door import guarded
     from dvtool.cli.session import Session
 
-    session = Session(stdin, out, err, environ, cwd)
+    session = Session(stdin, out, err, environ, cwd, argv)
     return guarded(session, argv, lambda: _dispatch(session, argv))
 
 

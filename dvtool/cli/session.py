@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import BinaryIO
@@ -36,12 +37,21 @@ class Session:
     ``cwd`` is absolute. ``asked_json`` is set as soon as ``--json`` was read.
     """
 
-    def __init__(self, stdin: BinaryIO, out: TextIO, err: TextIO, environ: Mapping[str, str], cwd: bytes) -> None:
+    def __init__(
+        self,
+        stdin: BinaryIO,
+        out: TextIO,
+        err: TextIO,
+        environ: Mapping[str, str],
+        cwd: bytes,
+        argv: Sequence[str] = (),
+    ) -> None:
         self.stdin = stdin
         self.out = out
         self.err = err
         self.environ = environ
         self.cwd = cwd
+        self.argv = argv
         self.quiet = False
         self.verbose = False
         self.no_wait = False
@@ -60,12 +70,13 @@ class Session:
     @cached_property
     def environment(self) -> Environment:
         """The outside world as the core sees it."""
+        from dvtool.cli.shown import shown_command
         from dvtool.disk.lock import Waiting
         from dvtool.project.environment import Environment
 
         home = self.environ.get("HOME") or os.path.expanduser("~")
         waiting = Waiting(0.0 if self.no_wait else None, self.note)
-        return Environment(self.environ, os.fsencode(home), self.cwd, waiting=waiting)
+        return Environment(self.environ, os.fsencode(home), self.cwd, shown_command(self.argv), waiting=waiting)
 
     def project(self, overrides: Mapping[str, str] | None = None) -> Project:
         """The project around the current directory; raises `NotInRepository`. *overrides*: settings from flags."""

@@ -29,6 +29,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "recover": Verb("recover:recover", "List or restore what the cache holds without a name."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),
         "drop": Verb("drop:drop", "Free the local space of tracked data, once a remote proves to have it."),
+        "undo": Verb("undo:undo", "Take the last operation back."),
+        "op": Verb("op:op", "Show what dvtool changed here; `dvtool undo` takes it back."),
         "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },
     "Sharing": {

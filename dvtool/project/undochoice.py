@@ -52,7 +52,9 @@ def name_of(logged: Logged) -> str:
     operation = logged.operation
     if operation is None:
         return str(logged.id)
-    return f"{logged.id} ({operation.verb}{' ' if operation.summary else ''}{operation.summary})"
+    # What an undo of an undo was about stands in the lines above it.
+    about = "" if operation.verb == "undo" else f" {operation.summary}"
+    return f"{logged.id} ({operation.verb}{about.rstrip()})"
 
 
 def _last(newest_first: list[Logged]) -> list[Logged]:
