@@ -129,7 +129,8 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             beside = worktree.leftovers_beside(path for item in pointers for path in (item.path, item.pointer_path))
             worktree.sweep([*snapshot.leftovers, *beside], reporter)
             writer.commit()
-        keep_in_shared_cache(project, cache, pointers)
+            # Before the lock is given back: a collection from another workspace must not come between.
+            keep_in_shared_cache(project, cache, pointers)
         operation.prepare(
             bases=[Row(item.path, worktree.base(item.path), standing) for item, standing in new if standing is not None]
         )

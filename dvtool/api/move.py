@@ -82,7 +82,8 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
                 source, target = _spots(project, worktree, tracked, pages, request)
                 sides = plan_sides(pages.get, writer.put_tree, source, target, worktree.base)
             writer.commit()
-        keep_in_shared_cache(project, cache, [item for item in (sides.target, sides.source) if item is not None])
+            # Before the lock is given back: a collection from another workspace must not come between.
+            keep_in_shared_cache(project, cache, [item for item in (sides.target, sides.source) if item is not None])
         operation.prepare(bases=[Row(path, worktree.base(path), base) for path, base in sides.bases.items()])
         if worktree.stat(source.path) is not None:
             made = _first_missing(worktree, split(target.path)[0])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dvtool.disk.durable import create_only
 from dvtool.errors import storage_error
 from dvtool.formats.records import Root
+from dvtool.hashing.digests import object_id
 from dvtool.project.open import Project
 from dvtool.store.cache import Cache
 from dvtool.store.cacheroots import keep_roots
@@ -47,6 +48,8 @@ def _workspace_id(project: Project) -> str:
         os.makedirs(project.layout.state_dir, exist_ok=True)
         create_only(path, os.urandom(16).hex().encode("ascii"))
         with open(path, "rb") as file:
-            return file.read(32).decode("ascii")
+            stored = file.read(32)
     except OSError as error:
         raise storage_error(error, "read", path) from error
+    # A copy of the whole repository is another workspace, which must not lose what the first one does not need.
+    return object_id(stored + b"\0" + os.path.realpath(project.layout.state_dir)).hex()[:32]

@@ -131,12 +131,20 @@ def consolidate(cache: Cache, plan: Plan, lock: LockHandle) -> int:
     written = 0
     for keys in plan:
         finished, merged = _merge(cache, list(keys))
+        _keep_age(cache, finished, merged)
         written += sum(pack.size for pack in finished)
         new = publish_packs(cache, finished, merged)
         delete_packs(cache, [key for key in merged if key not in new], lock)
     if written:
         cache.packs.write_index_if_due()
     return written
+
+
+def _keep_age(cache: Cache, finished: Iterable[FinishedPack], merged: Iterable[PackKey]) -> None:
+    """The new packs are as old as the youngest that went into them: a collection leaves alone what is young."""
+    newest = max((os.stat(cache.packs.path(key)).st_mtime_ns for key in merged), default=0)
+    for pack in finished:
+        os.utime(pack.path, ns=(newest, newest))
 
 
 def _merge(cache: Cache, keys: list[PackKey]) -> tuple[list[FinishedPack], list[PackKey]]:
