@@ -11,9 +11,6 @@ from dvtool.api.fsckheal import heal_from_worktree
 from dvtool.api.fsckscope import Scope
 from dvtool.api.fsckscope import commits_in
 from dvtool.errors import DvtoolError
-from dvtool.errors import IntegrityError
-from dvtool.errors import MissingData
-from dvtool.errors import StorageError
 from dvtool.formats.records import Root
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
@@ -23,11 +20,8 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.transfers import push_context
 from dvtool.transfer.fsckdoom import RemoteRepair
-from dvtool.transfer.fsckdoom import doom
 from dvtool.transfer.fsckdoom import doom_keys
-from dvtool.transfer.fsckdoom import renew_indexes
-from dvtool.transfer.fsckgather import gather
-from dvtool.transfer.push import push
+from dvtool.transfer.fsckgather import execute_remote_repair
 from dvtool.transfer.rootrecords import write_records
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
@@ -50,31 +44,13 @@ def repair_remote(
     """
     settings = project.config.remote(remote.name)
     context = push_context(project, settings, commits_in(project, scope), jobs=jobs, now=now)
-    plain = context._replace(commits=())
-    cache = open_cache(project)
-    doomed = doom(cache, remote, plan.packs, plain, reporter)
-    for key in doomed:
-        reporter.note(f"remote {remote.name}: {key} is damaged and counts as absent from now on")
-    if plan.indexes or plan.stale:
-        renew_indexes(cache, remote, plan.indexes, plain)
     if plan.send:
-        _send(project, remote, wanted, context, reporter)
-    _renew_records(project, remote, plan.records, context, reporter)
-
-
-def _send(project: Project, remote: Remote, wanted: Sequence[Wanted], context: PushContext, reporter: Reporter) -> None:
-    heal_from_worktree(project, wanted, reporter)
+        heal_from_worktree(project, wanted, reporter)
     with ExitStack() as stack:
         names = [name for name in project.config.remotes() if name != remote.name]
         others = [stack.enter_context(closing(open_remote_of(project, name))) for name in names]
-        try:
-            gather(open_cache(project), remote, others, wanted, reporter)
-        except StorageError as error:
-            reporter.note(f"the other remotes could not be asked: {error.message}")
-    try:
-        push(open_cache(project), remote, wanted, context, reporter)
-    except (MissingData, IntegrityError) as error:
-        reporter.note(error.message)
+        execute_remote_repair(open_cache(project), remote, others, plan, wanted, context, reporter)
+    _renew_records(project, remote, plan.records, context, reporter)
 
 
 def _renew_records(

@@ -122,9 +122,11 @@ def doom(
         store.load_indexes()
         store.find_uncovered()
         cache.make_folder(cache.tmp)
+        named = [pack for reader in store.indexes().values() for pack in reader.packs]
+        for pack in (*named, *store.uncovered()):
+            if key_of(pack) in keys:
+                store.presence.gone(pack)  # else what it holds would count as being elsewhere
         packs = [pack for pack in map(_as_pack, keys) if pack is not None]
-        for pack in packs:
-            store.presence.gone(pack)
         return _Doom(cache, store, context, reporter).run(packs)
 
 
