@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from dvtool.api.status import wanted_entry
 from dvtool.errors import DvtoolError
-from dvtool.formats.oplog import Row
 from dvtool.formats.pack import BYTES
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
@@ -54,6 +53,7 @@ from dvtool.workspace.selection import select
 from dvtool.workspace.worktree import Worktree
 
 _SHOWN = 3
+_LASTING = "the remote has the bytes now; `dvtool pull {paths}` brings them back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class _Drop:
                 self._promise(remote)
         # From here on everything is on the remotes: a kill leaves what the next `drop` or `pull` goes on from.
         with begin(self._project, "drop") as operation:
-            operation.record(dropped=[Row(one.path, self._entry(one), None) for one in self._selected])
+            operation.record(summary=_shown(self._selected), lasting=_LASTING.format(paths=_shown(self._selected)))
             self._note(names)
             done = [applying.apply(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected)]
             _refuse_problems(done)
@@ -271,6 +271,11 @@ class _Drop:
             tuple(path for plan in plans for path in plan.kept),
             self._request.dry_run,
         )
+
+
+def _shown(selected: Sequence[Selected]) -> str:
+    more = " ..." if len(selected) > _SHOWN else ""
+    return " ".join(show(one.path) for one in selected[:_SHOWN]) + more
 
 
 def _refuse_changes(plans: Sequence[CheckoutPlan]) -> None:

@@ -242,3 +242,10 @@ def test_what_is_asked(cli: CommandLine) -> None:
     assert cli("drop").code == 2
     assert "is not tracked" in cli("drop", "src").err
     assert "is not in the tracked directory" in cli("drop", "data/nothing").err
+
+
+def test_it_is_not_undone_and_the_log_says_how_it_comes_back(cli: CommandLine) -> None:
+    cli.done("drop", "data")
+    ran = cli("undo")
+    assert ran.code == 1
+    assert "(drop data) is not undone: the remote has the bytes now; `dvtool pull data` brings them back" in ran.err
