@@ -25,6 +25,7 @@ from dvtool.errors import storage_error
 from dvtool.formats.durations import parse_duration
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.records import Root
+from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -66,7 +67,8 @@ class GcRequest:
     """``rules``: what is kept; None is refused. ``grace``: seconds that an object stays, None as `gc.grace` says.
 
     ``trash``: False deletes at once, and empties the trash. ``min_copies``: an object goes only if
-    so many of ``remotes`` (none named: as for `drop`) prove to hold it. ``now``: Unix seconds.
+    so many of ``remotes`` (none named: as for `drop`) prove to hold it. ``allow_missing``: a listing
+    that is nowhere keeps nothing, instead of stopping all. ``now``: Unix seconds.
     """
 
     rules: KeepRules | None = None
@@ -75,6 +77,7 @@ class GcRequest:
     min_copies: int = 0
     remotes: tuple[str, ...] = ()
     jobs: int = 0
+    allow_missing: bool = False
     dry_run: bool = False
     now: float = 0.0
 
@@ -176,6 +179,7 @@ def _collecting(
 ) -> Iterator[tuple[LockHandle, _Collection]]:
     """The plan, with every workspace and the cache locked. Listings that are missing are fetched in between."""
     waiting = cache.waiting
+    nowhere: set[ObjectId] = set()
     for _ in range(_ROUNDS):
         with ExitStack() as stack:
             stack.enter_context(all_workspaces_locked(project, "dvtool gc"))
@@ -191,11 +195,12 @@ def _collecting(
             cache.forget()
             roots = _roots(project, cache, request.rules or KeepRules())
             live = Marks()
-            absent = mark_live(cache, [*roots.kept, *roots.others], live, reporter)
+            found = mark_live(cache, [*roots.kept, *roots.others], live, reporter)
+            absent = [each for each in found if each.page not in nowhere]
             if not absent:
                 yield lock, _planned(project, cache, request, roots.kept, live, reporter)
                 return
-        _fetch(project, absent, roots.names, reporter)
+        nowhere |= _fetch(project, absent, roots.names, reporter, allow_missing=request.allow_missing)
     raise MissingData("listings that are needed keep vanishing from the cache", hint="dvtool fsck")
 
 
@@ -281,18 +286,28 @@ def _mark_unproved(
     return len(unproved)
 
 
-def _fetch(project: Project, absent: list[Absent], names: dict[Root, str], reporter: Reporter) -> None:
+def _fetch(
+    project: Project, absent: list[Absent], names: dict[Root, str], reporter: Reporter, *, allow_missing: bool
+) -> set[ObjectId]:
+    """Bring listings from the default remote; the pages that are nowhere, if that is allowed."""
     reporter.note("some listings are not in the cache: they are fetched, for what they name is kept")
+    nowhere = set()
     try:
         fetch_below(project, [each.page for each in absent], reporter)
     except MissingData as error:
-        first = absent[0]
-        raise MissingData(
-            f"{names[first.root]}: its listing is neither here nor on the remote, so what it needs is not known:"
-            " nothing was deleted",
-            hint="push it from a clone that has it, or keep less than that commit",
-            causes=(error,),
-        ) from error
+        if not allow_missing:
+            raise MissingData(
+                f"nothing was deleted: {names[absent[0].root]}: its listing is neither here nor on the remote,"
+                " so what it needs is not known",
+                hint="keep less than that; or, if its data is lost anyway, --allow-missing",
+                causes=(error,),
+            ) from error
+        for _, page in absent:
+            try:
+                fetch_below(project, [page], reporter)
+            except MissingData:
+                nowhere.add(page)
+    return nowhere
 
 
 def _refuse_foreign(project: Project, cache: Cache) -> None:

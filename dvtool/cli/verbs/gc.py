@@ -29,15 +29,14 @@ if TYPE_CHECKING:
 @click.option("-T", "--all-tags", is_flag=True, help="Keep what a tag stands on.")
 @click.option("-A", "--all-commits", is_flag=True, help="Keep what any commit of any ref names.")
 @click.option("--rev", "revs", multiple=True, metavar="REV", help="Keep this revision; repeatable.")
-@click.option(
-    "-n", "--num", type=int, metavar="N", help="Keep the last N commits of each --rev or of HEAD; -1: all."
-)
+@click.option("-n", "--num", type=int, metavar="N", help="Keep the last N commits of each --rev or of HEAD; -1: all.")
 @click.option("--date", metavar="DATE", help="Keep every commit made on or after this day: 2026-01-31.")
 @click.option("--all-experiments", is_flag=True, help="Keep what experiments name.")
 @click.option("--grace", metavar="DURATION", help="Keep what is younger: 12h, 14d; 0 takes all.  [default: 1d]")
 @click.option("--min-copies", type=click.IntRange(min=1), metavar="N", help="Only what N remotes prove to have.")
 @click.option("-r", "--remote", "remotes", multiple=True, metavar="NAME", help="A remote to ask; repeatable.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Requests at once.")
+@click.option("--allow-missing", is_flag=True, help="A listing that is nowhere keeps nothing, instead of stopping all.")
 @click.option("--no-trash", is_flag=True, help="Delete at once, and empty the trash.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", "--dry", is_flag=True, help="Only show what would go.")
@@ -57,6 +56,7 @@ def gc(
     min_copies: int | None,
     remotes: tuple[str, ...],
     jobs: int | None,
+    allow_missing: bool,
     no_trash: bool,
     force: bool,
     dry_run: bool,
@@ -89,6 +89,7 @@ def gc(
         min_copies=min_copies or 0,
         remotes=remotes,
         jobs=jobs or 0,
+        allow_missing=allow_missing,
         dry_run=dry_run,
         now=time.time(),
     )
