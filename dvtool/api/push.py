@@ -23,6 +23,7 @@ from dvtool.project.transfers import wanted_now
 from dvtool.transfer.push import PushPlan
 from dvtool.transfer.push import plan_push
 from dvtool.transfer.push import push as run_push
+from dvtool.transfer.pushverify import verify_push
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import select
@@ -34,6 +35,7 @@ __all__ = ["PushReport", "PushRequest", "push"]
 class PushRequest:
     """``targets`` as in `StatusRequest`; ``remote`` None is the default one. ``jobs``: requests at
     once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
+    ``verify``: read back what was sent.
     """
 
     targets: tuple[bytes, ...] = ()
@@ -42,16 +44,18 @@ class PushRequest:
     jobs: int = 0
     dry_run: bool = False
     now: float = 0.0
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """``plan`` after a dry run, ``result`` otherwise; the other is None."""
+    """``plan`` after a dry run, ``result`` otherwise. ``read_back``: bytes, None if that was not asked for."""
 
     remote: str
     url: str
     plan: PushPlan | None
     result: PushResult | None
+    read_back: int | None = None
 
 
 def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) -> PushReport:
@@ -77,7 +81,8 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
             result = run_push(cache, remote, wanted, context, reporter)
             if result.up_to_date:
                 operation.cancel()
-        return PushReport(remote.name, remote.url, None, result)
+        read_back = verify_push(cache, remote, result, jobs=request.jobs, reporter=reporter) if request.verify else None
+        return PushReport(remote.name, remote.url, None, result, read_back)
 
 
 def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> tuple[str, ...]:

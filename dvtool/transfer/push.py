@@ -121,7 +121,9 @@ class _Push:
         self._store = RemoteStore(remote, cache.root, self._session.workers)
         self._lock: LockHandle | None = None
         self._damaged: set[ObjectId] = set()
-        self._objects = self._bytes = self._packs = 0
+        self._objects = self._bytes = 0
+        self._sent: list[IndexedPack] = []
+        self._relied: Sequence[IndexedPack] = ()
         self._promised = time.monotonic()
 
     def __enter__(self) -> _Push:
@@ -175,6 +177,7 @@ class _Push:
         self._open()
         proved = self._proved_by_memo()
         if proved is not None:
+            self._relied = proved.packs
             if not proved.record_needed:
                 return self._result()
             found = Survey(relied=set(proved.packs))
@@ -191,7 +194,8 @@ class _Push:
 
     def _result(self) -> PushResult:
         store = self._store.store_file
-        return PushResult(self._objects, self._bytes, self._packs, not self._packs, store.store_id if store else "")
+        sent, store_id = tuple(self._sent), store.store_id if store else ""
+        return PushResult(self._objects, self._bytes, len(sent), not sent, store_id, sent, tuple(self._relied))
 
     def _proved_by_memo(self) -> _Proved | None:
         """An earlier push of this clone had all these roots, and every pack that it relied on is there now."""
@@ -258,6 +262,7 @@ class _Push:
             records = write_records(self._remote, self._context, roots, packs) if roots else []
             if is_proved(self._store, records, packs):
                 if not problems:
+                    self._relied = packs
                     self._remember(roots, packs, records)
                     return
                 raise self._incomplete(problems)
@@ -285,7 +290,7 @@ class _Push:
                 found.relied.update(outgoing.sent)
                 self._objects += outgoing.objects
                 self._bytes += outgoing.bytes_sent
-                self._packs += len(outgoing.sent)
+                self._sent += outgoing.sent
             if store.uncovered():
                 store.write_index()
             journal.covered()

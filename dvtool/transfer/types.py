@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
+from dvtool.formats.index import IndexedPack
 from dvtool.model.digest import ObjectId
 
 
@@ -64,13 +65,18 @@ class DamagedItem(NamedTuple):
 
 
 class PushResult(NamedTuple):
-    """What a push did. ``objects`` and ``packs`` were sent; ``bytes_sent`` counts packs only."""
+    """What a push did. ``objects`` and ``packs`` were sent; ``bytes_sent`` counts packs only.
+
+    ``sent``: the new packs; ``relied``: all packs that hold what was to be pushed.
+    """
 
     objects: int
     bytes_sent: int
     packs: int
     up_to_date: bool
     store_id: str = ""
+    sent: tuple[IndexedPack, ...] = ()
+    relied: tuple[IndexedPack, ...] = ()
 
 
 class FetchResult(NamedTuple):

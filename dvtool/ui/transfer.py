@@ -28,6 +28,8 @@ def push_lines(report: PushReport) -> Iterator[str]:
         result = report.result
         what = f"{count(result.objects, 'object')} in {count(result.packs, 'pack')}"
         yield f"sent {what} ({size(result.bytes_sent)}) to {place}"
+    if report.read_back is not None:
+        yield f"read back and hashed {size(report.read_back)}: all of it is right"
 
 
 def push_json(report: PushReport) -> dict[str, object]:
@@ -46,6 +48,7 @@ def push_json(report: PushReport) -> dict[str, object]:
         "sent": None
         if result is None
         else {"objects": result.objects, "bytes": result.bytes_sent, "packs": result.packs},
+        "read_back": report.read_back,
         "up_to_date": result.up_to_date if result is not None else plan is not None and plan.up_to_date,
     }
 

@@ -19,10 +19,12 @@ from dvtool.cli.transfer_options import transfer_options
         "dvtool push",
         "dvtool push data/images -r backup",
         "dvtool push --all-tags --dry-run",
+        "dvtool push --verify",
     ),
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @transfer_options
+@click.option("--verify", is_flag=True, help="Read back and hash what was sent.")
 @json_option
 @click.pass_obj
 def push(
@@ -34,6 +36,7 @@ def push(
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    verify: bool,
     as_json: bool,
 ) -> None:
     """Upload to a remote what it does not hold.
@@ -54,6 +57,7 @@ def push(
         jobs=jobs or 0,
         dry_run=dry_run,
         now=time.time(),
+        verify=verify,
     )
     report = run(session.project(), request, session.reporter)
     if as_json:
