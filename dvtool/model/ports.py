@@ -71,6 +71,10 @@ class RemoteItem:
     etag: str | None = None
 
 
+WHOLE_BYTES = 128 << 20
+"""The longest value that is brought without a length: index files and records are shorter by their formats."""
+
+
 class Remote(Protocol):
     """A flat space of immutable values under ASCII keys with ``/`` in them.
 
@@ -100,7 +104,10 @@ class Remote(Protocol):
         """Size and times of one key as the server knows them now; None when it is absent."""
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        """The value, or *length* bytes of it from *start*. A short answer raises `StorageError`."""
+        """The value, or *length* bytes of it from *start*.
+
+        A short answer raises `StorageError`, and so does a value of over `WHOLE_BYTES` without *length*.
+        """
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
         """Write the value, *size* bytes, into the existing or new local file *path*.

@@ -55,6 +55,15 @@ def wrong_length(remote: str, key: str, expected: int, got: int) -> StorageError
     )
 
 
+def too_long(remote: str, key: str, most: int) -> StorageError:
+    """The value is longer than whatever belongs under such a name, or never ends."""
+    return StorageError(
+        f"remote {remote}: {key} has more than {most} bytes",
+        path=key,
+        hint="see who writes to that place besides dvtool, and move that file away",
+    )
+
+
 def one_line(error: BaseException) -> str:
     """What another library's exception says, on one line of bounded length."""
     return " ".join(str(error).split())[:300] or type(error).__name__

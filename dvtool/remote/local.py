@@ -23,16 +23,18 @@ from dvtool.disk.durable import publish
 from dvtool.disk.durable import write_all
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
+from dvtool.model.ports import WHOLE_BYTES
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import RemoteItem
 from dvtool.remote.failures import file_failure
+from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
 from dvtool.remote.keys import TEMPORARY
 from dvtool.remote.keys import check_key
 from dvtool.remote.keys import check_prefix
 from dvtool.remote.keys import is_key
 
-_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -68,7 +70,7 @@ class LocalRemote:
                     return None
                 raise
         if not stat.S_ISREG(status.st_mode):
-            raise StorageError(f"remote {self.name}: {key} is not a regular file", path=path)
+            raise self._not_a_file(key, path)
         return RemoteItem(key, status.st_size, status.st_mtime)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
@@ -78,6 +80,8 @@ class LocalRemote:
             with self._failures("read", path):
                 available = max(os.fstat(source).st_size - start, 0)
                 wanted = available if length is None else length
+                if length is None and available > WHOLE_BYTES:
+                    raise too_long(self.name, key, WHOLE_BYTES)
                 if wanted > available:
                     raise wrong_length(self.name, key, start + wanted, start + available)
                 data = _read_at(source, start, wanted)
@@ -193,12 +197,22 @@ class LocalRemote:
     def _open_value(self, key: str, path: bytes) -> int:
         with self._failures("read", path):
             try:
-                return os.open(path, _READ_FLAGS)
+                value = os.open(path, _READ_FLAGS)
             except OSError as error:
+                if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV):
+                    raise self._not_a_file(key, path) from error
                 if error.errno not in _ABSENT:
                     raise
+            else:
+                if stat.S_ISREG(os.fstat(value).st_mode):
+                    return value
+                os.close(value)
+                raise self._not_a_file(key, path)
         self._require_root()
         raise MissingData(f"remote {self.name}: {key} is not there", path=path)
+
+    def _not_a_file(self, key: str, path: bytes) -> StorageError:
+        return StorageError(f"remote {self.name}: {key} is not a regular file", path=path, hint="move it away")
 
     def _path(self, key: str) -> bytes:
         return os.path.join(self._root, check_key(key).encode("ascii"))

@@ -13,8 +13,10 @@ from typing import Any
 
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
+from dvtool.model.ports import WHOLE_BYTES
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
+from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
 from dvtool.remote.s3_failures import response_status
 
@@ -48,11 +50,23 @@ async def read_range(client: Any, where: _Where, start: int, length: int | None,
     async with answer["Body"] as body:
         if length is not None:
             _check_answer(answer, remote, key, start, length)
-        data: bytes = await body.read()
-    expected = answer["ContentLength"] if length is None else length
+        data = await _whole(body, remote, key, WHOLE_BYTES if length is None else length)
+    expected = answer.get("ContentLength", len(data)) if length is None else length
     if len(data) != expected:
         raise cut_short(remote, key, expected, len(data))
     return data
+
+
+async def _whole(body: Any, remote: str, key: str, most: int) -> bytes:
+    """All of a body, which a server could make longer than it said, or endless."""
+    parts: list[bytes] = []
+    left = most
+    while part := await body.read(_READ):
+        left -= len(part)
+        if left < 0:
+            raise too_long(remote, key, most)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def download(client: Any, where: _Where, target: int, size: int, remote: str) -> None:
