@@ -163,6 +163,7 @@ class Applying:
             placed=self._placed,
             page_done=self._page_done,
             reporter=self._reporter,
+            jobs=self._worktree.jobs,
         )
         placed = run.execute(plan)
         placed.problems += [Problem(path, damaged[oid]) for path, oid in placed.missing if oid in damaged]
@@ -304,9 +305,11 @@ class Applying:
         full = item.as_entry
         if full.kind != DIRECTORY:
             return None if left else full
-        undone: dict[bytes, Entry | None] = {}
-        for change in (*plan.create, *plan.replace):
-            undone.update((path[len(top) + 1 :], change.old) for path in left if path == change.path and path != top)
+        if top in left:
+            return None
+        before = {change.path: change.old for change in (*plan.create, *plan.replace)}
+        # A file of a directory that was made as a whole has no change of its own: nothing stood there.
+        undone = {path[len(top) + 1 :]: before.get(path) for path in left}
         old = self._worktree.base(top)
         if plan.path != top:
             if (old is None or old.kind != DIRECTORY) and top not in self._new_tops:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
 from dvtool.store.cache import Cache
+from dvtool.store.localpacks import Place
 from dvtool.store.treediff import EntryChange
 from dvtool.store.trees import GetPage
 from dvtool.store.trees import check_depth
@@ -37,14 +39,27 @@ from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.placers import JOB_FILES
+from dvtool.workspace.placers import Bytes
+from dvtool.workspace.placers import NewFile
+from dvtool.workspace.placers import Placers
+from dvtool.workspace.placers import start_placers
 from dvtool.workspace.placing import Directories
 from dvtool.workspace.placing import Placer
+from dvtool.workspace.room import EmptyDirectories
+from dvtool.workspace.room import require_room
 
 _STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY})
 """Why a directory is not removed: something is in it, it is gone or none, something is mounted there."""
 
 _BATCH_FILES = 32_768
 """So many files are placed at a time, in the order of their packs: 100 bytes of plan each."""
+
+HELPERS_FROM = 6_000
+"""Helpers are started for a batch of so many new files, a MiB counting as 16 more: 0.4 s of work."""
+_WEIGHT_BYTES = 1 << 16
+_JOBS_AHEAD = 64
+"""So many jobs wait at most to be taken in, 32,768 files."""
 
 Expect = Callable[[bytes, Entry], StatSignature]
 """The signature of the file at a path, proved to hold the entry's bytes. Raises `ChangedMeanwhile`."""
@@ -110,11 +125,18 @@ class Checkout:
         placed: Callable[[bytes, Entry, StatSignature], None],
         page_done: Callable[[NewPage], None],
         reporter: Reporter,
+        jobs: int = 1,
     ) -> None:
+        self._root_fd = root_fd
         self._directories = Directories(root_fd)
         self._cache = cache
         self._get_page = get_page
         self._placer = Placer(self._directories, cache, links, began_ns)
+        self._start_helpers: Callable[[], Placers | None] | None = None
+        if jobs > 1:
+            self._start_helpers = lambda: start_placers(cache, root_fd, links, began_ns, jobs)
+        self._helpers: Placers | None = None
+        self._given: deque[tuple[int, list[_Item]]] = deque()
         self._expect = expect
         self._placed = placed
         self._page_done = page_done
@@ -122,18 +144,23 @@ class Checkout:
         self._result = Placed(link_types=self._placer.used)
         self._pages: dict[int, NewPage] = {}
         self._page_count = 0
+        self._empty = EmptyDirectories(get_page)
 
     def execute(self, plan: CheckoutPlan) -> Placed:
         """Carry *plan* out as far as possible. Raises only for what stops everything (a full disk)."""
         try:
+            require_room(plan, self._root_fd)
             for change in reversed(plan.remove):
                 self._remove(change)
             self._prune(plan)
             for batch in _batches(self._items(plan)):
                 self._place(batch)
+            self._collect(to_the_end=True)
         except OSError as error:
             raise storage_error(error, "write", error.filename or plan.path) from error
         finally:
+            if self._helpers is not None:
+                self._helpers.close()
             self._directories.close()
         return self._result
 
@@ -189,10 +216,12 @@ class Checkout:
             else:
                 yield _Item(change.path, entry, None, -1, 0)
 
-    def _directory(self, path: bytes, tree: TreeRef) -> Iterator[_Item]:
+    def _directory(self, path: bytes, tree: TreeRef, *, is_counted: bool = False) -> Iterator[_Item]:
         check_depth(path + b"/")
         try:
             refs = leaf_refs(self._get_page, tree)
+            if not tree.files and not is_counted:
+                self._empty.require_few(path, tree)
             self._directories.get(path, create=True)
         except MissingData:
             self._result.missing.append((path, tree.oid))
@@ -203,9 +232,9 @@ class Checkout:
         except NotADirectoryError as error:
             self._result.problems.append(Problem(path, _in_the_way(path, error)))
             return
-        for ref in refs:
+        for before, ref in zip((PageRef(b"", b"", 0, 0), *refs), refs):
             try:
-                entries = leaf_entries(self._get_page, ref)
+                entries = leaf_entries(self._get_page, ref, before.last_name)
             except MissingData:
                 self._result.missing.append((path, ObjectId(ref.raw)))
                 continue
@@ -218,7 +247,7 @@ class Checkout:
             for slot, entry in enumerate(entries):
                 below = join(path, entry.name)
                 if entry.kind == DIRECTORY:
-                    yield from self._directory(below, subtree(entry))
+                    yield from self._directory(below, subtree(entry), is_counted=not tree.files)
                 else:
                     yield _Item(below, entry, None, number, slot)
 
@@ -230,10 +259,15 @@ class Checkout:
             else:
                 wanted.setdefault(item.entry.oid, []).append(item)
         packed, other = self._cache.in_pack_order(wanted)
+        if self._is_shared(items):
+            packed, other = self._give(packed, other, wanted)
+            self._collect()
         for oid, data in self._cache.read_packed(packed):
             for item in wanted[oid]:
                 if isinstance(data, IntegrityError):
                     self._fail(item, data)
+                elif len(data) != item.entry.size:
+                    self._fail(item, _wrong_size(item, len(data)))
                 else:
                     self._one(item, data)
         for oid in other:
@@ -243,6 +277,61 @@ class Checkout:
                     self._one(item, None)
                 else:
                     self._result.missing.append((item.path, oid))
+        self._finish_pages()
+
+    def _is_shared(self, items: list[_Item]) -> bool:
+        """Whether helpers are to do their part; starts them for the first batch that is large enough."""
+        if self._helpers is None and self._start_helpers is not None:
+            work = sum(1 + item.entry.size // _WEIGHT_BYTES for item in items if item.expected is None)
+            if work >= HELPERS_FROM:
+                self._helpers, self._start_helpers = self._start_helpers(), None
+        return self._helpers is not None
+
+    def _give(
+        self, packed: list[tuple[Place, ObjectId]], other: list[ObjectId], wanted: dict[ObjectId, list[_Item]]
+    ) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:
+        """Give new files to the helpers; what stays to be done here."""
+        new = {oid for oid, items in wanted.items() if all(item.expected is None for item in items)}
+        loose = [oid for oid in other if oid in new and self._cache.has_loose(oid)]
+        places = [(place, oid) for place, oid in packed if oid in new]
+        job: list[Bytes] = []
+        items: list[_Item] = []
+        record: tuple[object, int] | None = None
+        for place, oid in (*places, *((None, oid) for oid in loose)):
+            if len(items) >= JOB_FILES and (place is None or (place.pack, place.offset) != record):
+                self._submit(job, items)
+                job, items = [], []
+            record = None if place is None else (place.pack, place.offset)
+            files = [NewFile(item.path, item.entry.executable, item.entry.size) for item in wanted[oid]]
+            job.append(Bytes(oid, place, files))
+            items += wanted[oid]
+        self._submit(job, items)
+        rest = set(loose)
+        return [pair for pair in packed if pair[1] not in new], [oid for oid in other if oid not in rest]
+
+    def _submit(self, job: list[Bytes], items: list[_Item]) -> None:
+        if self._helpers is not None and items:
+            self._given.append((self._helpers.submit(job), items))
+
+    def _collect(self, *, to_the_end: bool = False) -> None:
+        """Take in what helpers have placed; what they could not, is tried here."""
+        given, helpers = self._given, self._helpers
+        if helpers is None:
+            return
+        while given and (to_the_end or len(given) > _JOBS_AHEAD or helpers.is_ready(given[0][0])):
+            ticket, items = given.popleft()
+            signatures, used = helpers.result(ticket)
+            self._placer.used |= used
+            left = []
+            for item, signature in zip(items, signatures, strict=True):
+                if signature is None:
+                    left.append(item)
+                else:
+                    self._stands(item, signature)
+            if left:
+                self._helpers = None
+                self._place(left)
+                self._helpers = helpers
         self._finish_pages()
 
     def _one(self, item: _Item, data: bytes | None) -> None:
@@ -260,16 +349,19 @@ class Checkout:
             # Another command has set the object aside since the cache was listed.
             self._result.missing.append((item.path, item.entry.oid))
         else:
-            self._result.bytes_written += item.entry.size
-            if item.expected is None:
-                self._result.created += 1
-            else:
-                self._result.replaced += 1
-            if item.page >= 0:
-                self._pages[item.page].signatures[item.slot] = signature
-            else:
-                self._placed(item.path, item.entry, signature)
-            self._reporter.advance(1)
+            self._stands(item, signature)
+
+    def _stands(self, item: _Item, signature: StatSignature) -> None:
+        self._result.bytes_written += item.entry.size
+        if item.expected is None:
+            self._result.created += 1
+        else:
+            self._result.replaced += 1
+        if item.page >= 0:
+            self._pages[item.page].signatures[item.slot] = signature
+        else:
+            self._placed(item.path, item.entry, signature)
+        self._reporter.advance(1)
 
     def _put(self, item: _Item, data: bytes | None) -> StatSignature:
         path, entry = item.path, item.entry
@@ -292,6 +384,14 @@ class Checkout:
         done = [number for number, page in self._pages.items() if _is_placed(page)]
         for number in done:
             self._page_done(self._pages.pop(number))
+
+
+def _wrong_size(item: _Item, size: int) -> IntegrityError:
+    return IntegrityError(
+        f"{show(item.path)}: {item.entry.digest} has {size} bytes, but {item.entry.size} were stated",
+        path=item.path,
+        hint="dvtool writes no such pointer or listing: see where it comes from (`git log -p -- FILE`)",
+    )
 
 
 def _in_the_way(path: bytes, error: OSError) -> DvtoolError:

@@ -24,9 +24,10 @@ OWNERS = {
     "yaml": {"formats"},
 }
 
-# Reading them back can run code, or the format belongs to one interpreter.
+# Over pipes that nobody else can open, between two processes of one command; never from a file.
 BETWEEN_OWN_PROCESSES = {"dvtool/disk/crew.py": {"marshal"}}
-"""Over pipes that nobody else can open, between two processes of one command; never from a file."""
+
+# Reading them back can run code, or the format belongs to one interpreter.
 FORBIDDEN = {"cloudpickle", "dill", "marshal", "pickle", "shelve"}
 
 SLOW_TO_IMPORT = {"aiobotocore", "fsspec", "git", "rich", "s3fs", "sqlite3", "yaml"}
