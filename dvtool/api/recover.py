@@ -10,6 +10,8 @@ from typing import NamedTuple
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_root
 from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
@@ -27,12 +29,17 @@ from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.model.tree import file_entry
+from dvtool.project.cacheroots import roots_of_others
+from dvtool.project.leftovers import Left
+from dvtool.project.leftovers import leftovers
 from dvtool.project.named import named_objects
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import relative_path
 from dvtool.store.cache import Cache
 from dvtool.store.trees import totals
+from dvtool.store.unnamed import Marks
+from dvtool.store.unnamed import mark_below
 from dvtool.store.unnamed import orphans
 from dvtool.workspace.kept import Kept
 from dvtool.workspace.restoring import restore_entry
@@ -84,11 +91,15 @@ class Restored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecoverResult:
-    """``items``: what can be restored, newest first. ``is_shared``: other repositories may name some of it."""
+    """``items``: what can be restored, newest first. ``is_shared``: old commits of other repositories may name some.
+
+    ``left``: what else was left here by killed commands, collections and damage; only where all is listed.
+    """
 
     items: tuple[Recoverable, ...]
     restored: tuple[Restored, ...] = ()
     is_shared: bool = False
+    left: tuple[Left, ...] = ()
     errors: tuple[DvtoolError, ...] = ()
 
 
@@ -106,7 +117,7 @@ def recover(project: Project, request: RecoverRequest, reporter: Reporter = SILE
         return RecoverResult((item,), (restored,), is_shared, errors)
     items = _everything(project, cache, kept, reporter)
     if request.into is None:
-        return RecoverResult(items, is_shared=is_shared)
+        return RecoverResult(items, is_shared=is_shared, left=leftovers(project, cache))
     folder = os.path.normpath(os.path.join(project.environment.cwd, request.into))
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise UsageError(f"{show(folder)} is there already, and nothing is replaced", path=folder)
@@ -146,11 +157,25 @@ def _everything(project: Project, cache: Cache, kept: list[Recoverable], reporte
             when=orphan.when,
             why="no pointer names it",
         )
-        for orphan in orphans(cache, named_objects(project, cache))
+        for orphan in orphans(cache, _named(project, cache, reporter))
         if orphan.oid not in known
     ]
     reporter.end()
     return (*kept, *sorted(found, key=lambda item: (-item.when, item.oid)))
+
+
+def _named(project: Project, cache: Cache, reporter: Reporter) -> Marks:
+    """What this repository names, and what other workspaces have told a shared cache that they need."""
+    marks = named_objects(project, cache)
+    try:
+        roots = list(roots_of_others(project, cache))
+    except (FormatError, IntegrityError) as error:
+        reporter.note(f"not known which of this other workspaces need: {error.message}")
+        return marks
+    for root in roots:
+        marks.add(root.oid)
+    mark_below(cache, [root.oid for root in roots if root.directory], marks)
+    return marks
 
 
 def _choose(

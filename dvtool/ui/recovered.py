@@ -23,8 +23,13 @@ def recoverable_lines(result: RecoverResult) -> Iterator[str]:
         yield "get one back with: dvtool recover DIGEST -o PATH, all with: dvtool recover --all DIR"
     else:
         yield "nothing to recover: the cache holds nothing that is not named"
-    if result.is_shared:
-        yield "the cache is shared: other repositories may name some of this"
+    if result.is_shared and result.items:
+        yield "the cache is shared: old commits of other repositories may name some of this"
+    if result.left:
+        yield "also left, by commands that were killed (or are at work now), by collections or by damage:"
+    for left in result.left:
+        amount = f"  {size(left.size)}" if left.size else ""
+        yield f"  {show(left.path) or left.kind.value}{amount}  {left.what}: {left.next}"
 
 
 def restored_lines(result: RecoverResult) -> Iterator[str]:
@@ -40,6 +45,7 @@ def recovered_json(result: RecoverResult) -> dict[str, object]:
         "items": [_item(item) for item in result.items],
         "restored": result.restored,
         "is_shared": result.is_shared,
+        "left": [{**left._asdict(), "kind": left.kind.value} for left in result.left],
         "problems": [error.message for error in result.errors],
     }
 

@@ -30,6 +30,9 @@ def recover(session: Session, what: bytes | None, output: bytes | None, into: by
     That is: your own files that `--force` replaced, versions that were added and never committed,
     and what a killed command stored. WHAT is a path from the list or a digest, shortened to 6
     digits or more. Nothing that stands anywhere is replaced.
+
+    The list also names what else was left here: temporary files and notes of commands that were
+    killed, damaged files that were set aside, what collections have put into the trash.
     """
     from dvtool.api.recover import RecoverRequest
     from dvtool.api.recover import raise_for
