@@ -40,6 +40,7 @@ from dvtool.model.paths import show
 from dvtool.store.cache import LOOSE_FROM
 from dvtool.store.cache import Cache
 from dvtool.store.consolidate import consolidate_if_due
+from dvtool.store.foreign import is_right
 from dvtool.store.localpacks import PackKey
 from dvtool.store.loosetemporary import LooseTemporary
 from dvtool.store.packwriter import FinishedPack
@@ -309,7 +310,9 @@ class CacheWriter:
         if folder not in self._folders_to_sync:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
-        if self._make_way(final, pack.size, is_wrong=self._cache.packs.is_bad(key)):
+        # An equal pack whose objects were not found: another command has just made it, or it is damaged.
+        is_wrong = os.path.lexists(final) and not is_right(final, key)
+        if self._make_way(final, pack.size, is_wrong=is_wrong):
             self._cache.packs.removed(key)
         publish(pack.path, final)
         self._cache.packs.added(key, pack.size, pack.table)

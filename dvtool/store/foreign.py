@@ -23,7 +23,7 @@ class Proofs:
         """False also where it cannot be read. Raises nothing."""
         known = self._packs.get(key)
         if known is None:
-            known = self._packs[key] = _is_own(path) or _is_right(path, key)
+            known = self._packs[key] = _is_own(path) or is_right(path, key)
         return known
 
     def is_sound_loose(self, path: bytes, oid: bytes) -> bool:
@@ -46,7 +46,8 @@ def _is_own(path: bytes) -> bool:
         return False
 
 
-def _is_right(path: bytes, key: PackKey) -> bool:
+def is_right(path: bytes, key: PackKey) -> bool:
+    """Whether a pack, read whole, is what its name says. Raises nothing."""
     from dvtool.store.packcheck import check_whole
 
     try:

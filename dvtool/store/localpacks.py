@@ -301,10 +301,6 @@ class LocalPacks:
         """Never offer objects from that record again."""
         self._bad.add((key, offset))
 
-    def is_bad(self, key: PackKey) -> bool:
-        """Whether a record of that pack was found damaged."""
-        return any(pack == key for pack, _ in self._bad)
-
     def table(self, key: PackKey) -> bytes:
         """The proved table of a pack. Raises `FormatError`, `IntegrityError`, ``OSError``."""
         known = self._tables.get(key)
@@ -314,6 +310,7 @@ class LocalPacks:
         """A pack was published by this process."""
         self._load()
         self._sizes[key] = size
+        self._damaged.pop(key, None)
         self._valid = None
         self._tables[key] = Table(table)
 

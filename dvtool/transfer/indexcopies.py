@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
+from dvtool.disk.folders import make_folders
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -115,7 +116,7 @@ class IndexCopies:
 
     def _keep(self, name: str, data: bytes) -> None:
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_folders(self._folder)
             create_only(self._path(name), data, mode=0o444, durable=False)
         except OSError:
             return  # a copy only saves time; the cache may be read-only

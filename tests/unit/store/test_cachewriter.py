@@ -379,3 +379,23 @@ def store(cache: Cache, data: bytes) -> None:
     with CacheWriter(cache, what="test") as writer:
         writer.put_small(data)
         writer.commit()
+
+
+@pytest.mark.parametrize("where", [4, -60, -10])
+def test_an_equal_pack_that_is_damaged_is_no_reason_to_store_nothing(cache: Cache, where: int) -> None:
+    """Header, table, footer: its objects are not found, so they are stored again, in a pack of the same name."""
+    for expected in (False, True):
+        with CacheWriter(again(cache), what="test") as writer:
+            writer.put_small(b"the only object")
+            writer.put_tree(b"the only page")
+            writer.commit()
+        assert again(cache).read_blob(object_id(b"the only object")) == b"the only object"
+        assert again(cache).read_meta(object_id(b"the only page"), TREE) == b"the only page"
+        assert bool(again(cache).packs.damaged()) is False
+        assert os.path.exists(os.path.join(cache.root, b"quarantine")) is expected
+        for name in packs_of(cache):
+            path = Path(os.fsdecode(cache.root)) / name
+            data = bytearray(path.read_bytes())
+            data[where] ^= 1
+            path.chmod(0o644)
+            path.write_bytes(data)
