@@ -40,16 +40,17 @@ class Module:
 
     def references(self) -> Iterator[tuple[int, str]]:
         """Line and full dotted name of every use of a name, with import aliases resolved."""
-        aliases = dict(self._aliases())
+        aliases = dict(self.aliases())
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-                dotted = _dotted(node)
-                if dotted is not None:
-                    first, _, rest = dotted.partition(".")
+                name = dotted(node)
+                if name is not None:
+                    first, _, rest = name.partition(".")
                     origin = aliases.get(first, first)
                     yield node.lineno, f"{origin}.{rest}" if rest else origin
 
-    def _aliases(self) -> Iterator[tuple[str, str]]:
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """Names under which something imported goes here, and what it is."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -65,10 +66,11 @@ def modules() -> list[Module]:
     return [Module(path) for path in sorted((ROOT / "dvtool").rglob("*.py"))]
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted(node: ast.expr) -> str | None:
+    """``a.b.c`` for such an expression; None for any other."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
+        before = dotted(node.value)
         return None if before is None else f"{before}.{node.attr}"
     return None
