@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace
 
 from dvtool.api.fsckheal import heal_cache
 from dvtool.api.fsckremote import repair_remote
 from dvtool.api.fsckscope import EVERYTHING
 from dvtool.api.fsckscope import Scope
 from dvtool.api.fsckscope import wanted_in
+from dvtool.api.fsckworkspace import repair_workspace
+from dvtool.api.fsckworkspace import workspace_notes
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -61,16 +64,23 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     wanted = wanted_in(project, request.scope)
     if request.remote is not None:
         return _remote(project, request, wanted, reporter)
-    state_dir = project.layout.state_dir
-    report = check_cache(open_cache(project), wanted, request.choice, state_dir, reporter)
+    report = _cache(project, request, wanted, request.choice, reporter)
     if not request.repair or worst(report.findings) is None:
         return FsckResult(report)
     execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
+    repair_workspace(project, report.findings, reporter)
     if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
         heal_cache(project, wanted, reporter)
-    return FsckResult(
-        check_cache(open_cache(project), wanted, Choice(now=request.choice.now), state_dir, reporter), report
-    )
+    return FsckResult(_cache(project, request, wanted, Choice(now=request.choice.now), reporter), report)
+
+
+def _cache(
+    project: Project, request: FsckRequest, wanted: list[Wanted], choice: Choice, reporter: Reporter
+) -> StoreReport:
+    report = check_cache(open_cache(project), wanted, choice, project.layout.state_dir, reporter)
+    if request.scope.targets:
+        return report
+    return replace(report, findings=(*report.findings, *workspace_notes(project)))
 
 
 def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:

@@ -18,9 +18,11 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import Reporter
+from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.store.cache import Cache
 from dvtool.transfer.fetch import fetch
@@ -39,8 +41,10 @@ def heal_cache(project: Project, wanted: Sequence[Wanted], reporter: Reporter) -
     Every byte is hashed before it gets a name. A remote that cannot be asked is told of in a note.
     Raises `StorageError` for a failing disk, `Locked`.
     """
-    heal_from_worktree(project, wanted, reporter)
     cache = open_cache(project)
+    keep_in_shared_cache(project, cache, open_tracked(project))
+    heal_from_worktree(project, wanted, reporter)
+    cache.forget()
     if _is_lacking(cache, wanted) and _from_remotes(project, cache, wanted, reporter):
         # Pages that came from a remote name files that only the worktree has.
         heal_from_worktree(project, wanted, reporter)

@@ -43,7 +43,7 @@ def rebuild(project: Project, reporter: Reporter = SILENT) -> RebuildResult:
     with open_worktree(project, cache) as worktree:
         worktree.lock("dvtool doctor --rebuild")
         objects, aside = _index(cache, reporter) if os.path.isdir(cache.root) else (0, ())
-        _clear(worktree)
+        clear_memo(worktree)
         reporter.begin("hashing")
         snapshot = worktree.snapshot(HashSink(), reporter)
         for item in tracked:
@@ -63,7 +63,7 @@ def _index(cache: Cache, reporter: Reporter) -> tuple[int, tuple[SetAside, ...]]
     return objects, tuple(aside)
 
 
-def _clear(worktree: Worktree) -> None:
+def clear_memo(worktree: Worktree) -> None:
     """Forget all but what dvtool itself placed: no look at the files could tell that again."""
     memo = worktree.memo
     placed = {path: memo.applied(path) for path in memo.applied_paths()}

@@ -36,6 +36,11 @@ def roots_of_others(project: Project, cache: Cache) -> Iterator[Root]:
             yield from record.roots
 
 
+def is_own_root_file(project: Project, name: str) -> bool:
+    """Whether the root file of that name in a shared cache belongs to this workspace."""
+    return project.config.path("cache.dir") is not None and name == _workspace_id(project)
+
+
 def trim_own_roots(project: Project, cache: Cache, roots: Iterable[Root]) -> None:
     """Let this workspace keep exactly *roots* in a cache that others share. Needs the exclusive lock."""
     if project.config.path("cache.dir") is not None:

@@ -108,7 +108,7 @@ class Memo:
                     raise sqlite3.DatabaseError("another version")
                 db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
             rows = db.execute("SELECT path, entry, sum FROM applied").fetchall()
-            self._applied = {path: entry for path, entry, stated in rows if _file_sum(path, entry) == stated}
+            self._applied = {path: entry for path, entry, stated in rows if file_sum(path, entry) == stated}
         except BaseException:
             db.close()
             raise
@@ -155,7 +155,7 @@ class Memo:
         query = "SELECT last_name, print, oid, size, files, sum FROM page WHERE directory = ?"
         for *fields, stated in self._rows(query, directory):
             page = MemoPage(*fields)
-            if _sum(directory, page) == stated:
+            if page_sum(directory, page) == stated:
                 found[page.last_name] = page
         return found
 
@@ -168,7 +168,7 @@ class Memo:
         for last_name in last_names:
             for *fields, stated, signatures, leaf in self._rows(query, directory, last_name):
                 page = MemoPage(*fields)
-                if _sum(directory, page) == stated and _is_named(leaf, page.oid):
+                if page_sum(directory, page) == stated and is_named(leaf, page.oid):
                     found.append(PageBody(page, signatures, leaf))
         return found
 
@@ -177,7 +177,7 @@ class Memo:
         if (unwritten := self._unwritten_leaves.get(oid)) is not None:
             return unwritten
         for (leaf,) in self._rows("SELECT leaf FROM page WHERE oid = ? LIMIT 1", oid):
-            if _is_named(leaf, oid):
+            if is_named(leaf, oid):
                 return bytes(leaf)
         return None
 
@@ -219,7 +219,7 @@ class Memo:
 
     def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
         """Remember a page."""
-        row = (directory, *page, _sum(directory, page), signatures, leaf)
+        row = (directory, *page, page_sum(directory, page), signatures, leaf)
         self._unwritten_leaves[page.oid] = leaf
         size = len(signatures) + len(leaf)
         self._write("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row, directory, size)
@@ -260,13 +260,13 @@ class Memo:
         """Signature and address last seen at the path of a file tracked by itself."""
         self._write_out_if(path)
         for signature, oid, stated in self._rows("SELECT signature, oid, sum FROM file WHERE path = ?", path):
-            if _file_sum(signature, oid) == stated:
+            if file_sum(signature, oid) == stated:
                 return signature, ObjectId(oid)
         return None
 
     def put_file(self, path: bytes, signature: bytes, oid: ObjectId) -> None:
         """Remember a file tracked by itself."""
-        row = (path, signature, oid, _file_sum(signature, oid))
+        row = (path, signature, oid, file_sum(signature, oid))
         self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", row, path)
 
     def drop_file(self, path: bytes) -> None:
@@ -285,7 +285,7 @@ class Memo:
 
     def put_applied(self, path: bytes, entry: bytes) -> None:
         """Remember what stands at a tracked path by dvtool's own doing."""
-        self._write_applied("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (path, entry, _file_sum(path, entry)))
+        self._write_applied("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (path, entry, file_sum(path, entry)))
         self._applied[path] = entry
 
     def drop_applied(self, path: bytes) -> None:
@@ -333,12 +333,13 @@ def _is_damage(error: Exception) -> bool:
     return code & 0xFF not in _CIRCUMSTANCES
 
 
-def _is_named(leaf: object, oid: bytes) -> bool:
+def is_named(leaf: object, oid: bytes) -> bool:
+    """Whether *leaf* is the page with that address."""
     return isinstance(leaf, bytes) and object_id(leaf) == oid
 
 
-def _sum(directory: bytes, page: MemoPage) -> int:
-    """-1, which no row has, where damage made a value of another type."""
+def page_sum(directory: bytes, page: MemoPage) -> int:
+    """What guards a row of ``page``; -1, which no row has, where damage made a value of another type."""
     try:
         numbers = b"%d %d" % (page.size, page.files)
         text = b"\0".join((directory, page.last_name, page.print, page.oid, numbers))
@@ -347,7 +348,8 @@ def _sum(directory: bytes, page: MemoPage) -> int:
     return xxh3_64_intdigest(text) >> 1
 
 
-def _file_sum(signature: object, oid: object) -> int:
+def file_sum(signature: object, oid: object) -> int:
+    """What guards a row of ``file`` or ``applied``; -1 as above."""
     if isinstance(signature, bytes) and isinstance(oid, bytes):
         return xxh3_64_intdigest(signature + oid) >> 1
     return -1

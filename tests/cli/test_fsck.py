@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dvtool.formats.records import decode_root_record
 from tests.support.datarepo import DataRepo
 from tests.support.datarepo import pushed_clone
 from tests.support.datasets import content
@@ -218,3 +221,32 @@ def test_a_remote_lost_three_packs(repo: DataRepo, tmp_path: Path) -> None:
     clone.cli.done("pull", "-q")
     assert (clone.at / "part2").read_bytes() == content(2, 30_000)
     assert os.listdir(clone.at / "data")
+
+
+def test_a_damaged_memo_is_a_note_and_is_begun_anew(repo: DataRepo) -> None:
+    memo = repo.at / ".git/dvtool/memo.sqlite"
+    repo.cli.done("status")
+    with closing(sqlite3.connect(memo)) as db:
+        db.execute("UPDATE page SET size = size + 1")
+        db.commit()
+    assert kinds(fsck(repo, code=0)) == ["memo"]
+    assert fsck(repo, "--repair", code=0)["findings"] == []
+    assert repo.cli("status", "--exit-code").code == 0
+    memo.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    assert kinds(fsck(repo, code=0)) in ([], ["memo"])
+
+
+def test_the_root_file_of_this_workspace_is_written_again(repo: DataRepo, tmp_path: Path) -> None:
+    """Those of other workspaces stay: only they know what they need."""
+    shared = tmp_path / "shared"
+    repo.cli.done("cache", "dir", "-q", str(shared))
+    fsck(repo, "--repair", code=0)
+    (own,) = (shared / "roots").iterdir()
+    named = decode_root_record(own.read_bytes(), "").roots
+    damage(own, 30)
+    other = own.with_name("cd" * 16)
+    other.write_bytes(b"rubbish")
+    assert kinds(fsck(repo, code=3)) == ["roots", "roots"]
+    assert kinds(fsck(repo, "--repair", code=3)) == ["quarantine", "roots"]
+    assert set(named) <= set(decode_root_record(own.read_bytes(), "").roots)
+    assert other.read_bytes() == b"rubbish"
