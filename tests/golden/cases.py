@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
+from dvtool.formats import checktimes
 from dvtool.formats import index
 from dvtool.formats import pack
 from dvtool.formats import pointer
@@ -149,6 +150,14 @@ KEYS = tuple(
 ROOT = TreeRef(object_id(tree.encode_leaf(LEAF)), 30, 4)
 
 
+CHECKED = tuple((key, 1_790_000_000 + number) for number, key in enumerate(KEYS))
+
+
+def _decode_check_times(data: bytes) -> tuple[tuple[str, int | None], ...]:
+    times = checktimes.decode_check_times(data, WHERE)
+    return tuple((key, times.when(key)) for key in KEYS)
+
+
 def _pointer(file: str, value: Pointer) -> Case:
     return Case(f"pointer/{file}", value, pointer.encode_pointer, lambda data: pointer.decode_pointer(data, WHERE))
 
@@ -174,6 +183,7 @@ CASES = [
     Case("pack/data.pack", DATA_PACK, encode_pack, decode_pack),
     Case("pack/meta.pack", META_PACK, encode_pack, decode_pack),
     Case("index/two-packs.idx", COVERED, index.encode_index, _decode_index),
+    Case("fsck/check-times", CHECKED, checktimes.encode_check_times, _decode_check_times),
     Case("recipe/two-pieces.bin", RECIPE, recipe.encode_recipe, lambda data: recipe.decode_recipe(data, WHERE)),
     Case(
         "remote/dvtool-store.json",
