@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from dvtool.api.config import layout_of
 from dvtool.api.config import stored_path
+from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.config import Level
 from dvtool.project.edit import set_setting
 from dvtool.project.edit import unset_setting
 from dvtool.project.environment import Environment
 from dvtool.project.open import open_project
 from dvtool.project.oplog import begin_at
+from dvtool.project.parts import open_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def cache_dir(environment: Environment) -> CacheDirResult:
 def set_cache_dir(environment: Environment, path: str | None, level: Level = Level.LOCAL) -> CacheDirResult:
     """Use another directory, or with None the default again. Nothing is moved.
 
+    If others use it as well, they learn what this workspace needs of it.
+
     *path* is meant from the current directory. Raises `UnsafeInput` for the committed file.
     """
     before = cache_dir(environment).dir
@@ -48,5 +52,7 @@ def set_cache_dir(environment: Environment, path: str | None, level: Level = Lev
             whole = os.path.normpath(os.path.join(layout.root, os.fsencode(stored)))
             inside = whole.startswith(layout.root + b"/")
             set_setting(layout, level, "cache.dir", stored if inside else os.fsdecode(whole))
+    project = open_project(environment.cwd, environment)
+    keep_in_shared_cache(project, open_cache(project), ())
     after = cache_dir(environment)
     return CacheDirResult(after.dir, after.level, before)

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.disk.durable import create_only
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import storage_error
+from dvtool.formats.pack import TREE
 from dvtool.formats.records import Root
 from dvtool.hashing.digests import object_id
 from dvtool.project.open import Project
 from dvtool.store.cache import Cache
+from dvtool.store.cacheroots import has_roots
 from dvtool.store.cacheroots import keep_roots
 from dvtool.store.cacheroots import replace_roots
 from dvtool.store.cacheroots import roots_by_workspace
@@ -19,12 +22,22 @@ from dvtool.workspace.pointers import Tracked
 
 
 def keep_in_shared_cache(project: Project, cache: Cache, items: Iterable[Tracked]) -> None:
-    """Name what *items* stand for in the cache's root file of this workspace; nothing where the cache is its own."""
+    """Name what *items* stand for in the cache's root file of this workspace; nothing where the cache is its own.
+
+    The first time, also all else that its commits, index and files name. What the cache does not
+    hold needs no keeping and is left out.
+    """
     if project.config.path("cache.dir") is None:
         return
-    roots = [Root(item.is_directory, item.pointer.digest.oid) for item in items]
-    if roots:
-        keep_roots(cache, _workspace_id(project), project.repo_id, roots)
+    workspace = _workspace_id(project)
+    roots = dict.fromkeys(Root(item.is_directory, item.pointer.digest.oid) for item in items)
+    if not has_roots(cache, workspace):
+        from dvtool.project.named import named_roots
+
+        roots.update(dict.fromkeys(named_roots(project)))
+    here = [root for root in roots if (cache.has_meta(root.oid, TREE) if root.directory else cache.has_blob(root.oid))]
+    if here:
+        keep_roots(cache, workspace, project.repo_id, here)
 
 
 def roots_of_others(project: Project, cache: Cache) -> Iterator[Root]:
@@ -50,7 +63,7 @@ def trim_own_roots(project: Project, cache: Cache, roots: Iterable[Root]) -> Non
 def _workspace_id(project: Project) -> str:
     path = os.path.join(project.layout.state_dir, b"workspace")
     try:
-        os.makedirs(project.layout.state_dir, exist_ok=True)
+        make_dirs(project.layout.state_dir)
         create_only(path, os.urandom(16).hex().encode("ascii"))
         with open(path, "rb") as file:
             stored = file.read(32)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dvtool.errors import DvtoolError
 from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
@@ -25,16 +26,21 @@ def named_objects(project: Project, cache: Cache) -> Marks:
     """
     marks = Marks()
     trees = set()
-    for pointer in _pointers(project):
-        try:
-            oid = pointer.digest.oid
-        except DvtoolError:
-            continue
-        marks.add(oid)
-        if pointer.kind is Kind.DIRECTORY:
-            trees.add(oid)
+    for root in named_roots(project):
+        marks.add(root.oid)
+        if root.directory:
+            trees.add(root.oid)
     mark_below(cache, trees, marks)
     return marks
+
+
+def named_roots(project: Project) -> Iterator[Root]:
+    """What the same pointers name themselves; the same root may come several times."""
+    for pointer in _pointers(project):
+        try:
+            yield Root(pointer.kind is Kind.DIRECTORY, pointer.digest.oid)
+        except DvtoolError:
+            continue
 
 
 def _pointers(project: Project) -> Iterator[Pointer]:

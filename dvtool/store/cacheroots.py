@@ -45,6 +45,11 @@ def roots_by_workspace(cache: Cache) -> Iterator[tuple[str, RootRecord]]:
         yield os.fsdecode(name), decode_root_record(data, show(path))
 
 
+def has_roots(cache: Cache, workspace: str) -> bool:
+    """Whether a workspace has a root file."""
+    return os.path.lexists(os.path.join(cache.root, b"roots", os.fsencode(workspace)))
+
+
 def keep_roots(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:
     """Add *roots* to the file of a workspace; durable when this returns, and before any pointer names them.
 

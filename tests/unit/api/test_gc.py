@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.api.cachedir import set_cache_dir
 from dvtool.api.gc import GcRequest
 from dvtool.api.gc import GcResult
 from dvtool.api.gc import gc
@@ -293,6 +294,18 @@ def test_a_copy_of_a_repository_is_another_workspace(tmp_path: Path) -> None:
     two.git("commit", "-q", "-m", "two")
     (two.root / "big").unlink()
     assert not two.checkout("big").missing
+
+
+def test_a_cache_that_was_moved_to_where_others_are(tmp_path: Path) -> None:
+    one = Workbench(tmp_path / "one")
+    first, second = version(one, 1), version(one, 2)
+    (tmp_path / "one" / ".git" / "dvtool" / "cache").rename(tmp_path / "cache")
+    set_cache_dir(one.environment, str(tmp_path / "cache"))
+    other = Workbench(tmp_path / "other", {"cache.dir": str(tmp_path / "cache")})
+    version(other, 3)
+    assert collect(other).plan.is_empty
+    assert comes_back(one, first) and comes_back(one, second)
+    assert {each.commit for each in collect(one).objects} == {first}
 
 
 def test_the_own_cache_of_another_repository_is_left_alone(tmp_path: Path) -> None:
