@@ -9,7 +9,6 @@ from dataclasses import field
 from dataclasses import replace
 from typing import NamedTuple
 
-from dvtool.api.status import wanted_entry
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -39,6 +38,7 @@ from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.reversal import noted
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.worktree import Worktree
 
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dvtool.api.status import wanted_entry
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.git.run import GitRepo
@@ -35,6 +34,7 @@ from dvtool.store.trees import GetPage
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.sinks import HashSink
 
 

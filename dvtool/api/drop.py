@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dvtool.api.status import wanted_entry
+from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
 from dvtool.formats.pack import BYTES
 from dvtool.model.digest import ObjectId
@@ -50,6 +50,7 @@ from dvtool.workspace.dropped import Dropped
 from dvtool.workspace.dropped import DroppedPath
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.worktree import Worktree
 
 _SHOWN = 3
@@ -155,6 +156,11 @@ class _Drop:
                 self._promise(remote)
         # From here on everything is on the remotes: a kill leaves what the next `drop` or `pull` goes on from.
         with begin(self._project, "drop") as operation:
+            note_plans(
+                self._worktree,
+                operation,
+                [(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected, strict=True)],
+            )
             operation.record(summary=_shown(self._selected), lasting=_LASTING.format(paths=_shown(self._selected)))
             self._note(names)
             done = [applying.apply(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected)]

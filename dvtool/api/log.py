@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
-from dvtool.api.status import wanted_entry
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
@@ -29,6 +29,7 @@ from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import GetPage
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
+from dvtool.workspace.selection import wanted_entry
 
 if TYPE_CHECKING:
     from dvtool.git.history import Version as GitVersion
@@ -109,7 +110,7 @@ def log(project: Project, request: LogRequest, reporter: Reporter = SILENT) -> L
     unread: list[Unread] = []
     versions: list[Version] = []
     with Listings(project, reporter) as listings:
-        for version in _versions(_states(project, git, history, below, listings.get, unread)):
+        for version in _versions(_all_states(project, git, history, below, listings.get, unread)):
             if request.limit is not None and len(versions) == request.limit:
                 break
             versions.append(version)
@@ -152,16 +153,50 @@ def _once_tracked(project: Project, path: bytes, start: str) -> tuple[bytes, byt
     )
 
 
-def _states(
+def _all_states(
     project: Project, git: GitRepo, history: list[GitVersion], below: bytes, get: GetPage, unread: list[Unread]
 ) -> Iterator[_State]:
+    """Through the histories of all pointers that the path belonged to, one after the other."""
+    from dvtool.git.history import log_path
+
+    while history:
+        oldest = yield from _states(project, git, history, below, get, unread)
+        found = None if oldest is None else _pointer_before(project, git, oldest, below)
+        if found is None:
+            return
+        start, pointer_path, below = found
+        history = log_path(git, project.layout.to_git(pointer_path), rev=start)
+
+
+def _pointer_before(
+    project: Project, git: GitRepo, oldest: GitVersion, below: bytes
+) -> tuple[str, bytes, bytes] | None:
+    """The commit before *oldest*, the other pointer that the path belonged to there, and the rest of the path."""
+    from dvtool.git.revisions import parents
+
+    above = parents(git, [oldest.commit])[oldest.commit]
+    if not above or oldest.blob is None or not oldest.path.startswith(project.layout.prefix):
+        return None
+    pointer_path = project.layout.from_git(oldest.path)
+    path = join(pointer_path.removesuffix(b".dvt"), below) if below else pointer_path.removesuffix(b".dvt")
+    owner = tracked_at(project, above[0]).owner(path)
+    if owner is None or owner.pointer_path == pointer_path:
+        return None
+    return above[0], owner.pointer_path, path[len(owner.path) + 1 :]
+
+
+def _states(
+    project: Project, git: GitRepo, history: list[GitVersion], below: bytes, get: GetPage, unread: list[Unread]
+) -> Generator[_State, None, GitVersion | None]:
+    """What each version left at the path; returns the oldest that was looked at."""
     from dvtool.git.blobs import read_blobs
 
+    oldest: GitVersion | None = None
     contents = dict(read_blobs(git, {version.blob for version in history if version.blob is not None}))
     prefix = project.layout.prefix
     for version in history:
         if not version.path.startswith(prefix):
-            return
+            return None
         pointer_path = version.path[len(prefix) :]
         if version.blob is None:
             yield _State(version, join(pointer_path.removesuffix(b".dvt"), below), None)
@@ -169,9 +204,13 @@ def _states(
         where = f"{show(pointer_path)} at {version.commit[:10]}"
         try:
             item = Tracked(pointer_path, decode_pointer(contents[version.blob], where))
+            if below and not item.is_directory:
+                break  # to git it looks like a rename of a file's pointer into the directory's
+            oldest = version
             yield _State(version, join(item.path, below) if below else item.path, wanted_entry(item, below, get))
         except (FormatError, UnsafeInput, *UNREADABLE) as error:
             unread.append(Unread(pointer_path, error))
+    return oldest
 
 
 def _versions(states: Iterator[_State]) -> Iterator[Version]:

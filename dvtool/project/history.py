@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from collections.abc import Iterator
 
+from dvtool.errors import DvtoolError
 from dvtool.formats.pointer import decode_pointer
 from dvtool.model.paths import show
 from dvtool.project.open import Project
@@ -20,7 +21,14 @@ def tracked_at(project: Project, rev: str) -> TrackedPaths:
     if project.git is None:
         return TrackedPaths(())
     layout = project.layout
-    found = pointers_at(project.git, rev, layout.prefix.rstrip(b"/"))
+    try:
+        found = pointers_at(project.git, rev, layout.prefix.rstrip(b"/"))
+    except DvtoolError:
+        from dvtool.git.revisions import resolve
+
+        # Git's own words for an unknown revision help nobody; most callers know that theirs is there.
+        resolve(project.git, rev)
+        raise
     contents = dict(read_blobs(project.git, found.values()))
     return TrackedPaths(
         Tracked(
@@ -63,10 +71,10 @@ def changed_since_head(
             yield path, old, new
 
 
-def _untracked(project: Project, now: Iterable[bytes]) -> list[bytes]:
+def _untracked(project: Project, now: Collection[bytes]) -> list[bytes]:
     from dvtool.git.worktree import staged_pointers
 
-    if project.git is None:
+    if project.git is None or not now:
         return []
     layout = project.layout
     known = {layout.from_git(path) for path in staged_pointers(project.git, layout.prefix.rstrip(b"/"))}

@@ -1,20 +1,23 @@
-"""The parts of an open project: cache, worktree, remotes, put together from its settings."""
+"""The parts of an open project: cache, worktree, remotes, put together from its settings.
+
+Each is imported where it is opened: `status` with nothing tracked needs none of them.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.ports import Remote
 from dvtool.project.open import Project
-from dvtool.state.memo import Memo
-from dvtool.store.cache import Cache
-from dvtool.store.cache import Settings
-from dvtool.workspace.ignore import IgnoreRules
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import load_tracked
-from dvtool.workspace.worktree import Worktree
+
+if TYPE_CHECKING:
+    from dvtool.store.cache import Cache
+    from dvtool.workspace.worktree import Worktree
 
 DEFAULT_LINKS = ("reflink", "copy")
 _MOST_JOBS = 8
@@ -33,6 +36,9 @@ def link_types(project: Project) -> tuple[str, ...]:
 
 def open_cache(project: Project) -> Cache:
     """The cache. Touches no file."""
+    from dvtool.store.cache import Cache
+    from dvtool.store.cache import Settings
+
     settings = Settings(
         durable=is_durable(project),
         loose_all=bool({"hardlink", "symlink"} & set(link_types(project))),
@@ -44,6 +50,9 @@ def open_cache(project: Project) -> Cache:
 def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
     """The worktree with its memo: a context manager."""
     from dvtool.disk.space import is_network_fs
+    from dvtool.state.memo import Memo
+    from dvtool.workspace.ignore import IgnoreRules
+    from dvtool.workspace.worktree import Worktree
 
     layout = project.layout
     memo = Memo(os.path.join(layout.state_dir, b"memo.sqlite"), network=is_network_fs(layout.state_dir))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.errors import UsageError
 from dvtool.model.paths import show
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import Entry
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
+
+if TYPE_CHECKING:
+    from dvtool.store.trees import GetPage
 
 
 class Selected(NamedTuple):
@@ -44,3 +50,17 @@ def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
             )
         chosen.update(((one.item.path, one.path), one) for one in found)
     return list(chosen.values())
+
+
+def wanted_entry(item: Tracked, below: bytes, get: GetPage) -> Entry | None:
+    """What a pointer says of its path, or of one inside it. Raises what *get* raises."""
+    entry = item.as_entry
+    if not below:
+        return entry
+    if entry.kind != DIRECTORY:
+        return None
+    # `status` with nothing tracked does without trees.
+    from dvtool.store.trees import lookup
+    from dvtool.store.trees import subtree
+
+    return lookup(get, subtree(entry), below)
