@@ -17,7 +17,7 @@ from dvtool.remote.failures import TransientError
 
 T = TypeVar("T")
 
-_TRIES = 5
+TRIES = 5
 _TRIES_UNREACHABLE = 2
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 20.0
@@ -25,8 +25,14 @@ _LONGEST_ASKED = 120.0
 _RESUME_BYTES = 8 << 20
 
 
+def backoff(failures: int, asked: float | None, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after so many failures in a row; *asked*: what the server wants at least."""
+    grown = min(_FIRST_WAIT * 3.0 ** (failures - 1), _LONGEST_WAIT) * (0.5 + jitter())
+    return grown if asked is None else max(grown, min(asked, _LONGEST_ASKED))
+
+
 class RetryingRemote:
-    """*inner*, with at most five tries of each request and growing, jittered waits.
+    """*inner*, with at most five tries of each request but `put_file` and growing, jittered waits.
 
     Only `TransientError` is tried again. A remote that was never reached gets two tries, so that
     a mistyped host is told at once. *pause* waits so many seconds, by default until `close` at
@@ -99,7 +105,10 @@ class RetryingRemote:
         return self._tried(write)
 
     def put_file(self, key: str, path: bytes) -> None:
-        self._tried(lambda: self._inner.put_file(key, path))
+        """One try: an upload whose answer was lost may have arrived, and no key is written twice. Callers take
+        another key, after `backoff`."""
+        self._inner.put_file(key, path)
+        self._reached = True
 
     def delete(self, key: str) -> None:
         self._tried(lambda: self._inner.delete(key))
@@ -122,7 +131,7 @@ class RetryingRemote:
                 failures = 1 if progress() > before > 0 else failures + 1
                 if failures >= self._tries(error):
                     raise
-                self._pause(self._wait(failures, error.retry_after))
+                self._pause(backoff(failures, error.retry_after, self._jitter))
                 if self._closing.is_set():
                     raise
             else:
@@ -130,11 +139,7 @@ class RetryingRemote:
                 return result
 
     def _tries(self, error: TransientError) -> int:
-        return _TRIES_UNREACHABLE if error.unreachable and not self._reached else _TRIES
-
-    def _wait(self, failures: int, asked: float | None) -> float:
-        grown = min(_FIRST_WAIT * 3.0 ** (failures - 1), _LONGEST_WAIT) * (0.5 + self._jitter())
-        return grown if asked is None else max(grown, min(asked, _LONGEST_ASKED))
+        return _TRIES_UNREACHABLE if error.unreachable and not self._reached else TRIES
 
     def _append_rest(self, key: str, path: bytes, size: int) -> None:
         try:

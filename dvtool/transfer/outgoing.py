@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -17,6 +18,9 @@ from dvtool.errors import storage_error
 from dvtool.formats.index import IndexedPack
 from dvtool.formats.pack import TABLE_ENTRY_BYTES
 from dvtool.model.ports import Reporter
+from dvtool.remote.failures import TransientError
+from dvtool.remote.retry import TRIES
+from dvtool.remote.retry import backoff
 from dvtool.store.localpacks import PackKey
 from dvtool.store.packcheck import check_leaving
 from dvtool.store.packwriter import FinishedPack
@@ -62,6 +66,7 @@ class Outgoing:
         self._made: list[FinishedPack] = []
         self._writers: list[PackWriter] = []
         self._since_index = 0
+        self._stopping = threading.Event()
         self.sent: list[IndexedPack] = []
         self.bytes_sent = 0
         self.objects = 0
@@ -72,6 +77,7 @@ class Outgoing:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopping.set()
         for writer in self._writers:
             writer.abort()
         for future, path in self._temporary.items():
@@ -152,10 +158,25 @@ class Outgoing:
                 return Sent(None, pack)
             except OSError as error:
                 raise storage_error(error, "read", pack.path) from error
-        indexed = IndexedPack(pack.id, os.urandom(_SUFFIX_BYTES), pack.pack_class, pack.size)
-        while indexed.suffix == bytes(_SUFFIX_BYTES):
-            indexed = indexed._replace(suffix=os.urandom(_SUFFIX_BYTES))
-        key = key_of(indexed)
-        self._journal.note(key, pack.size)
-        self._store.remote.put_file(key, pack.path)
-        return Sent(indexed, pack)
+        failures = 0
+        while True:
+            indexed = _fresh(pack)
+            key = key_of(indexed)
+            self._journal.note(key, pack.size)
+            try:
+                self._store.remote.put_file(key, pack.path)
+            except TransientError as error:
+                # Its bytes may have arrived, and a collection may be about to delete them: the key is spent.
+                failures += 1
+                if failures >= TRIES or self._stopping.wait(backoff(failures, error.retry_after)):
+                    raise
+            else:
+                return Sent(indexed, pack)
+
+
+def _fresh(pack: FinishedPack) -> IndexedPack:
+    """The pack under a key that was never used."""
+    suffix = bytes(_SUFFIX_BYTES)
+    while suffix == bytes(_SUFFIX_BYTES):
+        suffix = os.urandom(_SUFFIX_BYTES)
+    return IndexedPack(pack.id, suffix, pack.pack_class, pack.size)

@@ -206,11 +206,11 @@ class _Push:
         packs = done.remote_packs() if done is not None else None
         if done is None or packs is None:
             return None
-        # The order of the second look: record, dead lists, packs.
-        record = done.records.get(promise_name(self._context.commits))
-        item = self._remote.stat(record) if record is not None else None
+        # The order of the second look: dead lists, packs, record.
         if self._store.presence.look(packs):
             return None
+        record = done.records.get(promise_name(self._context.commits))
+        item = self._remote.stat(record) if record is not None else None
         now = max(self._context.now, self._store.presence.newest)
         kept = record is not None and is_young(item, now) and not self._store.presence.is_released(record)
         return _Proved(packs, record_needed=not kept)

@@ -51,9 +51,12 @@ def is_young(item: RemoteItem | None, now: float) -> bool:
 
 
 def is_proved(store: RemoteStore, records: Sequence[str], packs: Sequence[IndexedPack]) -> bool:
-    """The second look: the records, then the dead lists, then the packs. In this order nothing is lost."""
-    there = all(item is not None for item in store.workers.map(store.remote.stat, records))
+    """The second look: the dead lists, then the packs and the records. In this order nothing is lost.
+
+    A list goes after all that it names. So what a list that was not there any more has named is seen to be gone.
+    """
     gone = store.presence.look(packs)
+    there = all(item is not None for item in store.workers.map(store.remote.stat, records))
     return there and not gone and not any(map(store.presence.is_released, records))
 
 

@@ -42,7 +42,7 @@ def selection(
     """What a clone keeps that has the commits *known* and selects *commits*."""
     roots = {Root(each.directory, each.oid): os.fsdecode(each.path) for each in kept}
     there = {*known, *commits}
-    return Selection(repository, roots, frozenset(commits), lambda asked: there.intersection(asked))
+    return Selection(repository, roots, frozenset(commits), there.intersection)
 
 
 def planned(cache: Cache, remote: Remote, chosen: Selection, times: Times | None = None) -> CollectPlan:

@@ -150,3 +150,12 @@ def test_every_method_is_passed_on(inner: LocalRemote, tmp_path: Path) -> None:
     assert inner.stat("f") is None
     assert (remote.name, remote.url, remote.capabilities) == (inner.name, inner.url, inner.capabilities)
     assert [method for method, _ in faulty.log] == ["put_file", "stat", "delete"]
+
+
+def test_a_file_is_never_sent_twice_under_one_key(inner: LocalRemote, tmp_path: Path) -> None:
+    remote, faulty, waits = retrying(inner, Fault(1, "put_file", after=CUT))
+    (tmp_path / "file").write_bytes(b"f")
+    with pytest.raises(TransientError):
+        remote.put_file("f", bytes(tmp_path / "file"))
+    assert len(faulty.log) == 1
+    assert waits.seconds == []

@@ -16,8 +16,11 @@ from dvtool.formats.records import RootRecord
 from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import encode_dead_list
 from dvtool.model.ports import Remote
+from dvtool.remote.failures import TransientError
 from dvtool.remote.local import LocalRemote
+from dvtool.remote.retry import RetryingRemote
 from dvtool.store.cache import Cache
+from dvtool.transfer import outgoing
 from dvtool.transfer.cloudstatus import remote_status
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import plan_push
@@ -320,3 +323,19 @@ def test_nothing_that_was_not_asked_for_leaves_the_machine(
 def read_only_record(folder: Path) -> RootRecord:
     [key] = [key for key in remote_files(folder) if key.startswith("roots/")]
     return decode_root_record((folder / key).read_bytes(), key)
+
+
+def test_every_attempt_to_send_a_pack_has_a_key_of_its_own(
+    cache: Cache,
+    data: Wanted,
+    new_cache: NewCache,
+    remote: Remote,
+    context: PushContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outgoing, "backoff", lambda *_: 0.0)
+    faulty = FaultyRemote(remote, Fault(1, "put_file", after=TransientError("the answer was lost"), times=3))
+    push(cache, RetryingRemote(faulty), [data], context)
+    keys = [key for method, key in faulty.log if method == "put_file"]
+    assert len(keys) == len(set(keys)) > len({key.partition("-")[0] for key in keys})
+    assert_fetchable(new_cache, remote, data)
