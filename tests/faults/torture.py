@@ -30,6 +30,9 @@ from tests.conftest import hermetic_environment
 from tests.crash.busy import BUSY
 from tests.crash.cases import CASES
 from tests.crash.cases import LINKS
+from tests.crash.together import gc_beside
+from tests.crash.together import rewrites
+from tests.crash.together import same_tree
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
 from tests.faults.network import NetworkSweep
@@ -40,6 +43,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.report import write_report
 from tests.faults.sweep import Sweep
 from tests.faults.sweep import Tally
+from tests.support.mounts import whole_seconds
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".torture/state.json"
@@ -66,6 +70,11 @@ def parts() -> list[Part]:
     found += [_power(case) for case in CASES if not case.stages]
     found += [_killed(case) for case in BUSY]
     found += [_network(verb, kind) for kind in KINDS for verb in ("push", "pull")]
+    found += [
+        Part("together", "together same tree", lambda at: [same_tree(at, processes=16, files=10_000, rounds=20)]),
+        Part("together", "together gc beside", lambda at: [gc_beside(at, rounds=500)]),
+        Part("rewrites", "rewrites seen", _rewrites),
+    ]
     return found
 
 
@@ -109,6 +118,13 @@ def _network(verb: str, kind: Kind) -> Part:
             return [sweep.push(kind) if verb == "push" else sweep.pull(kind)]
 
     return Part("network", f"network {verb} {kind}", run)
+
+
+def _rewrites(folder: Path) -> list[Tally]:
+    with whole_seconds(folder) as coarse:
+        places = [folder / "here", *([] if coarse is None else [coarse / "there"])]
+        both = [(place / str(old), old) for place in places for old in (False, True)]
+        return [rewrites(place, count=1_000, old_time=old) for place, old in both]
 
 
 def main() -> int:
