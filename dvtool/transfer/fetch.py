@@ -68,7 +68,7 @@ def fetch(
         if work.missing and session.unreachable:
             raise session.unreachable[0]
         missing, damaged = tuple(work.missing), tuple(work.damaged)
-        return FetchResult(work.objects, session.bytes_received, missing, damaged, tuple(broken))
+        return FetchResult(work.objects, session.bytes_received, missing, damaged, tuple(broken), work.plain_bytes)
 
 
 class _Fetch:
@@ -81,6 +81,7 @@ class _Fetch:
         self._further_paths: dict[ObjectId, list[bytes]] = {}
         self._uncommitted = 0
         self.objects = 0
+        self.plain_bytes = 0
         self.missing: list[MissingItem] = []
         self.damaged: list[DamagedItem] = []
 
@@ -159,6 +160,7 @@ class _Fetch:
             pack_class = DATA if (item.size or 0) < CHUNKED_FROM else META
             if any(True for store in self._session.stores for _ in store.find(item.oid, pack_class)):
                 self.objects += 1
+                self.plain_bytes += item.size or 0
             else:
                 absent[item.oid] = Failure()
         self._fail(absent)

@@ -83,6 +83,8 @@ class FetchResult(NamedTuple):
     """What a fetch did, or with *dry_run* would do. Everything that is not listed is in the cache now.
 
     ``broken``: one error for each listing whose bytes are what its digest says, and that is none.
+    ``plain_bytes``: after a dry run the size of all that would come: an upper bound, as it may travel
+    compressed and parts of it may be here.
     """
 
     objects: int
@@ -90,3 +92,4 @@ class FetchResult(NamedTuple):
     missing: tuple[MissingItem, ...]
     damaged: tuple[DamagedItem, ...]
     broken: tuple[DvtoolError, ...] = ()
+    plain_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -16,8 +17,8 @@ from dvtool.ui.terminal import Paint
 _SHOWN = 20
 
 
-def checkout_lines(result: CheckoutResult) -> Iterator[str]:
-    """What was done, then what was left alone."""
+def checkout_lines(result: CheckoutResult, told: Collection[bytes] = ()) -> Iterator[str]:
+    """What was done, then what was left alone. *told*: missing paths that the error at the end names."""
     done = [
         f"{amount:,} {word}"
         for amount, word in (
@@ -35,7 +36,7 @@ def checkout_lines(result: CheckoutResult) -> Iterator[str]:
     yield from _listed("left as they are, not tracked:", result.kept)
     yield from _listed("replaced, their old bytes are kept (see `dvtool recover`):", result.replaced_kept)
     yield from _left("left, your own changes:", result.conflicts)
-    yield from _left("missing:", result.missing)
+    yield from _left("missing:", tuple(left for left in result.missing if left.path not in told))
     yield from _left("failed:", result.problems)
 
 

@@ -56,7 +56,7 @@ def push_json(report: PushReport) -> dict[str, object]:
 def fetch_lines(result: FetchResult, *, dry_run: bool) -> Iterator[str]:
     """One line: what came."""
     if dry_run:
-        yield f"would fetch {count(result.objects, 'object')}"
+        yield f"would fetch {count(result.objects, 'object')} ({size(result.plain_bytes)} at most)"
     elif result.objects:
         yield f"fetched {count(result.objects, 'object')} ({size(result.bytes_received)})"
     elif not (result.missing or result.damaged or result.broken):
@@ -69,6 +69,7 @@ def fetch_json(result: FetchResult, *, dry_run: bool) -> dict[str, object]:
         "dry_run": dry_run,
         "objects": result.objects,
         "bytes_received": result.bytes_received,
+        "plain_bytes": result.plain_bytes if dry_run else None,
         "missing": [{"path": item.path, "digest": str(blake3_digest(item.oid))} for item in result.missing],
         "damaged": [
             {"path": item.path, "digest": str(blake3_digest(item.oid)), "remote": item.remote, "key": item.key}

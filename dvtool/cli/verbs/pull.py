@@ -69,6 +69,9 @@ def pull(
     else:
         for line in fetch_lines(result.fetched, dry_run=dry_run):
             session.summary(line)
-        for line in checkout_lines(result.checkout) if result.checkout is not None else ():
-            session.summary(line)
+        fetched = result.fetched
+        told = {item.path for item in fetched.missing} | {item.path for item in fetched.damaged}
+        if result.checkout is not None:
+            for line in checkout_lines(result.checkout, () if allow_missing else told):
+                session.summary(line)
     raise_for(result, request, project.config.remote(remote).name)
