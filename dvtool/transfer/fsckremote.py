@@ -80,9 +80,9 @@ class _Check:
         self._store = RemoteStore(remote, cache.root, session.workers)
         self._counts = Counts()
         self._fix = f"dvtool fsck --remote {remote.name} --repair"
-        self._wrong: dict[IndexedPack, str] = {}
-        self._gone: set[IndexedPack] = set()
-        self._blame: dict[IndexedPack, Affected] = {}
+        self._wrong: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._blame: dict[str, Affected] = {}
         self._missing: dict[bytes, Affected] = {}
         self._trees: list[Finding] = []
 
@@ -160,7 +160,7 @@ class _Check:
             self._counts.files_read += 1
             self._counts.bytes_hashed += look.pack.size
         if look.why:
-            self._wrong[look.pack] = look.why
+            self._wrong[key_of(look.pack)] = look.why
             self._store.presence.gone(look.pack)
             return
         self._counts.objects += len(look.table) // TABLE_ENTRY_BYTES
@@ -172,11 +172,14 @@ class _Check:
     def _compare(self, view: RemoteView) -> None:
         """Packs that an index names and that are not there with that size count as absent."""
         here = set(view.packs)
-        for reader in self._store.indexes().values():
-            for pack in reader.packs:
-                if pack not in here and key_of(pack) not in view.doomed:
-                    self._gone.add(pack)
-                    self._store.presence.gone(pack)
+        named = {pack for reader in self._store.indexes().values() for pack in reader.packs} - here
+        absent = sorted(pack for pack in named if key_of(pack) not in view.doomed)
+        # One that came after the listing is there.
+        for pack, item in zip(absent, self._session.workers.map(self._remote.stat, map(key_of, absent))):
+            if item is None or item.size != pack.size:
+                self._store.presence.gone(pack)
+                if key_of(pack) not in self._wrong:
+                    self._gone.add(key_of(pack))
 
     def _needs(self, wanted: Sequence[Wanted]) -> None:
         self._store.presence.read_dead()
@@ -199,25 +202,25 @@ class _Check:
 
     def _blame_for(self, probe: bytes, oid: ObjectId, path: bytes, each: Wanted) -> None:
         """*probe*: what is looked up to tell which pack should hold it; a large file stands for its pieces."""
-        for pack in self._store.ever_held(probe):
-            if pack in self._wrong or pack in self._gone:
-                self._blame.setdefault(pack, Affected()).add(path, oid)
+        for key in map(key_of, self._store.ever_held(probe)):
+            if key in self._wrong or key in self._gone:
+                self._blame.setdefault(key, Affected()).add(path, oid)
                 return
         self._missing.setdefault(each.path, Affected()).add(path, oid)
 
     def _damaged(self) -> Iterator[Finding]:
-        for pack, why in sorted(self._wrong.items()):
-            affected = self._blame.get(pack, Affected())
-            finding = self._finding(Kind.PACK, key_of(pack), why)
+        for key, why in sorted(self._wrong.items()):
+            affected = self._blame.get(key, Affected())
+            finding = self._finding(Kind.PACK, key, why)
             paths = tuple(affected.paths)
             yield replace(finding, digest=affected.digest, paths=paths, affected=affected.count)
 
     def _lacking(self) -> Iterator[Finding]:
         name = self._remote.name
-        for pack in sorted(self._gone & self._blame.keys()):
-            affected = self._blame[pack]
-            why = f"remote {name}: {key_of(pack)} is gone"
-            place = key_of(pack).encode("ascii")
+        for key in sorted(self._gone & self._blame.keys()):
+            affected = self._blame[key]
+            why = f"remote {name}: {key} is gone"
+            place = key.encode("ascii")
             yield Finding(Kind.MISSING, name, place, why, affected.digest, tuple(affected.paths), affected.count)
         for top, affected in sorted(self._missing.items()):
             why = f"{show(top)}: {many(affected.count, 'object')} not on {name}"
@@ -227,7 +230,7 @@ class _Check:
         unneeded = sorted(self._gone - self._blame.keys())
         if unneeded:
             why = f"{many(len(unneeded), 'pack')} gone that an index still names"
-            yield replace(self._finding(Kind.LOST_PACK, key_of(unneeded[0]), why), affected=len(unneeded))
+            yield replace(self._finding(Kind.LOST_PACK, unneeded[0], why), affected=len(unneeded))
         unkept = [each for root, each in roots.items() if root not in view.kept]
         if unkept and not self._missing:
             why = f"{many(len(unkept), 'tracked path')} that no root record keeps"
