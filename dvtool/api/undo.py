@@ -27,6 +27,10 @@ from dvtool.project.undochoice import why_it_stays
 from dvtool.project.undofiles import Edit
 from dvtool.project.undostep import Stepper
 from dvtool.project.undostep import StepPlan
+from dvtool.project.undostores import AGAIN
+from dvtool.project.undostores import StoresPlan
+from dvtool.project.undostores import bring_back
+from dvtool.project.undostores import plan_stores
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.checkoutplan import CheckoutPlan
@@ -60,6 +64,7 @@ class StepBack(NamedTuple):
     files: tuple[Edit, ...]
     plans: tuple[CheckoutPlan, ...]
     moved: tuple[tuple[bytes, bytes], ...]
+    stores: StoresPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +95,36 @@ def undo(project: Project, request: UndoRequest, reporter: Reporter = SILENT) ->
         for number, step in enumerate(choice.steps):
             applying = Applying(worktree, link_types(project), reporter, now=request.now)
             stepper = Stepper(project, worktree, applying, reporter)
-            plan = stepper.plan([each.operation for each in step if each.operation], force=request.force)
+            newest_first = [each.operation for each in step if each.operation]
+            ids = tuple(each.id for each in step)
+            made = None
             try:
-                _check(plan, step)
+                stores = plan_stores(cache, newest_first, resumed=choice.resumes)
+                if request.dry_run:
+                    plan = stepper.plan(newest_first, force=request.force)
+                    if not any(stores):
+                        _check(plan, step)
+                else:
+                    with begin(project, "undo", undoes=ids) as operation:
+                        operation.prepare(summary=_summary(step))
+                        if any(stores):
+                            operation.record(lasting=AGAIN)
+                            try:
+                                bring_back(project, cache, stores, reporter, now=request.now)
+                            except MissingData:
+                                if not (stores.trash or stores.collections):
+                                    operation.cancel()
+                                raise
+                        plan = stepper.plan(newest_first, force=request.force)
+                        _check(plan, step)
+                        if not plan.is_empty:
+                            applied += stepper.execute(plan, operation, durable=is_durable(project))
+                        made = operation.number
             except DvtoolError as error:
                 if number == 0:
                     raise
                 raise _stopped(error, done, step) from error
-            made = None
-            if not request.dry_run and not plan.is_empty:
-                ids = tuple(each.id for each in step)
-                with begin(project, "undo", undoes=ids) as operation:
-                    operation.prepare(summary=_summary(step))
-                    applied += stepper.execute(plan, operation, durable=is_durable(project))
-                    made = operation.number
-            done.append(_step_back(made, step, plan))
+            done.append(_step_back(made, step, plan, stores))
             if request.dry_run and not plan.is_empty:
                 # What comes before it is seen only when this one is taken back.
                 break
@@ -159,14 +179,14 @@ def _not_here(missing: Sequence[tuple[bytes, ObjectId]]) -> MissingData:
 
 
 def _stopped(error: DvtoolError, done: Sequence[StepBack], step: Sequence[Logged]) -> DvtoolError:
-    back = ", ".join(str(each.id) for each in done[-1].operations)
-    error.message = f"went back as far as operation {step[0].id} (not further than {back}): {error.message}"
+    back = ", ".join(str(view.id) for one in done for view in one.operations)
+    error.message = f"{back} taken back, but not {step[0].id}: {error.message}"
     return error
 
 
-def _step_back(made: int | None, step: Sequence[Logged], plan: StepPlan) -> StepBack:
+def _step_back(made: int | None, step: Sequence[Logged], plan: StepPlan, stores: StoresPlan) -> StepBack:
     moved = tuple((move.source, move.target) for move in plan.moves)
-    return StepBack(made, tuple(view_of(each, ()) for each in step), plan.files.edits, plan.plans, moved)
+    return StepBack(made, tuple(view_of(each, ()) for each in step), plan.files.edits, plan.plans, moved, stores)
 
 
 def _errors(applied: Sequence[Applied]) -> list[DvtoolError]:

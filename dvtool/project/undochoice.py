@@ -17,11 +17,12 @@ _NEEDS_NOTHING = ("fetch",)
 class Choice(NamedTuple):
     """``steps``: operations that are taken back together, the newest first in each and in all.
 
-    ``passed``: those that stay as they are.
+    ``passed``: those that stay as they are. ``resumes``: an undo that was killed goes on.
     """
 
     steps: tuple[tuple[Logged, ...], ...]
     passed: tuple[Logged, ...]
+    resumes: bool
 
 
 def choose(log: Sequence[Logged], to: int | None) -> Choice:
@@ -34,7 +35,9 @@ def choose(log: Sequence[Logged], to: int | None) -> Choice:
     newest_first = list(reversed(log))
     chosen = _last(newest_first) if to is None else _behind(newest_first, to)
     passed = tuple(each for each in chosen if not changes_something(each.operation))
-    return Choice(_steps([each for each in chosen if changes_something(each.operation)]), passed)
+    last = newest_first[0]
+    resumes = not last.is_done and last.operation is not None and bool(last.operation.undoes)
+    return Choice(_steps([each for each in chosen if changes_something(each.operation)]), passed, resumes)
 
 
 def changes_something(operation: Operation | None) -> bool:
@@ -88,10 +91,27 @@ def _behind(newest_first: list[Logged], to: int) -> list[Logged]:
     known = {each.id for each in newest_first}
     if to not in known and to != newest_first[-1].id - 1:
         raise UsageError(f"there is no operation {to} in the log", hint="`dvtool op log` lists them")
-    chosen = [each for each in newest_first if each.id > to]
+    chosen = _netted([each for each in newest_first if each.id > to])
     if not any(changes_something(each.operation) for each in chosen):
         raise UsageError(f"nothing to take back: nothing was changed since operation {to}", hint="dvtool op log")
     return chosen
+
+
+def _netted(newest_first: list[Logged]) -> list[Logged]:
+    """Without the undos of what is in the list itself, and without what they took back."""
+    ids = {each.id for each in newest_first}
+    away: set[int] = set()
+    found = []
+    for each in newest_first:
+        undoes = set(each.operation.undoes) if each.operation is not None else set()
+        if each.id in away:
+            continue
+        if undoes and undoes <= ids - away:
+            # One that was killed has done a part of what is to be done now.
+            away |= undoes if each.is_done else set()
+            continue
+        found.append(each)
+    return found
 
 
 def _special(operation: Operation) -> bool:

@@ -126,6 +126,8 @@ class Stepper:
         operation.prepare(bases=step.bases, is_staged=is_staged)
         operation.record(files=as_changes(step.files.edits), places=step.places, moves=step.moves)
         layout = self._project.layout
+        mine = [edit.path for edit in step.files.edits if edit.where == "project"]
+        self._applying.sweep([*mine, *(plan.path for plan in step.plans)])
         placed = {plan.path for plan in step.plans}
         late = [row for row in step.bases if row.path in placed or self._comes_back(row)]
         # A path that dvtool placed and that has no pointer is one that `checkout` clears away.

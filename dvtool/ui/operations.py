@@ -24,7 +24,7 @@ _WIDE = 50
 
 def operation_lines(views: Sequence[OperationView]) -> Iterator[str]:
     """One line for each operation: id, when, the command, what it was about, and what is to be known of it."""
-    rows = [(str(view.id), _date(view.when), _command(view), _about(view), _remarks(view)) for view in views]
+    rows = [(str(view.id), _date(view.when), _command(view), _about(view)) for view in views]
     yield from table(rows, right=(0,))
     if not rows:
         yield "no operation is recorded here"
@@ -40,7 +40,7 @@ def undone_lines(result: UndoResult) -> Iterator[str]:
         yield from (f"  {line}" for line in lines[:SHOWN])
         if len(lines) > SHOWN:
             yield f"  ... and {len(lines) - SHOWN:,} more"
-        if not (step.files or step.plans or step.moved):
+        if not (step.files or step.plans or step.moved or any(step.stores)):
             yield "  nothing to do: everything stands as it did before"
     yield from limited("replaced, their old bytes are kept (see `dvtool recover`):", map(show, result.replaced_kept))
     made = [step for step in result.steps if step.id is not None]
@@ -87,6 +87,9 @@ def undone_json(result: UndoResult) -> dict[str, object]:
                     }
                     for plan in step.plans
                 ],
+                "trash": list(step.stores.trash),
+                "collections": step.stores.collections,
+                "fetched": path_list(row.path for row in step.stores.dropped),
                 "moved": [{"source": source, "target": target} for source, target in step.moved],
             }
             for step in result.steps
@@ -103,6 +106,12 @@ def _changes(step: StepBack) -> Iterable[str]:
     for plan in step.plans:
         counts = ((len(plan.create), "created"), (len(plan.replace), "replaced"), (len(plan.remove), "removed"))
         yield f"data      {show(plan.path)}  (" + ", ".join(f"{n:,} {word}" for n, word in counts if n) + ")"
+    for run in step.stores.trash:
+        yield f"cache     what lay in the trash as {run} is back"
+    for collection in step.stores.collections:
+        yield f"remote    what was doomed on {collection.remote} counts again"
+    for row in step.stores.dropped:
+        yield f"fetched   {show(row.path)}"
     for source, target in step.moved:
         yield f"moved     {show(source)} to {show(target)}"
 
@@ -119,8 +128,9 @@ def _command(view: OperationView) -> str:
 
 
 def _about(view: OperationView) -> str:
-    """What the command itself does not say."""
-    return "" if view.summary in view.command else safe(view.summary)
+    """What the command itself does not say, and what became of it."""
+    about = "" if view.summary in view.command else safe(view.summary)
+    return f"{about} {_remarks(view)}".strip()
 
 
 def _remarks(view: OperationView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -92,8 +93,7 @@ class Applying:
         current = worktree.current(self._snapshot, path, is_top=path == top)
         self._reporter.end()
         if worktree.is_locked:
-            worktree.sweep([*self._snapshot.leftovers, *worktree.leftovers_beside((path, top))], self._reporter)
-            self._snapshot.leftovers.clear()
+            self.sweep((path, top))
         base = worktree.base(top)
         if base is None and worktree.stat(top) is None:
             self._new_tops.add(top)
@@ -123,6 +123,11 @@ class Applying:
             is_left_over=self._is_left_over,
             relink=relink,
         )
+
+    def sweep(self, paths: Iterable[bytes]) -> None:
+        """Delete what killed commands left in the directories looked at so far and beside *paths*. Needs the lock."""
+        self._worktree.sweep([*self._snapshot.leftovers, *self._worktree.leftovers_beside(paths)], self._reporter)
+        self._snapshot.leftovers.clear()
 
     def look(self, tops: Collection[bytes]) -> Look:
         """How the worktree stands, for what is taken back. *tops*: paths with pointers of their own."""

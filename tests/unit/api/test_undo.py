@@ -29,45 +29,19 @@ from dvtool.api.remote import remote_rename
 from dvtool.api.remote import remote_set_default
 from dvtool.api.remove import RemoveRequest
 from dvtool.api.remove import remove
-from dvtool.api.undo import UndoRequest
-from dvtool.api.undo import UndoResult
-from dvtool.api.undo import undo
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.project.config import Level
-from dvtool.project.oplog import operations
-from dvtool.project.parts import open_worktree
 from dvtool.workspace.kept import Kept
 from tests.support.trees import Executable
-from tests.support.trees import Link
-from tests.support.trees import tree_of
+from tests.support.undoing import V1
+from tests.support.undoing import git_switch
+from tests.support.undoing import ids
+from tests.support.undoing import state
+from tests.support.undoing import take_back
 from tests.support.workbench import NOW
 from tests.support.workbench import Workbench
-
-V1 = {"a.csv": "one", "run": Executable("#!/bin/sh\n"), "in": {"b": "two", "link": Link("../a.csv")}, "empty": {}}
-
-
-def take_back(bench: Workbench, to: int | None = None, *, force: bool = False, dry_run: bool = False) -> UndoResult:
-    return undo(bench.project, UndoRequest(to, force=force, dry_run=dry_run, now=NOW))
-
-
-def state(bench: Workbench) -> dict[str, Any]:
-    """All that an undo must bring back, byte for byte, and what later commands decide by."""
-    git = bench.root / ".git"
-    with open_worktree(bench.project) as worktree:
-        bases = {path: worktree.base(path) for path in worktree.memo.applied_paths()}
-    return {
-        "worktree": tree_of(bench.root, without={b".git"}),
-        "local config": (git / "dvtool/config").read_bytes() if (git / "dvtool/config").exists() else None,
-        "exclude": (git / "info/exclude").read_bytes() if (git / "info/exclude").exists() else None,
-        "bases": bases,
-        "changes": bench.changes(),
-    }
-
-
-def ids(bench: Workbench) -> list[tuple[int, str]]:
-    return [(each.id, each.operation.verb) for each in operations(bench.project.layout) if each.operation]
 
 
 def edit_and_add(bench: Workbench) -> None:
@@ -125,15 +99,6 @@ def test_an_add_is_taken_back_and_the_data_stays_as_it_stands(
     assert not (bench.root / "new.dvt").exists()
     take_back(bench)
     assert state(bench) == after
-
-
-def git_switch(bench: Workbench) -> None:
-    """The pointers go back to v1; the worktree still has v2."""
-    bench.create({"data": {"a.csv": "two", "new": "n"}, "second": {"x": "y"}, "file": "f2"})
-    (bench.root / "data/in/b").unlink()
-    bench.add("data", "second", "file")
-    bench.commit("v2")
-    bench.git("checkout", "-q", "HEAD~1")
 
 
 def plain_checkout(bench: Workbench) -> None:
