@@ -41,13 +41,12 @@ def heal_cache(project: Project, wanted: Sequence[Wanted], reporter: Reporter) -
     Every byte is hashed before it gets a name. A remote that cannot be asked is told of in a note.
     Raises `StorageError` for a failing disk, `Locked`.
     """
-    cache = open_cache(project)
-    keep_in_shared_cache(project, cache, open_tracked(project))
     heal_from_worktree(project, wanted, reporter)
-    cache.forget()
+    cache = open_cache(project)
     if _is_lacking(cache, wanted) and _from_remotes(project, cache, wanted, reporter):
         # Pages that came from a remote name files that only the worktree has.
         heal_from_worktree(project, wanted, reporter)
+    keep_in_shared_cache(project, open_cache(project), open_tracked(project))
 
 
 def _is_lacking(cache: Cache, wanted: Sequence[Wanted]) -> bool:

@@ -16,15 +16,20 @@ from dvtool.project.cacheroots import is_own_root_file
 from dvtool.project.cacheroots import trim_own_roots
 from dvtool.project.keeping import KeepRules
 from dvtool.project.keeping import roots_to_keep
+from dvtool.project.leftovers import LeftKind
+from dvtool.project.leftovers import leftovers
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_worktree
 from dvtool.state.memocheck import memo_damage
+from dvtool.store.fsckvalues import PATHS_KEPT
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Kind
 from dvtool.store.salvage import QUARANTINE
 
 _MEMO = b"memo.sqlite"
+_IN_CACHE = frozenset({LeftKind.CACHE, LeftKind.QUARANTINE, LeftKind.TRASH})
+"""What a check of the cache tells of by itself, or what is in order."""
 
 
 def workspace_notes(project: Project) -> Iterator[Finding]:
@@ -34,6 +39,14 @@ def workspace_notes(project: Project) -> Iterator[Finding]:
     if damage:
         why = f"the memo of this workspace is damaged, which costs only time ({show(path)}: {damage})"
         yield Finding(Kind.MEMO, "", _MEMO, why, affected=1, fix="dvtool fsck --repair")
+    groups: dict[tuple[str, str], list[bytes]] = {}
+    for left in leftovers(project, open_cache(project)):
+        if left.kind not in _IN_CACHE:
+            groups.setdefault((left.what, left.next), []).append(left.path)
+    for (what, following), paths in groups.items():
+        shown = tuple(os.path.relpath(path, project.root) for path in paths[:PATHS_KEPT] if path)
+        place = shown[0] if shown else b""
+        yield Finding(Kind.LEFTOVER, "", place, what, paths=shown, affected=len(paths), fix=following)
 
 
 def repair_workspace(project: Project, findings: Iterable[Finding], reporter: Reporter) -> None:

@@ -39,7 +39,6 @@ class Kind(Enum):
     WRITABLE = "writable"
     STRAY = "stray"
     MEMO = "memo"
-    PUSH = "interrupted-push"
 
 
 _MISSING = frozenset({Kind.MISSING})
@@ -52,7 +51,6 @@ _NOTES = frozenset(
         Kind.WRITABLE,
         Kind.STRAY,
         Kind.MEMO,
-        Kind.PUSH,
     }
 )
 

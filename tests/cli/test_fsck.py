@@ -250,3 +250,12 @@ def test_the_root_file_of_this_workspace_is_written_again(repo: DataRepo, tmp_pa
     assert kinds(fsck(repo, "--repair", code=3)) == ["quarantine", "roots"]
     assert set(named) <= set(decode_root_record(own.read_bytes(), "").roots)
     assert other.read_bytes() == b"rubbish"
+
+
+def test_what_killed_commands_left_in_the_worktree_is_noted(repo: DataRepo) -> None:
+    (repo.at / "src/.dvtool-part-0011").write_bytes(b"half")
+    (repo.at / "src/.dvtool-tmp-0022").write_bytes(b"mine")
+    document = fsck(repo, code=0)
+    assert kinds(document) == ["leftover", "leftover"]
+    assert paths(document) == {"src/.dvtool-part-0011", "src/.dvtool-tmp-0022"}
+    assert "maybe the only copy" in repo.cli("fsck").out
