@@ -7,7 +7,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,14 +151,10 @@ add(project, AddRequest((b"many",)), Stopping())
 """
 
 
-def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
-    """It stands still with half of its files seen: who looks meanwhile is done, and remembers what it saw."""
-    place = new_project(tmp_path / "repo")
-    create_tree(place / "data", tree("data"))
-    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
-    dvtool(place, "add", "data")
-    create_tree(place / "data", tree("other"))
-    long = subprocess.Popen(
+@contextmanager
+def half_done(place: Path) -> Iterator[subprocess.Popen[str]]:
+    """An ``add many`` that has seen half of its files and goes on when its standard input ends."""
+    process = subprocess.Popen(
         [sys.executable, "-c", HALF],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -164,13 +162,49 @@ def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    with long:
-        assert long.stdout is not None
-        assert long.stdout.readline() == "half\n"
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        yield process
+
+
+def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
+    """It stands still with half of its files seen: who looks meanwhile is done, and remembers what it saw."""
+    place = new_project(tmp_path / "repo")
+    create_tree(place / "data", tree("data"))
+    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
+    dvtool(place, "add", "data")
+    create_tree(place / "data", tree("other"))
+    with half_done(place) as long:
         all_succeed([start(place, "status"), start(place, "diff"), start(place, "list", ".")])
         with closing(sqlite3.connect(place / ".git/dvtool/memo.sqlite", isolation_level=None, timeout=0)) as memo:
             memo.execute("BEGIN IMMEDIATE")
             memo.execute("ROLLBACK")
         long.communicate("")
     assert long.returncode == 0
+    whole(cache_of(place), place / "data.dvt", place / "many.dvt")
+
+
+def test_no_lock_outlives_a_killed_process(tmp_path: Path) -> None:
+    """One stands still in the middle, one waits for it, others refuse to wait; then the first is killed."""
+    place = new_project(tmp_path / "repo")
+    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
+    create_tree(place / "data", tree("data"))
+    with half_done(place) as stopped:
+        waiting = start(place, "add", "data")
+        assert waiting.stderr is not None
+        line = waiting.stderr.readline()
+        assert line.startswith(f"waiting for {place}/.git/dvtool/lock, in use by pid {stopped.pid} on "), line
+        assert line.rstrip().endswith(": dvtool add")
+        for argv in (("add", "data"), ("checkout",), ("gc", "-w", "-f", "--grace", "0")):
+            refused = start(place, *argv, "--no-wait")
+            _, err = refused.communicate()
+            assert refused.returncode == 5, err
+            assert f"in use by pid {stopped.pid} on " in err, err
+        assert waiting.poll() is None
+        stopped.kill()
+        stopped.wait()
+        all_succeed([waiting])
+    all_succeed([start(place, "gc", "-w", "-f", "--grace", "0", "--no-wait")])
+    all_succeed([start(place, "add", "many", "--no-wait")])
     whole(cache_of(place), place / "data.dvt", place / "many.dvt")
