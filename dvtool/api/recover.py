@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
+from dvtool.formats.oplog import Place
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import TREE
 from dvtool.formats.tree import Leaf
@@ -34,6 +36,9 @@ from dvtool.project.leftovers import Left
 from dvtool.project.leftovers import leftovers
 from dvtool.project.named import named_objects
 from dvtool.project.open import Project
+from dvtool.project.oplog import Recorder
+from dvtool.project.oplog import begin
+from dvtool.project.oplog import place_of
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import relative_path
 from dvtool.store.cache import Cache
@@ -113,17 +118,22 @@ def recover(project: Project, request: RecoverRequest, reporter: Reporter = SILE
     is_shared = project.config.path("cache.dir") is not None
     if request.what is not None:
         item, target = _choose(project, cache, kept, request.what, request.output)
-        restored, errors = _restore(cache, item, target, reporter)
-        return RecoverResult((item,), (restored,), is_shared, errors)
+        with begin(project, "recover") as operation:
+            _note(project, operation, [(item, target)])
+            restored, errors = _restore(cache, item, target, reporter)
+        return RecoverResult((item,), (restored,), is_shared, errors=errors)
     items = _everything(project, cache, kept, reporter)
     if request.into is None:
         return RecoverResult(items, is_shared=is_shared, left=leftovers(project, cache))
     folder = os.path.normpath(os.path.join(project.environment.cwd, request.into))
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise UsageError(f"{show(folder)} is there already, and nothing is replaced", path=folder)
-    done = [_restore(cache, item, os.path.join(folder, _name(item)), reporter) for item in items]
+    targets = [(item, os.path.join(folder, _name(item))) for item in items]
+    with begin(project, "recover") as operation:
+        _note(project, operation, targets)
+        done = [_restore(cache, item, target, reporter) for item, target in targets]
     problems = tuple(error for _, errors in done for error in errors)
-    return RecoverResult(items, tuple(one for one, _ in done), is_shared, problems)
+    return RecoverResult(items, tuple(one for one, _ in done), is_shared, errors=problems)
 
 
 def raise_for(result: RecoverResult) -> None:
@@ -251,6 +261,18 @@ def _whole(cache: Cache, oid: ObjectId) -> Recoverable | None:
         size = place.size if place is not None else os.stat(cache.loose_path(oid)).st_size
         return Recoverable(oid, "file", b"", size, 1, executable=False, when=0.0, why="")
     return None
+
+
+def _note(project: Project, operation: Recorder, targets: Sequence[tuple[Recoverable, bytes]]) -> None:
+    """Let the operation log know what is about to be made."""
+    places = []
+    for item, target in targets:
+        where = place_of(project.layout, target)
+        if where is not None and where[0] == "project":
+            path = where[1]
+            places.append(Place(path, None, item.entry._replace(name=split(path)[1])))
+    outside = len(places) < len(targets)
+    operation.record(places=places, lasting="what was restored outside of the project stays" if outside else "")
 
 
 def _restore(

@@ -133,7 +133,9 @@ class Stepper:
         # A path that dvtool placed and that has no pointer is one that `checkout` clears away.
         self._set_bases(row for row in step.bases if row not in late)
         write_files(layout, (edit for edit in step.files.edits if edit.comes_first), durable=durable)
+        untold = {path: self._worktree.base(path) for path in placed - {row.path for row in step.bases}}
         done = [self._applying.apply(plan, _item(plan)) for plan in step.plans]
+        self._set_bases(Row(path, None, base) for path, base in untold.items())
         for move in step.moves:
             self._move_back(move, durable=durable)
         write_files(layout, (edit for edit in step.files.edits if not edit.comes_first), durable=durable)
