@@ -48,3 +48,13 @@ def refs_holding(repo: GitRepo, files: Sequence[tuple[bytes, str]]) -> dict[tupl
         if holders is not None:
             holders.append(ref.short)
     return found
+
+
+def commits_there(repo: GitRepo, commits: Iterable[str]) -> set[str]:
+    """Those of *commits* (full names) that this clone has."""
+    wanted = sorted({checked_revision(commit) for commit in commits})
+    if not wanted:
+        return set()
+    lines = "".join(f"{commit}\n" for commit in wanted).encode("ascii")
+    answers = repo.run("cat-file", "--batch-check=%(objecttype)", stdin=lines).stdout.split(b"\n")
+    return {commit for commit, answer in zip(wanted, answers) if answer == b"commit"}

@@ -92,6 +92,26 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
     return list(found.values())
 
 
+def commits_to_keep(project: Project, rules: KeepRules) -> frozenset[str]:
+    """The commits whose pointers `roots_to_keep` keeps, by full name; stashes are left out. Raises as it does."""
+    from dvtool.git import revisions
+    from dvtool.git.worktrees import under_way
+    from dvtool.git.worktrees import worktrees
+
+    git = project.git
+    if git is None:
+        return frozenset()
+    always: dict[str, None] = {}
+    for tree in worktrees(git).open:
+        current = _head(tree)
+        always.update(dict.fromkeys([current] if current is not None else []))
+        always.update(dict.fromkeys(revisions.resolve(tree, name) for name in under_way(tree).commits))
+    commits = _commits(git, rules, always)
+    if rules.all_commits:
+        commits.update(dict.fromkeys(revisions.all_commits(git)))
+    return frozenset(commits)
+
+
 def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
     from dvtool.git.revisions import resolve
     from dvtool.git.worktree import pointers_in_worktree
@@ -125,11 +145,9 @@ def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
     yield from _selected(git, rules, commits, prefix)
 
 
-def _selected(git: GitRepo, rules: KeepRules, always: Iterable[str], prefix: bytes) -> Iterator[Keep]:
+def _commits(git: GitRepo, rules: KeepRules, always: Iterable[str]) -> dict[str, None]:
+    """*always* and what *rules* select one by one."""
     from dvtool.git import revisions
-    from dvtool.git.history import all_pointer_blobs
-    from dvtool.git.history import pointer_blobs_of
-    from dvtool.git.worktree import is_pointer_path
 
     commits = dict.fromkeys(always)
     for wanted, refs in (
@@ -147,7 +165,15 @@ def _selected(git: GitRepo, rules: KeepRules, always: Iterable[str], prefix: byt
             commits.update(dict.fromkeys(revisions.last_commits(git, commit, rules.last)))
     if rules.since is not None:
         commits.update(dict.fromkeys(revisions.commits_since(git, rules.since)))
-    by_commit = pointer_blobs_of(git, list(commits))
+    return commits
+
+
+def _selected(git: GitRepo, rules: KeepRules, always: Iterable[str], prefix: bytes) -> Iterator[Keep]:
+    from dvtool.git.history import all_pointer_blobs
+    from dvtool.git.history import pointer_blobs_of
+    from dvtool.git.worktree import is_pointer_path
+
+    by_commit = pointer_blobs_of(git, list(_commits(git, rules, always)))
     yield from _in_commits(git, ((blob.path, blob.blob, blob.commit) for blob in by_commit), prefix)
     if rules.all_commits:
         ever = (blob for blob in all_pointer_blobs(git) if is_pointer_path(blob.path))

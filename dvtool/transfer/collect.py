@@ -7,6 +7,7 @@ copy what is needed; doom (write a dead list); after the grace read everything a
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace
@@ -145,8 +146,11 @@ class Collection:
         for each in self._look.marks.dead_in([*doomed, *plan.finish.packs]):
             yield each, at_once or each.pack not in doomed
 
-    def execute(self, plan: CollectPlan) -> CollectDone:
-        """Doom, then finish what is due: with a grace of 0 also what has just been doomed."""
+    def execute(self, plan: CollectPlan, dooms: Callable[[str], None] = lambda _: None) -> CollectDone:
+        """Doom, then finish what is due: with a grace of 0 also what has just been doomed.
+
+        *dooms* hears the key of the dead list before it is written: what `undo_collection` takes.
+        """
         seen = self._look
         if plan.nothing or seen is None:
             return CollectDone()
@@ -155,7 +159,7 @@ class Collection:
                 # What killed pushes and collections have left is not to be read pack by pack for ever.
                 self._store.write_index()
             copier = Copier(self._cache, self._store, journal, self._reporter)
-            done = CollectDone() if plan.doom.nothing else self._doom(plan.doom, seen, copier)
+            done = CollectDone() if plan.doom.nothing else self._doom(plan.doom, seen, copier, dooms)
             if done.dead_list and self._times.grace <= 0:
                 # The records are read again after the list was written: who pushed meanwhile is heard.
                 seen = self._look = self._look_now(server_time(self._remote, None))
@@ -168,18 +172,19 @@ class Collection:
         with MetaPages(self._cache, self._store, self._workers) as pages:
             return look(self._store, pages, self._selection, self._times, now)
 
-    def _doom(self, plan: DoomPlan, seen: Look, copier: Copier) -> CollectDone:
+    def _doom(self, plan: DoomPlan, seen: Look, copier: Copier, dooms: Callable[[str], None]) -> CollectDone:
         copied = copier.copy(seen.marks.live_in(plan.rewrite))
         rewrite = tuple(pack for pack in plan.rewrite if key_of(pack) not in copied.failed_keys)
         dead = DeadList(tuple(map(key_of, (*plan.whole, *rewrite))), plan.records)
-        key = self._write_list(dead) if dead.packs or dead.records else ""
+        key = self._write_list(dead, dooms) if dead.packs or dead.records else ""
         doomed = replace(plan, rewrite=rewrite)
         return _added(CollectDone(dead_list=key, doomed=doomed), copied)
 
-    def _write_list(self, dead: DeadList) -> str:
+    def _write_list(self, dead: DeadList, dooms: Callable[[str], None]) -> str:
         key = DEAD + os.urandom(8).hex()
         data = encode_dead_list(dead)
         decode_dead_list(data, key)  # a list that nobody can read would stop every push
+        dooms(key)
         self._remote.put(key, data)
         if self._remote.get(key) != data:
             raise StorageError(f"remote {self._remote.name}: {key} is not there as it was written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
@@ -43,9 +44,15 @@ def keep_line(rules: KeepRules) -> str:
 
 def plan_lines(result: GcResult) -> Iterator[str]:
     """The objects by the tracked path that they stood at last, then what stays although nothing needs it."""
+    yield from object_lines(result.objects)
+    yield from _stays(result)
+
+
+def object_lines(objects: Iterable[GcObject]) -> Iterator[str]:
+    """The objects by the tracked path that they stood at last, some of each."""
     groups: dict[tuple[bytes, str], list[int]] = {}
     shown: dict[tuple[bytes, str], list[GcObject]] = {}
-    for item in result.objects:
+    for item in objects:
         key = item.top, item.commit
         total = groups.setdefault(key, [0, 0])
         total[0] += 1
@@ -53,17 +60,16 @@ def plan_lines(result: GcResult) -> Iterator[str]:
         some = shown.setdefault(key, [])
         if len(some) < _SHOWN:
             some.append(item)
-    for key, (objects, amount) in groups.items():
+    for key, (number, amount) in groups.items():
         top, commit = key
         where = f"{show(top)}, last in {commit[:10]}" if commit else "not named by any commit that is known here"
-        yield f"{where}: {count(objects, 'object')}, {size(amount)}"
+        yield f"{where}: {count(number, 'object')}, {size(amount)}"
         for item in shown[key]:
             name = show(item.path) if item.path else item.kind
             kind = f"  ({item.kind})" if item.path and item.kind != "file" else ""
             yield f"  {item.digest[:_DIGITS]}  {size(item.size):>8}  {name}{kind}"
-        if objects > _SHOWN:
-            yield f"  and {objects - _SHOWN:,} more; --json lists all"
-    yield from _stays(result)
+        if number > _SHOWN:
+            yield f"  and {number - _SHOWN:,} more; --json lists all"
 
 
 def _stays(result: GcResult) -> Iterator[str]:
@@ -128,10 +134,11 @@ def json_lines(result: GcResult) -> Iterator[str]:
         "damaged_packs": result.damaged,
         "expired": [{"id": each.run.id, "when": each.run.when, "size": each.stored} for each in result.expired],
     }
-    yield from document_lines("gc/1", head, [("objects", map(_json, result.objects))])
+    yield from document_lines("gc/1", head, [("objects", map(object_json, result.objects))])
 
 
-def _json(item: GcObject) -> dict[str, object]:
+def object_json(item: GcObject) -> dict[str, object]:
+    """One object of a list."""
     return {
         "path": item.path or None,
         "digest": item.digest,
