@@ -16,6 +16,7 @@ from dvtool.formats import pack
 from dvtool.formats import pointer
 from dvtool.formats import recipe
 from dvtool.formats import records
+from dvtool.formats import trashrun
 from dvtool.formats import tree
 from dvtool.hashing.digests import digest_of
 from dvtool.hashing.digests import object_id
@@ -208,5 +209,11 @@ CASES = [
         records.DeadList(KEYS[:1]),
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
+    ),
+    Case(
+        "trash/run.json",
+        trashrun.TrashRun("20260131T120000Z-0badcafe", 1_769_860_800, "gc", 12, 34_567_890),
+        trashrun.encode_trash_run,
+        lambda data: trashrun.decode_trash_run(data, WHERE),
     ),
 ]

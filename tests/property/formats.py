@@ -16,6 +16,7 @@ from dvtool.formats import pack
 from dvtool.formats import pointer
 from dvtool.formats import recipe
 from dvtool.formats import records
+from dvtool.formats import trashrun
 from dvtool.formats import tree
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
@@ -282,6 +283,21 @@ FORMATS = [
         st.builds(records.DeadList, _sorted_tuple(_pack_keys())),
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
+        _seal_json,
+        sees_all=True,
+    ),
+    Format(
+        "trash",
+        st.builds(
+            trashrun.TrashRun,
+            st.from_regex(r"\A[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z"),
+            st.integers(0, 1 << 40),
+            st.text(max_size=9),
+            st.integers(0, 1 << 62),
+            st.integers(0, 1 << 62),
+        ),
+        trashrun.encode_trash_run,
+        lambda data: trashrun.decode_trash_run(data, WHERE),
         _seal_json,
         sees_all=True,
     ),

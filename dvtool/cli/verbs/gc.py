@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("-n", "--num", type=int, metavar="N", help="Keep the last N commits of each --rev or of HEAD; -1: all.")
 @click.option("--date", metavar="DATE", help="Keep every commit made on or after this day: 2026-01-31.")
 @click.option("--all-experiments", is_flag=True, help="Keep what experiments name.")
-@click.option("--grace", metavar="DURATION", help="Keep what is younger: 12h, 14d; 0 takes all.  [default: 1d]")
+@click.option("--grace", metavar="DURATION", help="Keep what is younger: 12h, 14d; 0 takes all. Default: gc.grace, 1d.")
 @click.option("--min-copies", type=click.IntRange(min=1), metavar="N", help="Only what N remotes prove to have.")
 @click.option("-r", "--remote", "remotes", multiple=True, metavar="NAME", help="A remote to ask; repeatable.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Requests at once.")
