@@ -19,6 +19,7 @@ from dvtool.errors import MissingData
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
+from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.transfers import push_context
@@ -35,6 +36,8 @@ from dvtool.transfer.fsckdoom import renew_store_file
 from dvtool.transfer.fscklocal import check_cache
 from dvtool.transfer.fsckremote import check_remote
 from dvtool.transfer.types import Wanted
+
+_LASTING = "what was healed stays so; what was damaged is only set aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,12 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     report = _cache(project, request, wanted, request.choice, reporter)
     if not request.repair or worst(report.findings) is None:
         return FsckResult(report)
-    execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
-    repair_workspace(project, report.findings, reporter)
-    if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
-        heal_cache(project, wanted, reporter)
+    with begin(project, "fsck", required=False) as operation:
+        operation.record(lasting=_LASTING, summary="the cache")
+        execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
+        repair_workspace(project, report.findings, reporter)
+        if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
+            heal_cache(project, wanted, reporter)
     return FsckResult(_cache(project, request, wanted, Choice(now=request.choice.now), reporter), report)
 
 
@@ -96,11 +101,15 @@ def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], report
         plan = plan_remote_repair(report.findings)
         if not request.repair or plan.is_nothing:
             return FsckResult(report)
-        if plan.store_file:
-            # Until it can be read, nothing else can.
-            renew_store_file(remote, push_context(project, settings, (), jobs=request.jobs, now=request.choice.now))
-            plan = plan_remote_repair(check(request.choice).findings)
-        repair_remote(project, remote, plan, wanted, request.scope, reporter, jobs=request.jobs, now=request.choice.now)
+        with begin(project, "fsck", required=False) as operation:
+            operation.record(lasting=_LASTING, summary=f"remote {remote.name}")
+            if plan.store_file:
+                # Until it can be read, nothing else can.
+                renew_store_file(remote, push_context(project, settings, (), jobs=request.jobs, now=request.choice.now))
+                plan = plan_remote_repair(check(request.choice).findings)
+            repair_remote(
+                project, remote, plan, wanted, request.scope, reporter, jobs=request.jobs, now=request.choice.now
+            )
         return FsckResult(check(Choice(now=request.choice.now)), report)
 
 

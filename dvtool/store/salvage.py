@@ -20,13 +20,14 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import storage_error
 from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import TREE
-from dvtool.hashing.digests import new_hasher
 from dvtool.model.digest import ObjectId
 from dvtool.store.cache import Cache
+from dvtool.store.fsckpacks import check_loose
+from dvtool.store.fsckpacks import check_pack
+from dvtool.store.fsckpacks import is_medium_error
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import parse_loose_name
 from dvtool.store.names import parse_pack_name
-from dvtool.store.packcheck import check_whole
 from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
 from dvtool.store.packrescue import table_of
@@ -93,24 +94,24 @@ def set_aside_pack(cache: Cache, key: PackKey, known_table: bytes | None = None)
     """
     path = cache.packs.path(key)
     size = os.lstat(path).st_size
-    try:
-        check_whole(path, key.pack_class, key.id, size)
-    except (IntegrityError, FormatError):
-        pass
-    else:
+    why, _ = check_pack(path, key, size, whole=True)
+    if not why:
         return None
     finished: list[FinishedPack] = []
     sync = cache.settings.durable
-    table = table_of(path, key)
-    if table is None and known_table is not None:
-        table = Table(known_table)
     good: set[ObjectId] = set()
+    table = None
     writer = PackWriter(key.pack_class, cache.tmp, finished.append, sync=sync)
     try:
-        for oid, kind, data in good_objects(path, key, table):
-            if oid not in good:
-                good.add(oid)
-                (writer.add if kind in (BYTES, TREE) else writer.add_alone)(oid, kind, data)
+        try:
+            table = table_of(path, key) or (Table(known_table) if known_table is not None else None)
+            for oid, kind, data in good_objects(path, key, table):
+                if oid not in good:
+                    good.add(oid)
+                    (writer.add if kind in (BYTES, TREE) else writer.add_alone)(oid, kind, data)
+        except OSError as error:
+            if not is_medium_error(error):
+                raise
         writer.finish()
     except BaseException:
         writer.abort()
@@ -124,11 +125,7 @@ def set_aside_pack(cache: Cache, key: PackKey, known_table: bytes | None = None)
 def set_aside_loose(cache: Cache, oid: ObjectId) -> SetAside | None:
     """Prove one loose object or set it aside; None when it is right. Needs the cache's lock. Raises ``OSError``."""
     path = cache.loose_path(oid)
-    hasher = new_hasher()
-    with open(path, "rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            hasher.update(block)
-    if hasher.digest() == oid:
+    if not check_loose(path, oid, lambda _: None):
         return None
     return SetAside(path, set_aside_file(cache, path), 0, (oid,))
 
