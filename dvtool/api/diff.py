@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import NamedTuple
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.git.run import GitRepo
+from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import Entry
 from dvtool.project.history import tracked_at
 from dvtool.project.listings import Listings
@@ -30,12 +34,20 @@ from dvtool.store.renames import Placed
 from dvtool.store.renames import find_renames
 from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.treecompare import TreeComparison
+from dvtool.store.treediff import diff_entries
+from dvtool.store.treeedit import edit_tree
 from dvtool.store.trees import GetPage
+from dvtool.store.trees import PutPage
+from dvtool.store.trees import lookup
+from dvtool.store.trees import subtree
 from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.reconcile import Standing
+from dvtool.workspace.reconcile import users_paths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
 from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.sinks import HashSink
+from dvtool.workspace.worktree import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,23 +234,63 @@ def _standing(
     sink = HashSink()
     snapshot = worktree.snapshot(sink, reporter)
     tops: dict[bytes, Entry] = {}
-    for one in selected:
-        current = worktree.current(snapshot, one.path, is_top=not one.below)
-        if current is not None:
-            tops[one.path] = current
-        elif worktree.stat(one.item.path) is None:
-            absent.append(one.path)
-            tops |= _recorded((one,), get, unread)
-    reporter.end()
     seen = worktree.current_pages(sink)
+    filled: dict[ObjectId, bytes] = {}
 
     def page(oid: ObjectId) -> bytes:
+        if oid in filled:
+            return filled[oid]
         try:
             return seen(oid)
         except MissingData:
             return get(oid)
 
+    def put(data: bytes) -> ObjectId:
+        oid = object_id(data)
+        filled[oid] = data
+        return oid
+
+    for one in selected:
+        current = worktree.current(snapshot, one.path, is_top=not one.below)
+        if current is not None:
+            tops[one.path] = _with_absent(worktree, one, current, page, put)
+        elif worktree.stat(one.item.path) is None:
+            absent.append(one.path)
+            tops |= _recorded((one,), get, unread)
+    reporter.end()
     return _Side(tops, page)
+
+
+def _with_absent(worktree: Worktree, one: Selected, current: Entry, get: GetPage, put: PutPage) -> Entry:
+    """*current*, and as the pointer has it what was never placed here: nobody has deleted that."""
+    base = worktree.base(one.item.path)
+    is_known = base is not None
+    try:
+        if one.below:
+            base = lookup(get, subtree(base), one.below) if base is not None and base.kind == DIRECTORY else None
+        pointer = wanted_entry(one.item, one.below, get)
+        standing = Standing(pointer, current, base, is_known)
+        if pointer is None or standing.is_plain or {pointer.kind, current.kind} != {DIRECTORY}:
+            return current
+        # Without a base nothing counts as deleted.
+        users = users_paths(one.path, standing, get, get) or set()
+        absent = {
+            change.path: change.new
+            for change in diff_entries(get, current, get, pointer, one.path, whole=True)
+            if change.old is None and change.path not in users
+        }
+        deleted = [path for path in users if any(above in absent for above in _above(path))]
+        start = len(one.path) + 1
+        tree = edit_tree(get, put, subtree(current), {path[start:]: entry for path, entry in absent.items()})
+        tree = edit_tree(get, put, tree, {path[start:]: None for path in deleted})
+    except UNREADABLE:
+        return current
+    return current._replace(raw=tree.oid, size=tree.size, files=tree.files)
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    while path := split(path)[0]:
+        yield path
 
 
 def _compare(

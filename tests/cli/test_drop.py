@@ -244,8 +244,12 @@ def test_what_is_asked(cli: CommandLine) -> None:
     assert "is not in the tracked directory" in cli("drop", "data/nothing").err
 
 
-def test_it_is_not_undone_and_the_log_says_how_it_comes_back(cli: CommandLine) -> None:
+def test_undo_needs_the_bytes_first(cli: CommandLine) -> None:
     cli.done("drop", "data")
     ran = cli("undo")
-    assert ran.code == 1
-    assert "(drop data) is not undone: the remote has the bytes now; `dvtool pull data` brings them back" in ran.err
+    assert (ran.code, "nothing was taken back" in ran.err) == (4, True)
+    assert "drop data" in cli.done("op", "log").splitlines()[0]
+    cli.done("fetch", "data")
+    cli.done("undo")
+    assert_tree(cli.at / "data", DIRECTORY)
+    assert cli("status", "--exit-code").code == 0
