@@ -29,6 +29,7 @@ from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_path
 from dvtool.workspace.copying import copy_entry
+from dvtool.workspace.copying import is_copy
 from dvtool.workspace.worktree import Worktree
 
 
@@ -43,6 +44,8 @@ class AddFromRequest:
 def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SILENT) -> AddResult:
     """Copy *source* to *output*, which must not exist, prove the copy and `add` it.
 
+    Where *output* is that copy already, byte for byte, it is only added: so a killed command goes on.
+
     Blocks are shared where the file system can. A link at *source* is followed, links inside a
     directory are copied as links. Raises as `add`.
     """
@@ -51,15 +54,32 @@ def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SIL
     with open_worktree(project) as worktree:
         worktree.lock("dvtool add")
         is_dir = _is_directory(source, request.source)
-        _check(project, worktree, source, path, is_dir=is_dir)
         try:
-            _copy(project, worktree, source, path, reporter)
+            if not _is_copied(worktree, source, path):
+                _check(project, worktree, source, path, is_dir=is_dir)
+                _copy(project, worktree, source, path, reporter)
         except FileExistsError as error:
             raise _taken(path) from error
         except OSError as error:
             raise storage_error(error, "copy", error.filename or source) from error
     full = os.path.join(project.root, path)
     return add(project, AddRequest((full,)), reporter)
+
+
+def _is_copied(worktree: Worktree, source: bytes, path: bytes) -> bool:
+    """Whether an earlier run was killed between the copy and the end: then what is left is to add it."""
+    if worktree.stat(path) is None:
+        return False
+    parent, name = split(path)
+    source_dir = open_root(os.path.dirname(source))
+    try:
+        target_dir = open_dir(worktree.root_fd, parent)
+        try:
+            return is_copy(source_dir, os.path.basename(source), target_dir, name, shown=source)
+        finally:
+            os.close(target_dir)
+    finally:
+        os.close(source_dir)
 
 
 def _is_directory(source: bytes, shown: bytes) -> bool:

@@ -88,6 +88,8 @@ def move(project: Project, request: MoveRequest, reporter: Reporter = SILENT) ->
         if worktree.stat(source.path) is not None:
             made = _first_missing(worktree, split(target.path)[0])
             operation.record(moves=[Move(source.path, target.path, made)])
+        touched = [item.pointer_path for item in (sides.target, sides.source, sides.removed) if item is not None]
+        worktree.sweep(worktree.leftovers_beside(touched), reporter)
         _make_directory(worktree, split(sides.target.pointer_path)[0])
         git_files = {*record_pointers(project, [sides.target], durable=durable).git_files}
         renamed = move_data(worktree, source.path, target.path, durable=durable)

@@ -74,6 +74,21 @@ def fsync_dir(directory: bytes | int) -> None:
         os.close(fd)
 
 
+def make_dirs(path: bytes, mode: int = 0o777) -> None:
+    """Make the directory *path* and those above it; the names of the new ones stay after a power loss.
+
+    A directory that is there is no error. Raises ``OSError``.
+    """
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path) or b"."
+    if parent != path:
+        make_dirs(parent, mode)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, mode)
+    fsync_dir(parent)
+
+
 def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
     """Write every byte of *data*, however many calls it takes."""
     view = memoryview(data)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
+from dvtool.disk.durable import make_dirs
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 
@@ -96,7 +97,7 @@ class Memo:
         target = ":memory:"
         if self._path is not None:
             self._discard_foreign(self._path)
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            make_dirs(os.path.dirname(self._path))
             target = os.fsdecode(self._path)
         db = sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
@@ -91,11 +92,11 @@ class Cache:
     def make_folder(self, path: bytes) -> None:
         """Create a folder of the cache with its parents, shared with the group if so set."""
         if not self.settings.group_shared:
-            os.makedirs(path, exist_ok=True)
+            make_dirs(path)
         elif not os.path.isdir(path):
             if len(path) > len(self.root):
                 self.make_folder(os.path.dirname(path))
-            os.makedirs(path, exist_ok=True)
+            make_dirs(path)
             # The group of the cache writes into its folders, whoever made them: that is what was asked for.
             # Where another of the group was faster, it is theirs to do.
             with contextlib.suppress(PermissionError):

@@ -122,6 +122,45 @@ def _copy_directory(source_dir: int, source: bytes, dir_fd: int, name: bytes, sh
         os.close(below)
 
 
+def is_copy(source_dir: int, source: bytes, dir_fd: int, name: bytes, *, shown: bytes) -> bool:
+    """Whether *name* is what `copy_entry` would make of *source*, byte for byte. Raises ``OSError``, `UnsafeInput`."""
+    status, found = (os.lstat(one, dir_fd=fd) for one, fd in ((source, source_dir), (name, dir_fd)))
+    if stat.S_IFMT(status.st_mode) != stat.S_IFMT(found.st_mode):
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return os.readlink(source, dir_fd=source_dir) == os.readlink(name, dir_fd=dir_fd)
+    if stat.S_ISDIR(status.st_mode):
+        below = os.open(source, _DIRECTORY, dir_fd=source_dir)
+        try:
+            copy = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+            try:
+                children = sorted(list_names(below))
+                return children == sorted(list_names(copy)) and all(
+                    is_copy(below, child, copy, child, shown=join(shown, child)) for child in children
+                )
+            finally:
+                os.close(copy)
+        finally:
+            os.close(below)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != found.st_size or (status.st_mode ^ found.st_mode) & 0o100:
+        return False
+    return same_bytes(source_dir, source, dir_fd, name, shown)
+
+
+def same_bytes(source_dir: int, source: bytes, dir_fd: int, name: bytes, shown: bytes) -> bool:
+    """Whether two files hold the same. Raises ``OSError``, `UnsafeInput`."""
+    digests = []
+    for directory, file_name in ((source_dir, source), (dir_fd, name)):
+        fd = open_file(directory, file_name, shown=shown)
+        try:
+            hasher = blake3()
+            read_blocks(fd, hasher.update)
+            digests.append(hasher.digest())
+        finally:
+            os.close(fd)
+    return digests[0] == digests[1]
+
+
 def _exists(dir_fd: int, name: bytes) -> bool:
     try:
         os.lstat(name, dir_fd=dir_fd)

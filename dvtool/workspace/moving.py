@@ -6,8 +6,6 @@ import errno
 import os
 import stat
 
-from dvtool.disk.beneath import open_file
-from dvtool.disk.clone import read_blocks
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.exchange import NotSupported
 from dvtool.disk.exchange import rename_noreplace
@@ -15,10 +13,10 @@ from dvtool.disk.replace import ChangedMeanwhile
 from dvtool.disk.replace import remove_file
 from dvtool.disk.scan import list_names
 from dvtool.disk.signature import signature_of
-from dvtool.hashing.digests import new_hasher
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.workspace.copying import copy_entry
+from dvtool.workspace.copying import same_bytes
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -56,7 +54,7 @@ def _rename(source_dir: int, source: bytes, dir_fd: int, name: bytes) -> None:
 def _remove_copied(source_dir: int, source: bytes, dir_fd: int, name: bytes, shown: bytes) -> None:
     status = os.lstat(source, dir_fd=source_dir)
     if not stat.S_ISDIR(status.st_mode):
-        if stat.S_ISREG(status.st_mode) and not _same_bytes(source_dir, source, dir_fd, name, shown):
+        if stat.S_ISREG(status.st_mode) and not same_bytes(source_dir, source, dir_fd, name, shown):
             raise ChangedMeanwhile(f"{show(shown)} was changed while it moved: it stays beside its copy", path=shown)
         remove_file(source_dir, source, signature_of(status), shown=shown)
         return
@@ -71,16 +69,3 @@ def _remove_copied(source_dir: int, source: bytes, dir_fd: int, name: bytes, sho
     finally:
         os.close(below)
     os.rmdir(source, dir_fd=source_dir)
-
-
-def _same_bytes(source_dir: int, source: bytes, dir_fd: int, name: bytes, shown: bytes) -> bool:
-    digests = []
-    for directory, file_name in ((source_dir, source), (dir_fd, name)):
-        fd = open_file(directory, file_name, shown=shown)
-        try:
-            hasher = new_hasher()
-            read_blocks(fd, hasher.update)
-            digests.append(hasher.digest())
-        finally:
-            os.close(fd)
-    return digests[0] == digests[1]

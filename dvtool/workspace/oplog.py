@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_file
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
 from dvtool.disk.durable import write_all
@@ -55,7 +56,7 @@ class OperationLog:
     def start(self, operation: Operation, *, durable: bool) -> int:
         """Write the record of an operation that is about to change something; its number."""
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            make_dirs(self.folder, 0o700)
             with self._lock():
                 known = self._sweep()
                 number = max((each for each, _ in known), default=0) + 1

@@ -14,6 +14,7 @@ from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_root
 from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import LockHandle
 from dvtool.disk.replace import ChangedMeanwhile
@@ -97,7 +98,7 @@ class Worktree:
         *timeout* and *on_wait*: as in `FileLock.acquire`.
         """
         try:
-            os.makedirs(self.state_dir, exist_ok=True)
+            make_dirs(self.state_dir)
             path = os.path.join(self.state_dir, b"lock")
             lock = FileLock(path, waiting=self.cache.waiting)
             self._lock = lock.acquire(shared=False, timeout=timeout, on_wait=on_wait, what=what)
@@ -132,7 +133,7 @@ class Worktree:
     def began(self) -> Moment:
         """Now, on the clock that stamps this worktree's files."""
         with contextlib.suppress(OSError):
-            os.makedirs(self.state_dir, exist_ok=True)
+            make_dirs(self.state_dir)
         return FileSystemClock.start(self.state_dir)
 
     def stat(self, path: bytes) -> os.stat_result | None:

@@ -48,7 +48,9 @@ _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @dataclass
 class Contents:
-    """What a store really holds. ``blobs``: sizes by digest; ``leftovers``: files below ``tmp``."""
+    """What a store really holds. ``blobs``: sizes by digest; ``leftovers``: files below ``tmp``; ``trash``: the blobs
+    that a collection has put there.
+    """
 
     blobs: dict[bytes, int] = field(default_factory=dict)
     trees: dict[bytes, bytes] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Contents:
     indexed: set[str] = field(default_factory=set)
     leftovers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    trash: set[bytes] = field(default_factory=set)
 
     def has_blob(self, oid: bytes, size: int) -> bool:
         """Whether the bytes are there, whole or in pieces."""
@@ -125,7 +128,15 @@ def _look(found: Contents, name: str, path: Path) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise _Wrong("not a regular file")
-    if top == "tmp":
+    if top == "trash":
+        _, _, below = name.split("/", 2) if name.count("/") > 1 else (top, "", "")
+        aside = Contents()
+        if below and below != "run.json":
+            _look(aside, below, path)
+        found.trash |= aside.blobs.keys()
+    elif top == "quarantine":
+        return
+    elif top == "tmp":
         found.leftovers.append(name)
     elif top in ("data", "meta"):
         _pack(found, name, path.read_bytes())

@@ -50,13 +50,21 @@ class Tally:
 class Sweep:
     """One case in *folder*, prepared once; `run` for each fault. *link*: how files come from the cache.
 
-    *full*: at every change, not some.
+    *full*: at every change, not some; *stride*: at every so many-th, where the command goes on after the fault.
     """
 
     def __init__(
-        self, injector: Injector, folder: Path, case: Case, *, link: str = "copy", full: bool = FULL_SWEEP
+        self,
+        injector: Injector,
+        folder: Path,
+        case: Case,
+        *,
+        link: str = "copy",
+        full: bool = FULL_SWEEP,
+        stride: int = 1,
     ) -> None:
         self._case = case
+        self._stride = stride
         self._full = full
         self._name = case.name if link == "copy" else f"{case.name}/{link}"
         self._world = world = World(folder / "world", injector, link)
@@ -66,7 +74,8 @@ class Sweep:
         self._refresh()
         self._command()
         after = world.look()
-        assert not (before.cache.problems or after.cache.problems or after.remote.problems), after
+        assert case.damaged or not before.cache.problems, before
+        assert not (after.cache.problems or after.remote.problems), after
         self._judge = Judge(case, before, after, status_of(world))
 
     def run(self, fault: Fault) -> Tally:
@@ -74,7 +83,7 @@ class Sweep:
         self._begin()
         calls = self._command(fault._replace(mode=NONE.mode)).count
         tally = Tally(self._name, fault.name, calls=calls)
-        for at in _points(tally, full=self._full):
+        for at in _points(tally, full=self._full, stride=1 if fault.kills else self._stride):
             self._begin()
             met = self._meet(fault, at)
             tally.points += 1
@@ -86,23 +95,24 @@ class Sweep:
         return tally
 
     def run_killed(self, rounds: int) -> Tally:
-        """Kill it *rounds* times, wherever its threads happen to be."""
+        """Run it until it was killed *rounds* times, wherever its threads happened to be."""
         self._begin()
         started = time.monotonic()
         self._command()
         longest = time.monotonic() - started
-        tally = Tally(self._name, "killed at random", points=rounds)
+        tally = Tally(self._name, "killed at random")
         moments = random.Random(self._name)
         killed = KILL._replace(name=tally.fault)
-        for number in range(rounds):
+        while tally.hit < rounds:
             self._begin()
+            tally.points += 1
             seconds = moments.uniform(0.002, longest)
             met = self._world.injector.run(self._case.argv, self._world.place, below=self._world.path, seconds=seconds)
             if met.code == -9:
                 tally.hit += 1
-                tally.violations += self._problems(killed, number, met, tally)
+                tally.violations += self._problems(killed, tally.points, met, tally)
             elif met.code != 0:
-                tally.violations.append(f"{self._name} {number}: ended with {met.code}: {met.err}")
+                tally.violations.append(f"{self._name} {tally.points}: ended with {met.code}: {met.err}")
         return tally
 
     def _begin(self) -> None:
@@ -117,7 +127,7 @@ class Sweep:
 
     def _command(self, fault: Fault = NONE) -> Outcome:
         done = self._meet(fault, 0)
-        assert done.code == 0 and not done.rewritten, done
+        assert done.code in self._case.ends and not done.rewritten, done
         return done
 
     def _meet(self, fault: Fault, at: int) -> Outcome:
@@ -133,7 +143,7 @@ class Sweep:
         if self._case.once and judge.is_done(now):
             return (f"{where}: {problem}" for problem in problems)
         again = self._meet(NONE, 0)
-        look = fault.kills or tally.hit % 4 == 0
+        look = tally.hit % (2 if fault.kills else 4) == 0
         if again.code == 2 and self._case.refused and self._case.refused in again.err:
             return (f"{where}: {problem}" for problem in problems)
         problems += judge.retry(world, again, look_at_status=look, memo_lost=lenient)
@@ -141,11 +151,11 @@ class Sweep:
         return (f"{where}: {problem}" for problem in problems)
 
 
-def _points(tally: Tally, *, full: bool) -> Iterable[int]:
-    if full:
-        # Worker threads make the number of calls vary a little: on until nothing is hit any more.
-        return range(1, 4 * tally.calls + 100)
+def _points(tally: Tally, *, full: bool, stride: int) -> Iterable[int]:
     # Another offset for each case and fault, so that together they meet more kinds of calls.
     offset = sum(map(ord, tally.case + tally.fault))
+    if full:
+        # Worker threads make the number of calls vary a little: on until nothing is hit any more.
+        return range(1 + offset % stride, 4 * tally.calls + 100, stride)
     step = max(1, tally.calls // POINTS)
     return range(1 + offset % step, tally.calls + 1, step)

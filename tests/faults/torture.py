@@ -49,6 +49,8 @@ ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".torture/state.json"
 KILLS = 400
 """Random kills of each busy command."""
+STRIDE = 4
+"""Of the calls that fail, every so many-th where files are linked; all where they are copied. It is killed at every."""
 
 _SOURCES = ("dvtool", "tests/faults", "tests/crash")
 _MEMORY = Path("/dev/shm")
@@ -66,7 +68,7 @@ class Part(NamedTuple):
 
 def parts() -> list[Part]:
     """All there is, the longest first."""
-    found = [_faults(case, link) for link in LINKS for case in CASES]
+    found = [_faults(case, link) for link in LINKS for case in CASES if link == "copy" or case.name != "init"]
     found += [_power(case) for case in CASES if not case.stages]
     found += [_killed(case) for case in BUSY]
     found += [_network(verb, kind) for kind in KINDS for verb in ("push", "pull")]
@@ -81,7 +83,7 @@ def parts() -> list[Part]:
 def _faults(case: Any, link: str) -> Part:
     def run(folder: Path) -> list[Tally]:
         with Injector(folder) as injector:
-            sweep = Sweep(injector, folder, case, link=link, full=True)
+            sweep = Sweep(injector, folder, case, link=link, full=True, stride=1 if link == "copy" else STRIDE)
             return [sweep.run(fault) for fault in FAULTS]
 
     return Part("faults", f"faults {case.name} {link}", run, xfs=link == "reflink")
@@ -249,8 +251,8 @@ def _environment() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return (
         f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}, "
-        f"{os.cpu_count()} processors, {memory:.0f} GB of memory, Python {platform.python_version()}; the files lay in memory (tmpfs), for reflinks "
-        "on XFS in a loop mount"
+        f"{os.cpu_count()} processors, {memory:.0f} GB of memory, Python {platform.python_version()}; "
+        "the files lay in memory (tmpfs), for reflinks on XFS in a loop mount"
     )
 
 

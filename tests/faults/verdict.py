@@ -30,6 +30,8 @@ class Case:
     remote. ``stages``: it changes Git's index. ``warm``: the memo knows every file. ``once``: where its work is done,
     it does something else or is refused. ``renames``: files get another name, so an old one may be gone. ``refused``:
     with these words the next run may be refused, where the killed one left a beginning under a name of the user's.
+    ``ends``: the exit codes of a run without a fault. ``damaged``: it begins with a damaged cache. ``drops``: what the
+    remote holds is not lost.
     """
 
     name: str
@@ -42,6 +44,9 @@ class Case:
     once: bool = False
     renames: bool = False
     refused: str = ""
+    ends: tuple[int, ...] = (0,)
+    damaged: bool = False
+    drops: bool = False
 
 
 def status_of(world: World) -> dict[str, Any]:
@@ -64,7 +69,11 @@ class Judge:
 
     def is_done(self, now: State) -> bool:
         """Whether all that can be seen is as after the command."""
-        return now.tree == self._after.tree and now.remote.blobs.keys() == self._after.remote.blobs.keys()
+        return (
+            now.tree == self._after.tree
+            and now.cache.blobs.keys() >= self._after.cache.blobs.keys()
+            and now.remote.blobs.keys() == self._after.remote.blobs.keys()
+        )
 
     def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
         """How the command ended."""
@@ -74,7 +83,7 @@ class Judge:
             if met.code != -9:
                 yield f"ended with {met.code} instead of being killed: {met.err}"
             return
-        if met.code not in (0, _STORAGE):
+        if met.code not in (*self._case.ends, _STORAGE):
             yield f"exit code {met.code}: {met.err}"
         if met.code and "error: " not in met.err:
             yield f"no error shown: {met.err}"
@@ -85,10 +94,7 @@ class Judge:
         """What stands there right after the fault. *done*: the command said that it succeeded."""
         yield from self._stores(now)
         yield from self._untouched(now)
-        lost = self._needed - digests(now.tree) - now.cache.blobs.keys()
-        if lost:
-            names = [path for path, node in self._users.items() if digests({path: node}) & lost]
-            yield f"bytes lost: {names}"
+        yield from self._lost(now)
         yield from self._paths(now.tree)
         yield from self._pointers(now)
         if done:
@@ -97,7 +103,7 @@ class Judge:
 
     def retry(self, world: World, again: Outcome, *, look_at_status: bool, memo_lost: bool) -> Iterator[str]:
         """The same command again."""
-        if again.code != 0:
+        if again.code not in self._case.ends:
             yield f"the next run ended with {again.code}: {again.err}"
             return
         now = world.look()
@@ -116,10 +122,7 @@ class Judge:
     def after_power_loss(self, now: State, *, done: bool) -> Iterator[str]:
         """What stands there when the power is back. *done*: the command had said that it succeeded."""
         yield from self._stores(now)
-        lost = self._needed - digests(now.tree) - now.cache.blobs.keys()
-        if lost:
-            names = [path for path, node in self._users.items() if digests({path: node}) & lost]
-            yield f"bytes lost: {names}"
+        yield from self._lost(now)
         for path, node in now.tree.items():
             was, will = self._before.tree.get(path), self._after.tree.get(path)
             if is_metadata(path) and not is_temporary(path) and node not in (was, will) and not self._case.renames:
@@ -133,12 +136,23 @@ class Judge:
 
     def after_power_came_back(self, world: World, again: Outcome) -> Iterator[str]:
         """The same command once more."""
-        if again.code != 0:
+        if again.code == 1 and "changes of your own" in again.err and not self._case.pushes:
+            # Files that a checkout places are not synced one by one: without their bytes they look like the user's.
+            again = world.injector.run(("checkout", "--force"), world.place, below=world.path)
+        if again.code not in self._case.ends:
             yield f"the next run ended with {again.code}: {again.err}"
             return
         now = world.look()
         yield from self._stores(now)
-        yield from self._same_tree(now.tree, "after the next run ", memo_lost=False)
+        # What was deleted and never synced is back.
+        came_back = self._before.tree.items() - self._after.tree.items()
+        tree = {path: node for path, node in now.tree.items() if (path, node) not in came_back or is_metadata(path)}
+        tree |= {
+            path: node
+            for path, node in self._after.tree.items()
+            if path in now.tree and now.tree[path] != node and path not in tree
+        }
+        yield from self._same_tree(tree, "after the next run ", memo_lost=False)
         yield from self._promised(now)
 
     @staticmethod
@@ -150,12 +164,23 @@ class Judge:
         if leftovers:
             yield f"left in the cache after the next write: {leftovers}"
 
+    def _lost(self, now: State) -> Iterator[str]:
+        lost = self._needed - digests(now.tree) - now.cache.blobs.keys() - now.cache.trash
+        if self._case.drops:
+            lost -= now.remote.blobs.keys()
+        if lost:
+            names = [path for path, node in self._users.items() if digests({path: node}) & lost]
+            yield f"bytes lost: {names}"
+
     def _stores(self, now: State) -> Iterator[str]:
         for name, was, will, store in (
             ("cache", self._before.cache, self._after.cache, now.cache),
             ("remote", self._before.remote, self._after.remote, now.remote),
         ):
-            yield from (f"{name}: {problem}" for problem in store.problems)
+            known = was.problems if self._case.damaged else []
+            yield from (f"{name}: {problem}" for problem in store.problems if problem not in known)
+            if not self._case.drops and (destroyed := was.blobs.keys() - store.blobs.keys() - store.trash):
+                yield f"{name}: {len(destroyed)} blobs are destroyed"
             for kind in ("blobs", "trees", "recipes"):
                 gone = (getattr(was, kind).keys() & getattr(will, kind).keys()) - getattr(store, kind).keys()
                 if gone:

@@ -52,6 +52,26 @@ def test_a_file_through_a_link_and_into_a_tracked_directory(bench: Workbench, tm
     assert bench.changes() == set()
 
 
+def test_one_that_was_killed_after_the_copy_goes_on(bench: Workbench, tmp_path: Path) -> None:
+    create_tree(tmp_path / "outside", DATA)
+    create_tree(bench.root / "raw", DATA)
+    assert [item.path for item in run(bench, "../outside", "raw").added] == [b"raw"]
+    assert bench.changes() == set()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"a": "2"}, {"run": "#!"}, {"link": Link("run")}, {"in": "a file"}, {"in": {"b": "2", "more": ""}}],
+    ids=["bytes", "not executable", "other link", "other kind", "one more file"],
+)
+def test_what_only_looks_like_the_copy_is_not_taken_for_it(bench: Workbench, tmp_path: Path, other: Tree) -> None:
+    create_tree(tmp_path / "outside", DATA)
+    create_tree(bench.root / "raw", {**DATA, **other})
+    with pytest.raises(DvtoolError, match="there already"):
+        run(bench, "../outside", "raw")
+    assert_tree(bench.root / "raw", {**DATA, **other})
+
+
 @pytest.mark.parametrize(
     ("source", "output", "message"),
     [

@@ -182,7 +182,7 @@ def test_refused_and_nothing_changed(bench: Workbench, source: str, target: str,
 @pytest.mark.parametrize(
     ("source", "target"), [("data", "raw"), ("data/in", "data/z"), ("data/a", "f2"), ("f", "data/f")]
 )
-@pytest.mark.parametrize("step", ["record_pointers", "_move_data", "follow", "unrecord_pointers"])
+@pytest.mark.parametrize("step", ["record_pointers", "move_data", "follow", "unrecord_pointers"])
 def test_one_that_was_stopped_goes_on(
     bench: Workbench, source: str, target: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
