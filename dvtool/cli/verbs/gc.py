@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "dvtool gc --all-branches --all-tags     # keep what a branch or tag stands on",
         "dvtool gc -n 10 --grace 0 --force       # the last ten commits; also what is new; do not ask",
         "dvtool gc --all-commits --min-copies 2  # only what two remotes prove to have",
+        "dvtool gc --cloud --all-branches        # on the default remote instead of in the cache",
     ),
 )
 @click.option("-w", "--workspace", is_flag=True, help="Keep what the worktree needs. Always kept; enough by itself.")
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 @click.option("--min-copies", type=click.IntRange(min=1), metavar="N", help="Only what N remotes prove to have.")
 @click.option("-r", "--remote", "remotes", multiple=True, metavar="NAME", help="A remote to ask; repeatable.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Requests at once.")
+@click.option("-c", "--cloud", is_flag=True, help="On a remote instead of in the cache: doom now, delete later.")
+@click.option("--expire-unknown", metavar="DURATION", help="With --cloud: others' older pushes keep nothing: 90d.")
 @click.option("--allow-missing", is_flag=True, help="A listing that is nowhere keeps nothing, instead of stopping all.")
 @click.option("--no-trash", is_flag=True, help="Delete at once, and empty the trash.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
@@ -56,6 +59,8 @@ def gc(
     min_copies: int | None,
     remotes: tuple[str, ...],
     jobs: int | None,
+    cloud: bool,
+    expire_unknown: str | None,
     allow_missing: bool,
     no_trash: bool,
     force: bool,
@@ -68,6 +73,11 @@ def gc(
     Git's index, stashes, HEAD and stopped merges name, in every linked worktree, and what other
     workspaces on a shared cache need. The rest goes to the trash, where `dvtool undo` finds it
     until it expires. If anything that says what is needed cannot be read, nothing is deleted.
+
+    With --cloud a remote is collected instead. There everything that any repository has pushed is
+    kept too, except this repository's own pushes of over 30 days ago for commits that you have and
+    do not keep. What goes is doomed first, and deleted by a `gc --cloud` after the grace of 14 days;
+    until then `dvtool undo` takes it back. --grace shortens all these times in proportion.
     """
     from dvtool.api.gc import GcRequest
     from dvtool.api.gc import gc as run
@@ -82,6 +92,31 @@ def gc(
     since = None if date is None else _since(date)
     rules = KeepRules(True, all_branches, all_tags, all_commits, revs, num or 0, since, all_experiments)
     is_said = workspace or rules.selects_commits
+    if is_said and not (dry_run or force or session.stdin.isatty()):
+        raise UsageError(
+            "gc asks before it deletes, and there is nobody to ask",
+            hint="--dry-run shows what would go, --force deletes it",
+        )
+    if cloud or expire_unknown is not None:
+        if not cloud or min_copies or no_trash or allow_missing or len(remotes) > 1:
+            raise UsageError(
+                "--cloud takes one --remote and --expire-unknown, and goes without --min-copies, --no-trash and "
+                "--allow-missing",
+                hint="without --cloud it is the cache that is collected",
+            )
+        from dvtool.cli.gc_cloud import gc_cloud
+
+        return gc_cloud(
+            session,
+            rules if is_said else None,
+            remote=remotes[0] if remotes else None,
+            grace=grace,
+            expire_unknown=expire_unknown,
+            jobs=jobs or 0,
+            ask=not force,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
     request = GcRequest(
         rules if is_said else None,
         grace=None if grace is None else parse_duration(grace),
@@ -93,11 +128,6 @@ def gc(
         dry_run=dry_run,
         now=time.time(),
     )
-    if is_said and not (dry_run or force or session.stdin.isatty()):
-        raise UsageError(
-            "gc asks before it deletes, and there is nobody to ask",
-            hint="--dry-run shows what would go, --force deletes it",
-        )
 
     def confirm(result: GcResult) -> bool:
         if result.plan.is_empty and not result.expired:
