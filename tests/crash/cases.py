@@ -193,6 +193,11 @@ def _from_outside(world: World) -> None:
     create_tree(world.outside / "source", V1)
 
 
+def _forced(world: World) -> None:
+    _edited_first(world)
+    world.dvtool("checkout", "--force")
+
+
 def _replaced(world: World) -> None:
     """The edits of the user, replaced by force, can be recovered."""
     _edited(world)
@@ -301,7 +306,7 @@ CASES = (
     Case("pull-more", ("pull",), _to_pull_more, stores=True),
     Case("gc", GC, _two_versions),
     Case("undo-gc", ("undo",), _collected, once=True),
-    Case("undo-checkout", ("undo",), _replaced, once=True),
+    Case("undo-checkout", ("undo",), _forced, once=True),
     Case("drop", ("drop", "data"), _pushed, drops=True),
     Case("fsck-repair", ("fsck", "--deep", "--repair"), _damaged, ends=(0, 3), damaged=True),
 )
