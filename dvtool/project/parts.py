@@ -63,8 +63,7 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
 def _jobs(project: Project) -> int:
     from dvtool.disk.processors import usable_processors
 
-    stated = project.config.text("core.checksum_jobs")
-    return min(usable_processors(), _MOST_JOBS) if stated is None else int(stated)
+    return project.config.count("core.checksum_jobs") or min(usable_processors(), _MOST_JOBS)
 
 
 def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:

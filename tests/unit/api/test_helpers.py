@@ -90,6 +90,13 @@ def test_everything_comes_back(tmp_path: Path, crews: list[int], link: str) -> N
     assert bench.changes() == set()
 
 
+def test_one_job_is_this_process(bench: Workbench, crews: list[int]) -> None:
+    bench.settings["core.checksum_jobs"] = "1"
+    shutil.rmtree(bench.root / "data")
+    assert not bench.checkout().errors
+    assert crews == []
+
+
 def test_the_memo_knows_what_helpers_placed(bench: Workbench, crews: list[int]) -> None:
     shutil.rmtree(bench.root / "data")
     bench.checkout()
