@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -152,6 +153,7 @@ class _Collection:
     def execute(self, project: Project, request: GcRequest, lock: LockHandle, reporter: Reporter) -> GcResult:
         cache, result = self.cache, self.result
         try:
+            expire(cache, request.now, result.trash_kept or 0.0, lock)
             with begin(project, "gc", required=False) as operation:
                 trash = None
                 if not result.plan.is_empty and result.trash_kept is not None:
@@ -165,11 +167,14 @@ class _Collection:
                     operation.record(trash=[trash[0].id])
                 elif not result.plan.is_empty:
                     operation.record(lasting="what it took was deleted at once, past the trash")
-                trim_own_roots(project, cache, self.kept)
                 execute_collection(cache, result.plan, self.live.__contains__, lock, trash, reporter)
-                expire(cache, request.now, result.trash_kept or 0.0, lock)
+            # Last of all: on a full disk there is room for it only now.
+            trim_own_roots(project, cache, self.kept)
         except OSError as error:
-            raise storage_error(error, "delete in the cache", error.filename or cache.root) from error
+            failed = storage_error(error, "delete in the cache", error.filename or cache.root)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT) and result.trash_kept is not None:
+                failed.hint = "the trash frees nothing at once, and there is no room for its notes: use --no-trash"
+            raise failed from error
         return replace(result, done=True, run_id=trash[0].id if trash is not None else "")
 
 
@@ -242,7 +247,7 @@ def _planned(
         for each in dead_objects(cache, plan, live.__contains__):
             if each.kind != RECIPE:
                 dead.add(each.oid)
-        named = last_names(project, cache, dead) if len(dead) else ()
+        named = last_names(project, cache, dead, live.__contains__) if len(dead) else ()
         objects = gc_objects(dead_objects(cache, plan, live.__contains__), named)
         result = GcResult(
             plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -39,10 +40,13 @@ class LastName(NamedTuple):
     commit: str
 
 
-def last_names(project: Project, cache: Cache, dead: Marks) -> Iterator[LastName]:
+def last_names(
+    project: Project, cache: Cache, dead: Marks, is_live: Callable[[bytes], bool] = lambda _: False
+) -> Iterator[LastName]:
     """The newest name of each object in *dead* that history knows, each once. What cannot be read names nothing.
 
-    Paths are relative to the top of Git's work tree where they lie outside the project.
+    *is_live*: pages of which nothing below is dead, so that they need not be read. Paths are relative
+    to the top of Git's work tree where they lie outside the project.
     """
     git = project.git
     if git is None:
@@ -57,7 +61,7 @@ def last_names(project: Project, cache: Cache, dead: Marks) -> Iterator[LastName
         except DvtoolError:
             continue
         if pointer.kind is Kind.DIRECTORY:
-            found: Iterable[tuple[ObjectId, int, int, bytes]] = _below(cache, oid, top, seen)
+            found: Iterable[tuple[ObjectId, int, int, bytes]] = _below(cache, oid, top, seen, is_live)
         else:
             found = [(oid, BYTES, pointer.size, top)]
         for each, kind, size, path in found:
@@ -88,12 +92,14 @@ def _versions(git: GitRepo) -> Iterator[tuple[str, bytes, Pointer]]:
             continue
 
 
-def _below(cache: Cache, top: ObjectId, path: bytes, seen: set[bytes]) -> Iterator[tuple[ObjectId, int, int, bytes]]:
+def _below(
+    cache: Cache, top: ObjectId, path: bytes, seen: set[bytes], is_live: Callable[[bytes], bool]
+) -> Iterator[tuple[ObjectId, int, int, bytes]]:
     """Each page and file of a directory as far as the cache has it: digest, kind, size, path."""
     todo = [(top, path)]
     while todo:
         oid, where = todo.pop()
-        if oid in seen:
+        if oid in seen or is_live(oid):
             continue
         seen.add(oid)
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +17,25 @@ from dvtool.api.cachedir import set_cache_dir
 from dvtool.api.gc import GcRequest
 from dvtool.api.gc import GcResult
 from dvtool.api.gc import gc
+from dvtool.api.move import MoveRequest
+from dvtool.api.move import move
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import Waiting
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import Locked
 from dvtool.errors import MissingData
+from dvtool.errors import StorageError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.oplog import Operation
+from dvtool.formats.records import Root
 from dvtool.project.keeping import KeepRules
 from dvtool.project.open import open_project
 from dvtool.project.oplog import operations
 from dvtool.store import trash
+from dvtool.store.cache import Cache
+from dvtool.store.cacheroots import keep_roots
 from dvtool.store.collect import survey
 from tests.support.trees import assert_tree
 from tests.support.trees import tree_of
@@ -277,6 +285,42 @@ def test_others_on_a_shared_cache_keep_theirs(tmp_path: Path) -> None:
     assert comes_back(other, "HEAD")
     assert collect(other).plan.is_empty, "what one has given up is gone, what it needs is known"
     assert comes_back(one, first)
+
+
+def test_what_a_workspace_needs_is_noted_before_its_lock_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Workbench(tmp_path / "one", {"cache.dir": str(tmp_path / "cache")})
+    locked: list[bool] = []
+
+    def watched(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:
+        locked.append(cache.lock.held > 0)
+        keep_roots(cache, workspace, repository, roots)
+
+    monkeypatch.setattr("dvtool.project.cacheroots.keep_roots", watched)
+    bench.create({"d": {"a": "1", "b": "2"}, "e": {"c": "3"}})
+    bench.add("d", "e")
+    move(bench.project, MoveRequest(b"d/a", b"e/a"))
+    assert locked == [True, True]
+
+
+def test_a_full_disk_leads_to_no_trash(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    version(bench, 1)
+    version(bench, 2)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), b"trash")
+
+    monkeypatch.setattr("dvtool.api.gc.new_run", full)
+    monkeypatch.setattr("dvtool.api.gc.free_bytes", lambda _: 0)
+    before = digests(bench)
+    with pytest.raises(StorageError) as caught:
+        collect(bench)
+    assert "--no-trash" in str(caught.value.hint)
+    assert digests(bench) == before
+    result = collect(bench, trash=False)
+    assert (result.plan.lacks_room, result.done) == (True, True)
+    assert [view.dead_objects for view in result.plan.whole] == [1], "the listing that nothing else shares a pack with"
 
 
 def test_a_copy_of_a_repository_is_another_workspace(tmp_path: Path) -> None:
