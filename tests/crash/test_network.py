@@ -21,7 +21,7 @@ __all__ = ["seaweed"]
 
 pytestmark = [pytest.mark.crash, pytest.mark.s3]
 
-POINTS = None if FULL_SWEEP else 2
+POINTS = None if FULL_SWEEP else 1
 
 
 @pytest.fixture(scope="module")

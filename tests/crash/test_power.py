@@ -16,7 +16,7 @@ from tests.faults.verdict import Case
 
 pytestmark = pytest.mark.crash
 
-DISKS = 6
+DISKS = 4
 POWERED = tuple(case for case in CASES if not case.stages)
 
 
