@@ -17,8 +17,8 @@ from dvtool.formats.checktimes import decode_check_times
 from dvtool.hashing.digests import object_id
 from dvtool.model.paths import show
 
-_SUBSET = re.compile(r"(?:(\d+(?:\.\d+)?)%|(\d+)/(\d+))", re.ASCII)
-_AGE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
+_SUBSET = re.compile(r"(?:(\d{1,9}(?:\.\d{1,9})?)%|(\d{1,9})/(\d{1,9}))", re.ASCII)
+_AGE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _MOST_BYTES = 1 << 30
 

@@ -1,0 +1,211 @@
+"""Every parser as a function of bytes that may raise dvtool's own errors and nothing else, with seeds to start from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from dvtool.errors import ConfigError
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import UnsafeInput
+from dvtool.errors import UsageError
+from dvtool.formats import checktimes
+from dvtool.formats import config
+from dvtool.formats import durations
+from dvtool.formats import index
+from dvtool.formats import oplog
+from dvtool.formats import pointer
+from dvtool.formats import recipe
+from dvtool.formats import records
+from dvtool.formats import settings
+from dvtool.formats import trashrun
+from dvtool.formats import tree
+from dvtool.formats import yamltext
+from dvtool.model import digest
+from dvtool.model import paths
+from dvtool.remote import keys
+from dvtool.remote import redact
+from dvtool.remote import table
+from dvtool.store import fsckchoice
+from dvtool.store import names
+from dvtool.workspace.ignore import IGNORE_FILE
+from dvtool.workspace.ignore import IgnoreRules
+from tests.golden.cases import decode_pack
+
+OWN = (FormatError, IntegrityError, UnsafeInput, UsageError, ConfigError)
+GOLDEN = Path(__file__).parent.parent / "golden/formats"
+WHERE = "fuzzed"
+
+
+class Target(NamedTuple):
+    """``parse`` is the parser; ``seeds`` are valid encodings, ``words`` bytes that mean something to it."""
+
+    name: str
+    parse: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    words: tuple[bytes, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def harmless(target: Target, data: bytes) -> None:
+    """Parse; anything but an error that a user can understand comes out."""
+    try:
+        target.parse(data)
+    except OWN as error:
+        assert error.message
+        assert "\n" not in error.message
+
+
+def _golden(folder: str) -> tuple[bytes, ...]:
+    return tuple(path.read_bytes() for path in sorted((GOLDEN / folder).iterdir()))
+
+
+def _text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: parse(data.decode("utf-8", "surrogateescape"))
+
+
+def _index(data: bytes) -> None:
+    reader = index.IndexReader(data, WHERE)
+    reader.find(data[:32].ljust(32, b"\0"))
+    reader.verify()
+    for _ in zip(reader.packs, reader.tables()):
+        pass
+
+
+def _settings(data: bytes) -> None:
+    """As a committed file is read: entries, their types, what may not stand there; then edited and read again."""
+    entries = config.parse_config(data, WHERE)
+    for entry in entries:
+        settings.setting_of(entry.key)
+        settings.check_in_project(entry.key, entry.value)
+        settings.parse_value(entry.key, entry.value)
+    settings.check_version(entries, WHERE)
+
+
+def _edited(data: bytes) -> None:
+    entries = config.parse_config(data, WHERE)
+    key = config.parse_key("remote.new.url")
+    written = config.set_value(data, key, "s3://bucket # x", WHERE)
+    values = {entry.key: entry.value for entry in config.parse_config(written, WHERE)}
+    assert values == {**{entry.key: entry.value for entry in entries}, key: "s3://bucket # x"}
+    again = config.unset_value(written, key, WHERE)
+    before = {entry.key: entry.value for entry in entries if entry.key != key}
+    assert {entry.key: entry.value for entry in config.parse_config(again, WHERE)} == before
+
+
+def _yaml(data: bytes) -> None:
+    text = data.decode("utf-8", "replace").replace("\r", "")
+    yamltext.check_yaml_mapping(text, WHERE, first_line=7, reserved=frozenset({"path"}))
+
+
+def _ignore(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, IGNORE_FILE.decode()).write_bytes(data)
+        rules = IgnoreRules.load(folder.encode())
+        for path in (b"a", b"a/b.txt", b"build/x/y", b"\xff\n", b"[x]"):
+            rules.is_ignored(path, False)
+            rules.is_ignored(path, True)
+
+
+def _names(data: bytes) -> None:
+    problem = paths.name_problem(data)
+    paths.check_path(data, WHERE)
+    assert problem is None or b"/" in data
+    assert not data.startswith(b"/")
+    assert b".." not in data.split(b"/")
+    assert paths.show(data).isprintable()
+
+
+def _url(text: str) -> None:
+    redact.redact(text)
+    settings.parse_value(config.parse_key("remote.x.url"), text)
+    table.scheme_of("x", text)
+
+
+def _store_name(text: str) -> None:
+    names.parse_pack_name(text)
+    names.parse_loose_name(text)
+    if keys.is_key(text):
+        assert ".." not in keys.check_key(text).split("/")
+
+
+def _operation() -> bytes:
+    entry = oplog.parse_entry(f"file blake3:{'ab' * 32} 6", b"x")
+    row = oplog.Row(b"d/x", entry, None)
+    change = oplog.FileChange("project", b"x.dvt", b"old", None, 0o644)
+    place = oplog.Place(b"d", None, entry, (row,))
+    move = oplog.Move(b"a", b"b")
+    return oplog.encode_operation(
+        oplog.Operation("add", ("add", "d"), 1, "did", (change,), (row,), (place,), (move,), ("1",), is_staged=True)
+    )
+
+
+_CONFIG = b"""# ours\n[dvtool]\n    version = 1\n[core]\n    remote = origin ; the one\n    repo_id = 0123456789abcdef0123456789abcdef
+[remote "origin"]\n    url = "s3://bucket/a\\tb"\n    jobs = 4\n['remote "b"']\r\nurl=../x # y\r\n"""
+_YAML = (b"a: [1, {b: c}]\nd:\n  - e\n  - 'f'\n", b"# only\n", b"x: |\n  text\ny: 2024-01-01\n")
+_YAML_WORDS = (
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!int ",
+    b"? ",
+    b"- ",
+    b"[",
+    b"{",
+    b"---\n",
+    b"...\n",
+    b"%YAML 1.1\n",
+    b"|",
+    b">",
+)
+
+TARGETS = [
+    Target(
+        "pointer", lambda data: pointer.decode_pointer(data, WHERE), _golden("pointer"), (b"path64: ", *_YAML_WORDS)
+    ),
+    Target("tree", lambda data: tree.decode_page(data, WHERE), _golden("tree"), (b"..", b".git", b"\x03")),
+    Target("pack", decode_pack, _golden("pack"), (b"DVR1",)),
+    Target("index", _index, _golden("index")),
+    Target("recipe", lambda data: recipe.decode_recipe(data, WHERE), _golden("recipe")),
+    *(
+        Target(name, partial(parse, where=WHERE), _golden("remote"), (b"[]", b'"', b",", b"1e999", b"-1", b"null"))
+        for name, parse in (
+            ("store-file", records.decode_store_file),
+            ("root-record", records.decode_root_record),
+            ("dead-list", records.decode_dead_list),
+        )
+    ),
+    Target("operation", lambda data: oplog.decode_operation(data, WHERE), (_operation(),), (b"null", b"[]", b"=")),
+    Target("trash-run", lambda data: trashrun.decode_trash_run(data, WHERE), _golden("trash"), (b"null", b"[]")),
+    Target("check-times", lambda data: checktimes.decode_check_times(data, WHERE), _golden("fsck")),
+    Target("config", _settings, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r", b"cache.dir", b"ext::")),
+    Target("config-edit", _edited, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r\n", b'[remote "new"]\n')),
+    Target("yaml", _yaml, _YAML, _YAML_WORDS),
+    Target(
+        "ignore", _ignore, (b"*.tmp\n!keep.tmp\n/build/\n**/x/**\n", b"[a-z]\\ \n"), (b"**", b"[", b"!", b"\\", b"[!")
+    ),
+    Target(
+        "name", _names, (b"a/b.txt", b".gitx", b"C:x", b"git~1"), (b"..", b"/", b".git", b"\xe2\x80\x8c", b"~1", b":")
+    ),
+    Target("digest", _text(digest.parse_digest), (b"blake3:" + b"ab" * 32, b"md5:" + b"0" * 32), (b"sha256:", b"A")),
+    Target(
+        "url", _text(_url), (b"s3://b/k", b"file:///x", b"/a", b"s3://u:p@h/x?sig=1"), (b"::", b"@", b"[::1]", b"%00")
+    ),
+    Target("duration", _text(durations.parse_duration), (b"14d", b"2w", b"0"), (b"9" * 40, b".", b"e9", b"-")),
+    Target("age", _text(fsckchoice.parse_age), (b"30d", b"12h"), (b"9" * 400, b".", b"e9")),
+    Target("subset", _text(fsckchoice.parse_subset), (b"5%", b"2/7"), (b"9" * 5_000, b"0", b"/")),
+    Target("store-name", _text(_store_name), (b"data/ab/" + b"ab" * 32 + b"-00000000",), (b"..", b"/", b"\n")),
+]
+
+
+def by_name(wanted: Iterable[str]) -> list[Target]:
+    """The targets of those names, in the order asked."""
+    known = {target.name: target for target in TARGETS}
+    return [known[name] for name in wanted]
