@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
+from dvtool.formats.oplog import Row
 from dvtool.formats.pack import BYTES
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
@@ -54,7 +55,6 @@ from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.worktree import Worktree
 
 _SHOWN = 3
-_LASTING = "the remote has the bytes now; `dvtool pull {paths}` brings them back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,8 @@ class _Drop:
                 operation,
                 [(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected, strict=True)],
             )
-            operation.record(summary=_shown(self._selected), lasting=_LASTING.format(paths=_shown(self._selected)))
+            rows = [Row(one.path, self._entry(one), None) for one in self._selected]
+            operation.record(summary=_shown(self._selected), dropped=rows)
             self._note(names)
             done = [applying.apply(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected)]
             _refuse_problems(done)

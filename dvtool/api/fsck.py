@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dvtool.api.fsckworkspace import workspace_notes
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.model.paths import is_below
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
@@ -36,6 +38,7 @@ from dvtool.transfer.fsckdoom import renew_store_file
 from dvtool.transfer.fscklocal import check_cache
 from dvtool.transfer.fsckremote import check_remote
 from dvtool.transfer.types import Wanted
+from dvtool.workspace.dropped import Dropped
 
 _LASTING = "what was healed stays so; what was damaged is only set aside"
 
@@ -82,7 +85,14 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
 def _cache(
     project: Project, request: FsckRequest, wanted: list[Wanted], choice: Choice, reporter: Reporter
 ) -> StoreReport:
-    report = check_cache(open_cache(project), wanted, choice, project.layout.state_dir, reporter)
+    dropped = Dropped(project.layout.state_dir).read()
+
+    def is_dropped(path: bytes, each: Wanted) -> bool:
+        # What stands in the worktree again came with its bytes.
+        is_noted = any(row.oid == each.oid and is_below(path, row.path) for row in dropped)
+        return is_noted and not os.path.lexists(os.path.join(project.root, path))
+
+    report = check_cache(open_cache(project), wanted, choice, project.layout.state_dir, reporter, is_dropped=is_dropped)
     if request.scope.targets:
         return report
     return replace(report, findings=(*report.findings, *workspace_notes(project)))

@@ -34,6 +34,7 @@ class Kind(Enum):
     MISSING = "missing"
     LOST_PACK = "lost-pack"
     UNKEPT = "unkept"
+    DROPPED = "dropped"
     LEFTOVER = "leftover"
     QUARANTINE = "quarantine"
     WRITABLE = "writable"
@@ -46,6 +47,7 @@ _NOTES = frozenset(
     {
         Kind.LOST_PACK,
         Kind.UNKEPT,
+        Kind.DROPPED,
         Kind.LEFTOVER,
         Kind.QUARANTINE,
         Kind.WRITABLE,

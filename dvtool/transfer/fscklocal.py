@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,8 +48,22 @@ _REPAIR = "dvtool fsck --repair"
 _NO_STORE = "0" * 32
 
 
+IsDropped = Callable[[bytes, Wanted], bool]
+"""Whether the file at a path, which a wish needs, was taken out of the cache by the user's own word."""
+
+
+def _nothing_dropped(_path: bytes, _wanted: Wanted) -> bool:
+    return False
+
+
 def check_cache(
-    cache: Cache, wanted: Sequence[Wanted], choice: Choice, state_dir: bytes, reporter: Reporter = SILENT
+    cache: Cache,
+    wanted: Sequence[Wanted],
+    choice: Choice,
+    state_dir: bytes,
+    reporter: Reporter = SILENT,
+    *,
+    is_dropped: IsDropped = _nothing_dropped,
 ) -> StoreReport:
     """Check the files of the cache, and that it holds everything that *wanted* needs.
 
@@ -57,7 +72,7 @@ def check_cache(
     """
     try:
         if not os.path.isdir(cache.root):
-            return _Check(cache, Listing(), CacheState(), reporter).report(wanted)
+            return _Check(cache, Listing(), CacheState(), reporter, is_dropped).report(wanted)
         is_alone = _is_alone(cache)
         with cache.lock.acquire(shared=True, on_wait=reporter.note, what="fsck"):
             cache.forget()
@@ -67,7 +82,7 @@ def check_cache(
             if state.right:
                 times.save(state.files, state.right, choice.now)
             state.findings += _notes(listing, is_alone=is_alone)
-            return _Check(cache, listing, state, reporter).report(wanted)
+            return _Check(cache, listing, state, reporter, is_dropped).report(wanted)
     except OSError as error:
         raise storage_error(error, "check", error.filename or cache.root) from error
 
@@ -120,10 +135,14 @@ class _Blame:
     packs: dict[PackKey, Affected] = field(default_factory=dict)
     loose: dict[ObjectId, Affected] = field(default_factory=dict)
     missing: dict[bytes, Affected] = field(default_factory=dict)
+    dropped: dict[bytes, Affected] = field(default_factory=dict)
 
 
 class _Check:
-    def __init__(self, cache: Cache, listing: Listing, state: CacheState, reporter: Reporter) -> None:
+    def __init__(
+        self, cache: Cache, listing: Listing, state: CacheState, reporter: Reporter, is_dropped: IsDropped
+    ) -> None:
+        self._is_dropped = is_dropped
         self._cache = cache
         self._listing = listing
         self._state = state
@@ -183,7 +202,8 @@ class _Check:
         elif oid in self._unreadable:
             self._blame.packs.setdefault(self._unreadable[oid], Affected()).add(path, oid)
         else:
-            self._blame.missing.setdefault(each.path, Affected()).add(path, oid)
+            kind = self._blame.dropped if self._is_dropped(path, each) else self._blame.missing
+            kind.setdefault(each.path, Affected()).add(path, oid)
 
     def _findings(self) -> Iterator[Finding]:
         state = self._state
@@ -198,6 +218,9 @@ class _Check:
             fix = f"dvtool fetch {show(top)}"
             paths = tuple(affected.paths)
             yield Finding(Kind.MISSING, "", top, why, affected.digest, paths, affected.count, fix)
+        for top, affected in sorted(self._blame.dropped.items()):
+            why = f"{show(top)}: {many(affected.count, 'file')} dropped here, which a remote had"
+            yield _note(Kind.DROPPED, top, why, affected.count, f"dvtool pull {show(top)}")
         yield from state.findings
 
 

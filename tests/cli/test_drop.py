@@ -244,12 +244,23 @@ def test_what_is_asked(cli: CommandLine) -> None:
     assert "is not in the tracked directory" in cli("drop", "data/nothing").err
 
 
-def test_undo_needs_the_bytes_first(cli: CommandLine) -> None:
+def test_undo_fetches_what_was_dropped(cli: CommandLine, tmp_path: Path) -> None:
     cli.done("drop", "data")
-    ran = cli("undo")
-    assert (ran.code, "nothing was taken back" in ran.err) == (4, True)
-    assert "drop data" in cli.done("op", "log").splitlines()[0]
-    cli.done("fetch", "data")
+    (tmp_path / "origin").rename(tmp_path / "unmounted")
+    assert cli("undo").code == 7
+    (tmp_path / "unmounted").rename(tmp_path / "origin")
     cli.done("undo")
     assert_tree(cli.at / "data", DIRECTORY)
     assert cli("status", "--exit-code").code == 0
+
+
+def test_to_fsck_it_is_a_note_until_it_is_here_again(cli: CommandLine) -> None:
+    cli.done("drop", "data/sub", "large")
+    document = cli("fsck", "--json").document
+    assert {(item["kind"], item["affected"]) for item in document["findings"]} == {("dropped", 1)}
+    assert cli("fsck").code == 0
+    cli.done("pull")
+    for path in (Path(cli.done("cache", "dir").strip()) / "objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    assert cli("fsck").code == 4
