@@ -61,6 +61,8 @@ from dvtool.store.unnamed import Marks
 DEFAULT_GRACE = "1d"
 DEFAULT_TRASH = "14d"
 _ROUNDS = 16
+_LONGEST_WAIT = 600.0
+"""Seconds. Locks are not fair: where others use the cache day and night, its turn may never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def _collecting(
 ) -> Iterator[tuple[LockHandle, _Collection]]:
     """The plan, with every workspace and the cache locked. Listings that are missing are fetched in between."""
     waiting = cache.waiting
+    longest = _LONGEST_WAIT if waiting.timeout is None else waiting.timeout
     nowhere: set[ObjectId] = set()
     for _ in range(_ROUNDS):
         with ExitStack() as stack:
@@ -191,7 +194,7 @@ def _collecting(
             try:
                 cache.create()
                 lock = stack.enter_context(
-                    cache.lock.acquire(shared=False, timeout=waiting.timeout, on_wait=waiting.on_wait, what="dvtool gc")
+                    cache.lock.acquire(shared=False, timeout=longest, on_wait=waiting.on_wait, what="dvtool gc")
                 )
             except OSError as error:
                 raise storage_error(error, "lock the cache with", error.filename or cache.root) from error

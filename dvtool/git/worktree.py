@@ -14,6 +14,13 @@ from dvtool.git.run import checked_revision
 POINTER_SUFFIX = b".dvt"
 _MARKER = b".dvtool/config"
 _REGULAR = (b"100644", b"100755")
+_EMPTY = frozenset(
+    {
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+    }
+)
+"""The names of the empty blob."""
 # Pathspecs in one argument list: far below the 128 KiB that the smallest system allows.
 _CHUNK = 200
 
@@ -71,7 +78,8 @@ def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str
 def staged_pointers(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False) -> dict[bytes, list[str]]:
     """Pointer files in the index: path to blobs, several where a merge has left a conflict.
 
-    With *nested* also those of another dvtool project further down.
+    One that is only intended to be added (`git add -N`) is not in it. With *nested* also those of
+    another dvtool project further down.
     """
     output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir), _below(subdir, _MARKER))
     blobs: dict[bytes, list[str]] = {}
@@ -80,8 +88,20 @@ def staged_pointers(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False)
         mode, sha, _ = facts.split()
         if mode in _REGULAR:
             blobs.setdefault(path, []).append(sha.decode("ascii"))
+    for path in _intended(repo, [path for path, shas in blobs.items() if not _EMPTY.isdisjoint(shas)]):
+        del blobs[path]
     own = set(filter(is_pointer_path, blobs)) if nested else _own(blobs, subdir)
     return {path: shas for path, shas in blobs.items() if path in own}
+
+
+def _intended(repo: GitRepo, paths: Sequence[bytes]) -> Iterator[bytes]:
+    """Those of *paths*, with nothing in them in the index, of which the index holds the name alone."""
+    if paths:
+        output = repo.run("diff-files", "--raw", "-z", "--", *(b":(top,literal)" + path for path in paths))
+        fields = iter(_split(output.stdout))
+        for facts, path in zip(fields, fields, strict=True):
+            if facts.startswith(b":000000 ") and path in paths:
+                yield path
 
 
 def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> list[Change]:

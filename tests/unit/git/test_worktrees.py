@@ -16,6 +16,7 @@ from dvtool.git.revisions import commits_since
 from dvtool.git.revisions import last_commits
 from dvtool.git.revisions import parents
 from dvtool.git.revisions import stashes
+from dvtool.git.worktree import staged_pointers
 from dvtool.git.worktrees import under_way
 from dvtool.git.worktrees import worktrees
 from tests.unit.git.conftest import Sandbox
@@ -162,3 +163,13 @@ def test_every_stash_is_found_also_without_its_log(sandbox: Sandbox) -> None:
     assert stashes(sandbox.repo) == [newest, older]
     os.unlink(os.path.join(sandbox.repo.common_dir, b"logs/refs/stash"))
     assert stashes(sandbox.repo) == [newest]
+
+
+def test_what_is_only_intended_to_be_added_is_not_staged(sandbox: Sandbox) -> None:
+    sandbox.commit({b"a.dvt": b"1"})
+    sandbox.write(b"intended.dvt")
+    sandbox.git("add", "-N", "intended.dvt")
+    assert set(staged_pointers(sandbox.repo)) == {b"a.dvt"}
+    sandbox.write(b"empty.dvt", b"")
+    sandbox.git("add", "empty.dvt")
+    assert set(staged_pointers(sandbox.repo)) == {b"a.dvt", b"empty.dvt"}
