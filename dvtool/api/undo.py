@@ -15,7 +15,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
-from dvtool.project.oplog import begin
+from dvtool.project.oplog import begin_undo
 from dvtool.project.oplog import operations
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import link_types
@@ -97,15 +97,16 @@ def undo(project: Project, request: UndoRequest, reporter: Reporter = SILENT) ->
             stepper = Stepper(project, worktree, applying, reporter)
             newest_first = [each.operation for each in step if each.operation]
             ids = tuple(each.id for each in step)
+            resumed = choice.resumed if number == 0 else None
             made = None
             try:
-                stores = plan_stores(cache, newest_first, resumed=choice.resumes)
+                stores = plan_stores(cache, newest_first, resumed=resumed is not None)
                 if request.dry_run:
                     plan = stepper.plan(newest_first, force=request.force)
                     if not any(stores):
                         _check(plan, step)
                 else:
-                    with begin(project, "undo", undoes=ids) as operation:
+                    with begin_undo(project, ids, resumed) as operation:
                         operation.prepare(summary=_summary(step))
                         if any(stores):
                             operation.record(lasting=AGAIN)
@@ -117,6 +118,7 @@ def undo(project: Project, request: UndoRequest, reporter: Reporter = SILENT) ->
                                 raise
                         plan = stepper.plan(newest_first, force=request.force)
                         _check(plan, step)
+                        stepper.tidy(plan)
                         if not plan.is_empty:
                             applied += stepper.execute(plan, operation, durable=is_durable(project))
                         made = operation.number

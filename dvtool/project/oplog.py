@@ -60,6 +60,15 @@ class Recorder:
         """The id in the log; None as long as nothing was recorded."""
         return self._number
 
+    @property
+    def has_noted(self) -> bool:
+        """True when what is to change is in the record already."""
+        return bool(self._operation.files or self._operation.places or self._operation.moves)
+
+    def go_on(self, number: int, operation: Operation) -> None:
+        """Take up the record of one that was killed."""
+        self._number, self._operation = number, operation
+
     def prepare(
         self, *, bases: Iterable[Row] = (), summary: str = "", lasting: str = "", is_staged: bool = False
     ) -> None:
@@ -140,16 +149,27 @@ def current() -> Recorder | None:
 
 
 @contextmanager
-def begin(project: Project, verb: str, *, required: bool = True, undoes: tuple[int, ...] = ()) -> Iterator[Recorder]:
+def begin(project: Project, verb: str, *, required: bool = True) -> Iterator[Recorder]:
     """The operation of a verb, or the one that is open already: then this verb is a part of it.
 
     One that ends with an error stays marked as not finished.
     """
     durable = project.config.text("core.durability") != "none"
-    with begin_at(
-        project.layout, project.environment, verb, durable=durable, required=required, undoes=undoes
-    ) as operation:
+    with begin_at(project.layout, project.environment, verb, durable=durable, required=required) as operation:
         yield operation
+
+
+@contextmanager
+def begin_undo(project: Project, undoes: tuple[int, ...], resumed: Logged | None) -> Iterator[Recorder]:
+    """The operation that takes others back; with *resumed* the one that was killed goes on under its number."""
+    durable = project.config.text("core.durability") != "none"
+    recorder = Recorder(
+        project.layout, Operation("undo", project.environment.command, undoes=undoes), durable=durable, required=True
+    )
+    if resumed is not None and resumed.operation is not None:
+        recorder.go_on(resumed.id, resumed.operation)
+    with _opened(recorder):
+        yield recorder
 
 
 @contextmanager
@@ -160,15 +180,18 @@ def begin_at(
     *,
     durable: bool = True,
     required: bool = True,
-    undoes: tuple[int, ...] = (),
 ) -> Iterator[Recorder]:
     """`begin` for verbs that work without an open project: settings, init."""
     outer = _current.get()
     if outer is not None and outer.layout.state_dir == layout.state_dir:
         yield outer
         return
-    operation = Operation(verb, environment.command, undoes=undoes)
-    recorder = Recorder(layout, operation, durable=durable, required=required)
+    with _opened(Recorder(layout, Operation(verb, environment.command), durable=durable, required=required)) as mine:
+        yield mine
+
+
+@contextmanager
+def _opened(recorder: Recorder) -> Iterator[Recorder]:
     token = _current.set(recorder)
     try:
         yield recorder

@@ -17,12 +17,12 @@ _NEEDS_NOTHING = ("fetch",)
 class Choice(NamedTuple):
     """``steps``: operations that are taken back together, the newest first in each and in all.
 
-    ``passed``: those that stay as they are. ``resumes``: an undo that was killed goes on.
+    ``passed``: those that stay as they are. ``resumed``: an undo that was killed and goes on as the first step.
     """
 
     steps: tuple[tuple[Logged, ...], ...]
     passed: tuple[Logged, ...]
-    resumes: bool
+    resumed: Logged | None = None
 
 
 def choose(log: Sequence[Logged], to: int | None) -> Choice:
@@ -33,11 +33,15 @@ def choose(log: Sequence[Logged], to: int | None) -> Choice:
     if not log:
         raise UsageError("nothing to take back: no operation is recorded here", hint="dvtool op log")
     newest_first = list(reversed(log))
+    begun = _begun(newest_first, to)
+    if to is None and begun:
+        return Choice((tuple(begun),), (), newest_first[0])
     chosen = _last(newest_first) if to is None else _behind(newest_first, to)
+    if not begun and not any(changes_something(each.operation) for each in chosen):
+        raise UsageError(f"nothing to take back: nothing was changed since operation {to}", hint="dvtool op log")
     passed = tuple(each for each in chosen if not changes_something(each.operation))
-    last = newest_first[0]
-    resumes = not last.is_done and last.operation is not None and bool(last.operation.undoes)
-    return Choice(_steps([each for each in chosen if changes_something(each.operation)]), passed, resumes)
+    steps = _steps([each for each in chosen if changes_something(each.operation) and each not in begun])
+    return Choice((tuple(begun), *steps), passed, newest_first[0]) if begun else Choice(steps, passed)
 
 
 def changes_something(operation: Operation | None) -> bool:
@@ -60,16 +64,23 @@ def name_of(logged: Logged) -> str:
     return f"{logged.id} ({operation.verb}{about.rstrip()})"
 
 
+def _begun(newest_first: list[Logged], to: int | None) -> list[Logged]:
+    """What an undo that was killed was about to take back, if that is a part of what is asked for."""
+    last = newest_first[0]
+    if last.is_done or last.operation is None:
+        return []
+    found = [each for each in newest_first if each.id in last.operation.undoes]
+    is_whole = len(found) == len(last.operation.undoes)
+    return found if is_whole and all(to is None or each.id > to for each in found) else []
+
+
 def _last(newest_first: list[Logged]) -> list[Logged]:
     found: list[Logged] = []
     for each in newest_first:
         found.append(each)
-        operation = each.operation
-        if operation is not None and operation.verb == "undo" and not each.is_done:
-            return [other for other in newest_first if other.id in operation.undoes]
-        if changes_something(operation):
+        if changes_something(each.operation):
             return found
-        if operation is None or operation.verb not in _NEEDS_NOTHING:
+        if each.operation is None or each.operation.verb not in _NEEDS_NOTHING:
             raise _refused(each, newest_first)
     raise UsageError("nothing to take back: the log holds nothing but fetches", hint="dvtool op log")
 
@@ -91,10 +102,7 @@ def _behind(newest_first: list[Logged], to: int) -> list[Logged]:
     known = {each.id for each in newest_first}
     if to not in known and to != newest_first[-1].id - 1:
         raise UsageError(f"there is no operation {to} in the log", hint="`dvtool op log` lists them")
-    chosen = _netted([each for each in newest_first if each.id > to])
-    if not any(changes_something(each.operation) for each in chosen):
-        raise UsageError(f"nothing to take back: nothing was changed since operation {to}", hint="dvtool op log")
-    return chosen
+    return _netted([each for each in newest_first if each.id > to])
 
 
 def _netted(newest_first: list[Logged]) -> list[Logged]:
@@ -107,8 +115,8 @@ def _netted(newest_first: list[Logged]) -> list[Logged]:
         if each.id in away:
             continue
         if undoes and undoes <= ids - away:
-            # One that was killed has done a part of what is to be done now.
-            away |= undoes if each.is_done else set()
+            # One that was killed goes on first.
+            away |= undoes
             continue
         found.append(each)
     return found

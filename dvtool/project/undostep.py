@@ -70,7 +70,8 @@ class StepPlan:
     @property
     def is_empty(self) -> bool:
         """True when everything stands as it did before."""
-        return not (self.files.edits or self.plans or self.moves or self.conflicts)
+        is_told = all(row.before == row.after for row in self.bases)
+        return is_told and not (self.files.edits or self.plans or self.moves or self.emptied or self.conflicts)
 
 
 class Stepper:
@@ -115,19 +116,23 @@ class Stepper:
             tuple(plans),
             tuple(noted),
             moves,
-            tuple((split(move.target)[0], move.made) for each in newest_first for move in each.moves if move.made),
+            tuple(self._made(newest_first)),
             tuple(self._missing(changes)),
             tuple(conflicts + blocked),
         )
 
+    def tidy(self, step: StepPlan) -> None:
+        """Delete what a killed command left beside the files of the step."""
+        mine = [change.path for each in step.operations for change in each.files if change.where == "project"]
+        self._applying.sweep([*mine, *(plan.path for plan in step.plans)])
+
     def execute(self, step: StepPlan, operation: Recorder, *, durable: bool) -> list[Applied]:
         """Note it, then do it. Killed on the way, the same undo goes on. Raises `StorageError`."""
         is_staged = any(each.is_staged for each in step.operations)
-        operation.prepare(bases=step.bases, is_staged=is_staged)
-        operation.record(files=as_changes(step.files.edits), places=step.places, moves=step.moves)
+        if not operation.has_noted:
+            operation.prepare(bases=step.bases, is_staged=is_staged)
+            operation.record(files=as_changes(step.files.edits), places=step.places, moves=step.moves)
         layout = self._project.layout
-        mine = [edit.path for edit in step.files.edits if edit.where == "project"]
-        self._applying.sweep([*mine, *(plan.path for plan in step.plans)])
         placed = {plan.path for plan in step.plans}
         late = [row for row in step.bases if row.path in placed or self._comes_back(row)]
         # A path that dvtool placed and that has no pointer is one that `checkout` clears away.
@@ -169,6 +174,12 @@ class Stepper:
                     continue
                 moves.append(Move(move.target, move.source, self._first_missing(split(move.source)[0])))
         return tuple(moves), blocked
+
+    def _made(self, newest_first: Sequence[Operation]) -> Iterable[tuple[bytes, bytes]]:
+        for operation in newest_first:
+            for move in operation.moves:
+                if move.made and self._worktree.stat(move.made) is not None:
+                    yield split(move.target)[0], move.made
 
     def _first_missing(self, directory: bytes) -> bytes:
         made = b""

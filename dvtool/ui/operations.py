@@ -41,7 +41,7 @@ def undone_lines(result: UndoResult) -> Iterator[str]:
         if len(lines) > SHOWN:
             yield f"  ... and {len(lines) - SHOWN:,} more"
         if not (step.files or step.plans or step.moved or any(step.stores)):
-            yield "  nothing to do: everything stands as it did before"
+            yield "  nothing to do: everything stands as it did before (further back: dvtool undo --to ID)"
     yield from limited("replaced, their old bytes are kept (see `dvtool recover`):", map(show, result.replaced_kept))
     made = [step for step in result.steps if step.id is not None]
     if result.is_dry or not made:

@@ -19,6 +19,7 @@ from dvtool.api.remove import remove
 from dvtool.disk import _native
 from tests.support.undoing import V1
 from tests.support.undoing import git_switch
+from tests.support.undoing import ids
 from tests.support.undoing import state
 from tests.support.undoing import take_back
 from tests.support.workbench import NOW
@@ -27,14 +28,14 @@ from tests.support.workbench import Workbench
 STEPS = ("rename", "replace", "unlink", "link", "mkdir", "rmdir", "symlink", "fsync")
 
 
-def killed(act: Callable[[], object], at: int) -> bool:
+def killed(act: Callable[[Workbench], object], bench: Workbench, at: int) -> bool:
     """Run *act* in a child that dies before its step number *at*; False when it needed fewer."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             _die_at(at)
-            act()
+            act(bench)
             code = 0
         finally:
             os._exit(code)
@@ -128,16 +129,20 @@ def test_an_undo_that_was_killed_is_completed_by_the_next(
 ) -> None:
     bench, act = case
     act(bench)
+    forward = state(bench)
     done = copy_of(bench, tmp_path / "done")
     take_back(done)
-    wanted = state(done)
+    wanted, log = state(done), ids(done)
     at = 0
     while True:
         copy = copy_of(bench, tmp_path / "copy")
-        if not killed(lambda: take_back(copy), at):
+        if not killed(take_back, copy, at):
             break
         take_back(copy)
-        assert state(copy) == wanted, at
+        assert (state(copy), ids(copy)) == (wanted, log), at
+        if at % 7 == 6:
+            take_back(copy)
+            assert state(copy) == forward, at
         at += 1
     assert at > 5
 
@@ -153,7 +158,7 @@ def test_what_a_killed_command_did_is_taken_back(
     at = noted = 0
     while True:
         copy = copy_of(bench, tmp_path / "copy")
-        if not killed(lambda: act(copy), at):
+        if not killed(act, copy, at):
             break
         at += 1
         log = op_log(copy.project, OpLogRequest())
