@@ -21,7 +21,7 @@ from tests.support.trees import create_tree
 
 pytestmark = pytest.mark.crash
 
-POINTS = 200 if FULL_SWEEP else 5
+POINTS = 200 if FULL_SWEEP else 3
 CASES = [
     ("add", "data", "new"),
     ("checkout", "--force"),
