@@ -40,7 +40,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     },
     "Care": {
         "gc": Verb("gc:gc", "Free the cache of what nothing that you keep needs."),
-        "fsck": Verb("fsck:fsck", "Check the cache or a remote: is everything there, and is it what its name says?"),
+        "fsck": Verb("fsck:fsck", "Check that the cache or a remote is sound and complete, and heal it."),
     },
     "Settings": {
         "cache": Verb("cache:cache", "Show or choose the cache, where the bytes of tracked data lie."),

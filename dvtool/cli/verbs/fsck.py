@@ -49,9 +49,9 @@ def fsck(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Check the cache or a remote: is everything there, and is it what its name says?
+    """Check that the cache or a remote is sound and complete, and heal it.
 
-    Looks at the worktree's pointers, at Git's index and at HEAD. Ends with 3 where something is
+    Sound: everything is what its name says. Complete: everything that is needed is there. Looks at the worktree's pointers, at Git's index and at HEAD. Ends with 3 where something is
     damaged, with 4 where something is missing; notes alone end with 0.
     """
     from dvtool.api.fsck import FsckRequest
