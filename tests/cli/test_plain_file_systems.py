@@ -106,3 +106,21 @@ def test_a_link_type_that_cannot_be_had_becomes_a_copy(
     the_main_job(tmp_path, f"cache.type={links}")
     assert (tmp_path / "clone/data/large.bin").stat().st_nlink == 1
     assert not (tmp_path / "clone/data/large.bin").is_symlink()
+
+
+@pytest.mark.parametrize("without", [{"flock"}, {"flock", "posix"}], ids=["POSIX locks", "no locks"])
+def test_deleting_needs_locks_that_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: set[str]) -> None:
+    make_plain(monkeypatch, without=without)
+    repo = DataRepo(tmp_path / "repo")
+    repo.write({"data": {"x": "x"}})
+    repo.add("data")
+    repo.cli.done("remove", "--outs", "data.dvt")
+    ran = repo.cli("gc", "--workspace", "--grace", "0", "--force")
+    left = [path for path in (repo.at / ".git/dvtool/cache/data").rglob("*") if path.is_file()]
+    if "posix" in without:
+        assert ran.code == 7, ran
+        assert "has no locks" in ran.err
+        assert len(left) == 1
+    else:
+        assert ran.code == 0, ran
+        assert left == []

@@ -141,7 +141,7 @@ class Stopping(Silent):
     seen = 0
     def advance(self, amount):
         self.seen += amount
-        if self.seen >= 2_000:
+        if self.seen >= 800:
             print("half", flush=True)
             sys.stdin.read()
             self.seen = -10**9
@@ -172,7 +172,7 @@ def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
     """It stands still with half of its files seen: who looks meanwhile is done, and remembers what it saw."""
     place = new_project(tmp_path / "repo")
     create_tree(place / "data", tree("data"))
-    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
+    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(400)})
     dvtool(place, "add", "data")
     create_tree(place / "data", tree("other"))
     with half_done(place) as long:
@@ -188,7 +188,7 @@ def test_a_long_add_keeps_nobody_from_looking(tmp_path: Path) -> None:
 def test_no_lock_outlives_a_killed_process(tmp_path: Path) -> None:
     """One stands still in the middle, one waits for it, others refuse to wait; then the first is killed."""
     place = new_project(tmp_path / "repo")
-    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(1_000)})
+    create_tree(place / "many", {f"{number}": {f"{k}": f"{number} {k}" for k in range(4)} for number in range(400)})
     create_tree(place / "data", tree("data"))
     with half_done(place) as stopped:
         waiting = start(place, "add", "data")
