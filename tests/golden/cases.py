@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from dvtool.formats import checktimes
 from dvtool.formats import index
+from dvtool.formats import oplog
 from dvtool.formats import pack
 from dvtool.formats import pointer
 from dvtool.formats import recipe
@@ -28,6 +29,8 @@ from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.model.tree import link_entry
+from tests.golden.oplogcases import ADD
+from tests.golden.oplogcases import EVERYTHING
 
 WHERE = "golden"
 HELLO = b"hello\n"
@@ -210,6 +213,8 @@ CASES = [
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
     ),
+    Case("oplog/add.json", ADD, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),
+    Case("oplog/everything.json", EVERYTHING, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),
     Case(
         "trash/run.json",
         trashrun.TrashRun("20260131T120000Z-0badcafe", 1_769_860_800, "gc", 12, 34_567_890),
