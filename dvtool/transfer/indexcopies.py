@@ -28,6 +28,7 @@ from dvtool.transfer.parallel import Workers
 from dvtool.transfer.presence import key_of
 
 _LISTINGS = 4
+_WRITES = 3
 _MOST_BYTES = 512 << 20
 """No writer makes a larger index file; it would have to be held in memory."""
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -156,12 +157,20 @@ class IndexCopies:
         """Write an index file to the remote, read it back, and count it; its name."""
         name = object_id(data).hex()
         if name not in self._readers:
-            self._remote.put(INDEX + name, data)
-            if self._remote.get(INDEX + name) != data:
-                raise StorageError(f"remote {self._remote.name}: {INDEX}{name} is not there after it was written")
+            self._write(name, data)
             self._keep(name, data)
             self._readers[name] = IndexReader(data, f"remote {self._remote.name}: {INDEX}{name}")
         return name
+
+    def _write(self, name: str, data: bytes) -> None:
+        for _ in range(_WRITES):
+            self._remote.put(INDEX + name, data)
+            try:
+                if self._remote.get(INDEX + name) == data:
+                    return
+            except MissingData:
+                continue  # somebody has merged it into another already
+        raise StorageError(f"remote {self._remote.name}: {INDEX}{name} is not there after it was written")
 
     def drop_packs(self, keys: Collection[str]) -> None:
         """Replace each index file that names a pack of *keys* by one that does not, then delete it."""

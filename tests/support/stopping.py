@@ -85,7 +85,15 @@ class Stopped:
     """The process of such a role; it runs until it stops or ends."""
 
     def __init__(self, role: str, folder: Path, cache: Cache, scratch: Path, wanted: Wanted, *points: str) -> None:
-        argv = [sys.executable, "-m", "tests.support.stopping", role, folder, os.fsdecode(cache.root), scratch]
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.support.stopping",
+            role,
+            folder,
+            os.fsdecode(cache.root),
+            scratch,
+        ]
         root = f"{wanted.oid.hex()},{wanted.size},{wanted.files}"
         self._process = subprocess.Popen([*map(os.fspath, argv), root, *points], cwd=ROOT)
 
