@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
+from dvtool.errors import UnsafeInput
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.formats.tree import encode_upper
@@ -27,6 +28,7 @@ from dvtool.model.tree import ends_page
 
 PutPage = Callable[[bytes], ObjectId]
 """Stores or only hashes a page and gives its address."""
+MAX_EMPTY_DIRECTORIES = 1_000_000
 GetPage = Callable[[ObjectId], bytes]
 """The bytes of a page. Raises `MissingData`, `IntegrityError`."""
 
@@ -128,14 +130,53 @@ def subtree(entry: Entry) -> TreeRef:
     return TreeRef(entry.oid, entry.size, entry.files)
 
 
+class EmptyDirectories:
+    """Counts the directories on a walk that hold no file at any depth: no total has them in it."""
+
+    def __init__(self, get_page: GetPage) -> None:
+        self._get_page = get_page
+        self._known: dict[ObjectId, int] = {}
+        self._total = 0
+
+    def require_few(self, path: bytes, tree: TreeRef) -> None:
+        """Before an empty directory is entered: raise `UnsafeInput` if with all that it holds there are too many."""
+        self._total += self._count(path, tree)
+        if self._total > MAX_EMPTY_DIRECTORIES:
+            raise UnsafeInput(
+                f"{show(path)}: more than {MAX_EMPTY_DIRECTORIES:,} directories without any file in them",
+                path=path,
+                hint="dvtool writes no such directory: see where its pointer comes from (`git log -p -- FILE`)",
+            )
+
+    def _count(self, path: bytes, tree: TreeRef) -> int:
+        check_depth(path + b"/")
+        if tree.oid not in self._known:
+            below = (entry for entry in entries(self._get_page, tree) if entry.kind == DIRECTORY)
+            # Each distinct directory is counted once: a bomb has few of them.
+            self._known[tree.oid] = 1 + sum(self._count(path + b"/" + one.name, subtree(one)) for one in below)
+        return self._known[tree.oid]
+
+
 def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
-    """Every entry below a directory with its path, directories before what they hold."""
+    """Every entry below a directory with its path, directories before what they hold.
+
+    Raises `FormatError` and `UnsafeInput` for directories too deep, or too many without a file, to be walked.
+    """
+    empty = EmptyDirectories(get)
+    if not tree.files:
+        empty.require_few(prefix, tree)
+    yield from _walk(get, tree, prefix, empty)
+
+
+def _walk(get: GetPage, tree: TreeRef, prefix: bytes, empty: EmptyDirectories) -> Iterator[tuple[bytes, Entry]]:
     check_depth(prefix)
     for entry in entries(get, tree):
         path = prefix + entry.name
         yield path, entry
         if entry.kind == DIRECTORY:
-            yield from walk(get, subtree(entry), path + b"/")
+            if tree.files and not entry.files:
+                empty.require_few(path, subtree(entry))
+            yield from _walk(get, subtree(entry), path + b"/", empty)
 
 
 def page_oids(get: GetPage, tree: TreeRef, *, below: int = LEVELS) -> Iterator[ObjectId]:

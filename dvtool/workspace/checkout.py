@@ -32,6 +32,7 @@ from dvtool.model.tree import TreeRef
 from dvtool.store.cache import Cache
 from dvtool.store.localpacks import Place
 from dvtool.store.treediff import EntryChange
+from dvtool.store.trees import EmptyDirectories
 from dvtool.store.trees import GetPage
 from dvtool.store.trees import check_depth
 from dvtool.store.trees import leaf_entries
@@ -41,12 +42,11 @@ from dvtool.store.trees import subtree
 from dvtool.workspace.checkoutplan import CheckoutPlan
 from dvtool.workspace.placers import JOB_FILES
 from dvtool.workspace.placers import Bytes
-from dvtool.workspace.placers import NewFile
 from dvtool.workspace.placers import Placers
+from dvtool.workspace.placers import flat
 from dvtool.workspace.placers import start_placers
 from dvtool.workspace.placing import Directories
 from dvtool.workspace.placing import Placer
-from dvtool.workspace.room import EmptyDirectories
 from dvtool.workspace.room import require_room
 
 _STAYS = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EBUSY})
@@ -293,21 +293,28 @@ class Checkout:
         """Give new files to the helpers; what stays to be done here."""
         new = {oid for oid, items in wanted.items() if all(item.expected is None for item in items)}
         loose = [oid for oid in other if oid in new and self._cache.has_loose(oid)]
-        places = [(place, oid) for place, oid in packed if oid in new]
         job: list[Bytes] = []
         items: list[_Item] = []
         record: tuple[object, int] | None = None
-        for place, oid in (*places, *((None, oid) for oid in loose)):
-            if len(items) >= JOB_FILES and (place is None or (place.pack, place.offset) != record):
+        for place, oid in packed:
+            if oid in new:
+                if len(items) >= JOB_FILES and (place.pack, place.offset) != record:
+                    self._submit(job, items)
+                    job, items = [], []
+                record = (place.pack, place.offset)
+                files = wanted[oid]
+                job.append((oid, flat(place), [(path, entry.executable, entry.size) for path, entry, _, _, _ in files]))
+                items += files
+        for oid in loose:
+            if len(items) >= JOB_FILES:
                 self._submit(job, items)
                 job, items = [], []
-            record = None if place is None else (place.pack, place.offset)
-            files = [NewFile(item.path, item.entry.executable, item.entry.size) for item in wanted[oid]]
-            job.append(Bytes(oid, place, files))
-            items += wanted[oid]
+            files = wanted[oid]
+            job.append((oid, None, [(path, entry.executable, entry.size) for path, entry, _, _, _ in files]))
+            items += files
         self._submit(job, items)
-        rest = set(loose)
-        return [pair for pair in packed if pair[1] not in new], [oid for oid in other if oid not in rest]
+        given = set(loose)
+        return [pair for pair in packed if pair[1] not in new], [oid for oid in other if oid not in given]
 
     def _submit(self, job: list[Bytes], items: list[_Item]) -> None:
         if self._helpers is not None and items:
