@@ -114,8 +114,6 @@ def commits_to_keep(project: Project, rules: KeepRules) -> frozenset[str]:
 
 def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
     from dvtool.git.revisions import resolve
-    from dvtool.git.worktree import pointers_in_worktree
-    from dvtool.git.worktree import staged_pointers
     from dvtool.git.worktrees import under_way
     from dvtool.git.worktrees import worktrees
 
@@ -129,13 +127,8 @@ def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
         )
     commits: dict[str, None] = {}
     stashed: dict[str, None] = {}
+    yield from _standing(git, listed.open, prefix)
     for tree in listed.open:
-        place = "" if tree is git else show(tree.worktree)
-        yield from _in_files(
-            tree.worktree, pointers_in_worktree(tree, nested=True), prefix, f"worktree {place}" if place else ""
-        )
-        staged = ((path, sha) for path, shas in staged_pointers(tree, nested=True).items() for sha in shas)
-        yield from _in_blobs(git, staged, prefix, f"index of {place}" if place else "index")
         halted = under_way(tree)
         current = _head(tree)
         commits.update(dict.fromkeys([current] if current is not None else []))
@@ -143,6 +136,22 @@ def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
         stashed.update(dict.fromkeys(resolve(tree, name) for name in halted.autostashes))
     yield from _stashed(git, stashed, prefix)
     yield from _selected(git, rules, commits, prefix)
+    # Once more: `git stash pop` moves a pointer from where it was not read yet to where it was looked for already.
+    yield from _standing(git, listed.open, prefix)
+
+
+def _standing(git: GitRepo, trees: Iterable[GitRepo], prefix: bytes) -> Iterator[Keep]:
+    """What the files and the index of each work tree name."""
+    from dvtool.git.worktree import pointers_in_worktree
+    from dvtool.git.worktree import staged_pointers
+
+    for tree in trees:
+        place = "" if tree is git else show(tree.worktree)
+        yield from _in_files(
+            tree.worktree, pointers_in_worktree(tree, nested=True), prefix, f"worktree {place}" if place else ""
+        )
+        staged = ((path, sha) for path, shas in staged_pointers(tree, nested=True).items() for sha in shas)
+        yield from _in_blobs(git, staged, prefix, f"index of {place}" if place else "index")
 
 
 def _commits(git: GitRepo, rules: KeepRules, always: Iterable[str]) -> dict[str, None]:

@@ -109,6 +109,19 @@ def test_stashes_are_kept_with_their_index_and_untracked_files(repo: Repo) -> No
     assert head
 
 
+def test_a_stash_that_is_popped_meanwhile_is_seen(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.version("one")
+    repo.write("stash")
+    repo.git("stash", "-q")
+
+    def popped(*_: object) -> list[str]:
+        repo.git("stash", "pop", "-q")
+        return []
+
+    monkeypatch.setattr("dvtool.git.revisions.stashes", popped)
+    assert repo.words() == {"one", "stash"}
+
+
 def test_rules_select_commits(repo: Repo) -> None:
     first = repo.version("one")
     repo.git("tag", "-a", "-m", "x", "v1")
