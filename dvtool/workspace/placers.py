@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
 from typing import Any
-from typing import NamedTuple
 
 from dvtool.disk.crew import Crew
 from dvtool.disk.signature import StatSignature
@@ -16,6 +14,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
+from dvtool.model.tree import Entry
 from dvtool.model.tree import file_entry
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
@@ -28,20 +27,12 @@ JOB_FILES = 512
 """So many files are one job, 0.03 s of work; a record is never split between two."""
 
 
-class NewFile(NamedTuple):
-    """A file to be created where nothing stands."""
-
-    path: bytes
-    executable: bool
-    size: int
-
-
-class Bytes(NamedTuple):
-    """One object and the files that it becomes; ``place`` None: it lies loose."""
-
-    oid: bytes
-    place: Place | None
-    files: list[NewFile]
+NewFile = tuple[bytes, bool, int]
+"""A file to be created where nothing stands: path, whether it is executable, size."""
+FlatPlace = tuple[int, bytes, int, int, int]
+"""A `Place` in plain values, which is what a helper can be told."""
+Bytes = tuple[bytes, FlatPlace | None, list[NewFile]]
+"""One object, where it is packed (None: it lies loose), and the files that it becomes."""
 
 
 class Placers:
@@ -50,9 +41,9 @@ class Placers:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
 
-    def submit(self, work: Iterable[Bytes]) -> int:
+    def submit(self, work: list[Bytes]) -> int:
         """Create all files of *work*, which is in the order of the packs; a ticket."""
-        return self._crew.submit([(oid, _flat(place), [tuple(file) for file in files]) for oid, place, files in work])
+        return self._crew.submit(work)
 
     def is_ready(self, ticket: int) -> bool:
         """Whether `result` would return at once."""
@@ -61,7 +52,7 @@ class Placers:
     def result(self, ticket: int) -> tuple[list[StatSignature | None], set[str]]:
         """The signature of each file, in order, and the link types used; None for one that stands as before."""
         found, used = self._crew.result(ticket)
-        return [None if one is None else StatSignature(*one) for one in found], set(used)
+        return [one and StatSignature._make(one) for one in found], set(used)
 
     def close(self) -> None:
         """End the helpers."""
@@ -77,8 +68,10 @@ def start_placers(cache: Cache, root_fd: int, links: tuple[str, ...], began_ns: 
         return None
 
 
-def _flat(place: Place | None) -> tuple[int, bytes, int, int, int] | None:
-    return None if place is None else (*place.pack, place.offset, place.size, place.kind)
+def flat(place: Place) -> FlatPlace:
+    """A place in plain values."""
+    (pack_class, pack_id), offset, size, kind = place
+    return pack_class, pack_id, offset, size, kind
 
 
 @contextmanager
@@ -91,35 +84,32 @@ def serve(setup: Any) -> Iterator[Callable[[Any], Any]]:
         yield lambda job: _create(cache, placer, job)
 
 
-def _create(cache: Cache, placer: Placer, job: Any) -> tuple[list[tuple[int, ...] | None], list[str]]:
-    work = [
-        Bytes(oid, place and Place(PackKey(*place[:2]), *place[2:]), [NewFile(*file) for file in files])
-        for oid, place, files in job
-    ]
-    done: dict[bytes, StatSignature | None] = {}
-    packed = [(one.place, ObjectId(one.oid)) for one in work if one.place is not None]
-    files = {one.oid: one.files for one in work}
+def _create(cache: Cache, placer: Placer, work: list[Bytes]) -> tuple[list[tuple[int, ...] | None], list[str]]:
+    done: dict[bytes, tuple[int, ...] | None] = {}
+    packed: list[tuple[Place, ObjectId]] = []
+    files: dict[bytes, list[NewFile]] = {}
+    for oid, place, wanted in work:
+        if place is not None:
+            packed.append((Place(PackKey(*place[:2]), *place[2:]), ObjectId(oid)))
+            files[oid] = wanted
+        else:
+            for path, executable, size in wanted:
+                done[path] = _one(placer, path, file_entry(b"", oid, size, executable), None)
     for oid, data in cache.read_packed(packed):
         if not isinstance(data, IntegrityError):
-            for file in files[oid]:
-                if len(data) == file.size:
-                    done[file.path] = _one(placer, file, oid, data)
-    for one in work:
-        if one.place is None:
-            for file in one.files:
-                done[file.path] = _one(placer, file, one.oid, None)
-    signatures = [done.get(file.path) for one in work for file in one.files]
-    return [signature and tuple(signature) for signature in signatures], sorted(placer.used)
+            for path, executable, size in files[oid]:
+                if len(data) == size:
+                    done[path] = _one(placer, path, file_entry(b"", oid, size, executable), data)
+    return [done.get(path) for _, _, wanted in work for path, _, _ in wanted], sorted(placer.used)
 
 
-def _one(placer: Placer, file: NewFile, oid: bytes, data: bytes | None) -> StatSignature | None:
+def _one(placer: Placer, path: bytes, entry: Entry, data: bytes | None) -> tuple[int, ...] | None:
     """Create one file; None for what the process that asked shall try itself, and say what is wrong with it."""
-    entry = file_entry(b"", oid, file.size, file.executable)
     try:
         if data is None:
-            return placer.put(file.path, entry, None, None)
-        return placer.create(file.path, entry, data)
+            return tuple(placer.put(path, entry, None, None))
+        return tuple(placer.create(path, entry, data))
     except (FileExistsError, FileNotFoundError, NotADirectoryError, DvtoolError):
         return None
     except OSError as error:
-        raise storage_error(error, "write", error.filename or file.path) from error
+        raise storage_error(error, "write", error.filename or path) from error

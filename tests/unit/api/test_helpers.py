@@ -11,6 +11,7 @@ import pytest
 from dvtool.errors import StorageError
 from dvtool.workspace import checkout
 from dvtool.workspace import snapshot
+from dvtool.workspace.placers import Bytes
 from dvtool.workspace.placers import Placers
 from tests.support.workbench import Workbench
 
@@ -27,8 +28,8 @@ def crews(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     jobs: list[int] = []
     original = Placers.submit
 
-    def submit(self: Placers, work: list[checkout.Bytes]) -> int:
-        jobs.append(sum(len(one.files) for one in work))
+    def submit(self: Placers, work: list[Bytes]) -> int:
+        jobs.append(sum(len(files) for _, _, files in work))
         return original(self, work)
 
     monkeypatch.setattr(Placers, "submit", submit)
@@ -108,7 +109,7 @@ def test_what_is_in_the_way_stays_and_is_named(bench: Workbench, monkeypatch: py
     shutil.rmtree(bench.root / "data")
     original = Placers.submit
 
-    def submit(self: Placers, work: list[checkout.Bytes]) -> int:
+    def submit(self: Placers, work: list[Bytes]) -> int:
         (bench.root / "data/3/0003").write_text("somebody's own")
         return original(self, work)
 
@@ -142,7 +143,7 @@ def test_a_dead_helper_ends_the_command_and_the_next_one_goes_on(
     shutil.rmtree(bench.root / "data")
     original = Placers.submit
 
-    def submit(self: Placers, work: list[checkout.Bytes]) -> int:
+    def submit(self: Placers, work: list[Bytes]) -> int:
         ticket = original(self, work)
         for helper in self._crew._helpers:
             helper._process.kill()
