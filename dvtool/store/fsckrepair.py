@@ -1,4 +1,4 @@
-"""Healing the files of a cache: what is wrong is proved so again, saved in part, and set aside; nothing is deleted."""
+"""Healing the files of a cache: what is wrong is proved so again, saved in part, and set aside; no data is deleted."""
 
 from __future__ import annotations
 

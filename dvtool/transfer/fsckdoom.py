@@ -1,4 +1,4 @@
-"""Healing a remote. Nothing on it is deleted: what is damaged is named in a dead list, what is lost is sent again.
+"""Healing a remote. No data on it is deleted: what is damaged is named in a dead list, what is lost is sent again.
 
 The order, so that a kill anywhere leaves no second fault: what is still right in a damaged pack goes
 up in a new one, an index and a root record name that, and only then the damaged one is doomed.

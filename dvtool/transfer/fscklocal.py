@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import Locked
@@ -221,7 +222,9 @@ class _Check:
         for top, affected in sorted(self._blame.dropped.items()):
             why = f"{show(top)}: {many(affected.count, 'file')} dropped here, which a remote had"
             yield _note(Kind.DROPPED, top, why, affected.count, f"dvtool pull {show(top)}")
-        yield from state.findings
+        for finding in state.findings:
+            own = f"{_REPAIR}, in the workspace that it belongs to" if finding.kind is Kind.ROOTS else _REPAIR
+            yield replace(finding, fix=finding.fix or own)
 
 
 def _damage(kind: Kind, place: bytes, why: str, affected: Affected, oid: ObjectId | None = None) -> Finding:

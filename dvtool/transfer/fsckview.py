@@ -27,6 +27,7 @@ from dvtool.store.names import parse_pack_name
 from dvtool.transfer.remotestore import RemoteStore
 
 _WRONG = (FormatError, IntegrityError)
+_NOBODY_KNOWS = "bring that key back from a backup or an older version of the bucket; until then nothing is collected"
 T = TypeVar("T")
 
 
@@ -90,7 +91,11 @@ def _documents(
         if found is not None:
             yield found
         elif why:
-            view.findings.append(Finding(kind, remote.name, key.encode("ascii"), why))
+            fix = _NOBODY_KNOWS
+            if kind is Kind.ROOTS:
+                repository = key.removeprefix(ROOTS).partition("/")[0]
+                fix = f"dvtool fsck --remote {remote.name} --repair, in a clone of the repository {repository}"
+            view.findings.append(Finding(kind, remote.name, key.encode("ascii"), why, fix=fix))
 
 
 def damaged_indexes(store: RemoteStore, view: RemoteView, *, deep: bool) -> Iterator[Finding]:

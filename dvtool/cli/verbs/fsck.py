@@ -24,9 +24,11 @@ from dvtool.cli.session import Session
 @click.argument("targets", nargs=-1, type=PATH)
 @click.option("-r", "--remote", metavar="NAME", help="Check this remote instead of the cache.")
 @click.option("--deep", is_flag=True, help="Read and hash every byte.")
-@click.option("--subset", metavar="5%|N/T", help="Read only a random share, or the N-th of T parts. Means --deep.")
-@click.option("--max-age", metavar="30d", help="Read only what was not read within that time. Means --deep.")
-@click.option("--repair", is_flag=True, help="Heal what can be healed, set the rest aside. Nothing is deleted.")
+@click.option("--subset", metavar="PART", help="Read only a random share (5%), or a part in turn (2/7). Means --deep.")
+@click.option(
+    "--max-age", metavar="TIME", help="Read only what was not read within that time (30d, 12h). Means --deep."
+)
+@click.option("--repair", is_flag=True, help="Heal what can be healed, set the rest aside. No data is deleted.")
 @click.option("-a", "--all-branches", is_flag=True, help="Also what all branches name.")
 @click.option("-T", "--all-tags", is_flag=True, help="Also what all tags name.")
 @click.option("-A", "--all-commits", is_flag=True, help="Also what every commit names.")
@@ -51,8 +53,9 @@ def fsck(
 ) -> None:
     """Check that the cache or a remote is sound and complete, and heal it.
 
-    Sound: everything is what its name says. Complete: everything that is needed is there. Looks at the worktree's pointers, at Git's index and at HEAD. Ends with 3 where something is
-    damaged, with 4 where something is missing; notes alone end with 0.
+    Sound: everything is what its name says. Complete: all that is needed is there. Needed is what
+    the worktree's pointers, Git's index and HEAD name. Ends with 3 where something is damaged,
+    with 4 where something is missing; notes alone end with 0.
     """
     from dvtool.api.fsck import FsckRequest
     from dvtool.api.fsck import fsck as run
