@@ -140,7 +140,7 @@ class EmptyDirectories:
 
     def require_few(self, path: bytes, tree: TreeRef) -> None:
         """Before an empty directory is entered: raise `UnsafeInput` if with all that it holds there are too many."""
-        self._total += self._count(path, tree)
+        self._total += self._count(path + b"/" if path else b"", tree)
         if self._total > MAX_EMPTY_DIRECTORIES:
             raise UnsafeInput(
                 f"{show(path)}: more than {MAX_EMPTY_DIRECTORIES:,} directories without any file in them",
@@ -148,12 +148,12 @@ class EmptyDirectories:
                 hint="dvtool writes no such directory: see where its pointer comes from (`git log -p -- FILE`)",
             )
 
-    def _count(self, path: bytes, tree: TreeRef) -> int:
-        check_depth(path + b"/")
+    def _count(self, prefix: bytes, tree: TreeRef) -> int:
+        check_depth(prefix)
         if tree.oid not in self._known:
             below = (entry for entry in entries(self._get_page, tree) if entry.kind == DIRECTORY)
             # Each distinct directory is counted once: a bomb has few of them.
-            self._known[tree.oid] = 1 + sum(self._count(path + b"/" + one.name, subtree(one)) for one in below)
+            self._known[tree.oid] = 1 + sum(self._count(prefix + one.name + b"/", subtree(one)) for one in below)
         return self._known[tree.oid]
 
 
@@ -164,7 +164,7 @@ def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[byt
     """
     empty = EmptyDirectories(get)
     if not tree.files:
-        empty.require_few(prefix, tree)
+        empty.require_few(prefix[:-1], tree)
     yield from _walk(get, tree, prefix, empty)
 
 
