@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from dvtool.disk.lock import Waiting
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.formats.oplog import Collection
@@ -45,7 +46,8 @@ class Recorder:
         self.layout = layout
         self.problem: StorageError | None = None
         self._operation = operation
-        self._log = OperationLog(layout.state_dir)
+        # For a moment, by those who work beside this: no reason to fail under --no-wait.
+        self._log = OperationLog(layout.state_dir, Waiting(None, layout.waiting.on_wait))
         self._durable = durable
         self._required = required
         self._number: int | None = None

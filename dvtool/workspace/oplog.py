@@ -15,6 +15,7 @@ from dvtool.disk.durable import publish
 from dvtool.disk.durable import write_all
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import LockHandle
+from dvtool.disk.lock import Waiting
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import storage_error
@@ -50,7 +51,8 @@ class OperationLog:
     Raises `StorageError` for what the disk refuses.
     """
 
-    def __init__(self, state_dir: bytes) -> None:
+    def __init__(self, state_dir: bytes, waiting: Waiting | None = None) -> None:
+        self._waiting = waiting
         self.folder = os.path.join(state_dir, _FOLDER)
 
     def start(self, operation: Operation, *, durable: bool) -> int:
@@ -153,4 +155,5 @@ class OperationLog:
         return os.path.join(self.folder, b"%08d%s.json" % (number, b"" if is_done else b"-started"))
 
     def _lock(self) -> LockHandle:
-        return FileLock(os.path.join(self.folder, b"lock")).acquire(shared=False, what="noting an operation")
+        lock = FileLock(os.path.join(self.folder, b"lock"), waiting=self._waiting)
+        return lock.acquire(shared=False, what="noting an operation")
