@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from dvtool.errors import StorageError
@@ -50,12 +51,20 @@ class Copier:
         self._journal = journal
         self._reporter = reporter
 
-    def copy(self, wishes: dict[IndexedPack, list[Wish]]) -> Copied:
-        """Copy each object once, from whichever of the packs has it right. New packs are proved there and covered
-        by an index when this returns. Raises `StorageError`."""
+    def copy(self, groups: Iterable[dict[IndexedPack, list[Wish]]]) -> Copied:
+        """Copy each object of a group once, from whichever of the packs has it right. New packs are proved there and
+        covered by an index when this returns. Raises `StorageError`."""
+        objects = size = 0
+        failed: set[str] = set()
+        for wishes in groups:
+            copied = self._copy_group(wishes)
+            objects += copied.objects
+            size += copied.bytes
+            failed |= copied.failed_keys
+        return Copied(objects, size, failed)
+
+    def _copy_group(self, wishes: dict[IndexedPack, list[Wish]]) -> Copied:
         total = sum(wish.size for each in wishes.values() for wish in each)
-        if not wishes:
-            return Copied(0, 0, set())
         objects = 0
         unread: set[_Object] = set()
         self._reporter.begin("copying", total=total, unit="bytes")

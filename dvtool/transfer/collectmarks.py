@@ -21,6 +21,9 @@ from dvtool.transfer.collecttypes import PackUse
 from dvtool.transfer.ranges import Wish
 
 
+_LIVE_AT_ONCE = 1_000_000
+
+
 class Standing(IntEnum):
     """How a pack stands; of several copies the one in the lowest is needed."""
 
@@ -116,13 +119,20 @@ class Marks:
             for at in sorted(wanted):
                 yield PackUse(reader.packs[at], objects[at], weight[at], live[at], live_weight[at])
 
-    def live_in(self, packs: Collection[IndexedPack]) -> dict[IndexedPack, list[Wish]]:
-        """The needed objects of *packs*, by where they lie."""
+    def live_in(self, packs: Collection[IndexedPack]) -> Iterator[dict[IndexedPack, list[Wish]]]:
+        """The needed objects of *packs*, by where they lie, so many at once as memory bears."""
         found: dict[IndexedPack, list[Wish]] = {}
-        for number, row, digest, pack, offset, size, kind in self._rows_of(packs):
-            if self._is_marked(number, row):
-                found.setdefault(pack, []).append(Wish(offset, ObjectId(digest), kind, size))
-        return found
+        count = 0
+        for reader in range(len(self._readers)):
+            for number, row, digest, pack, offset, size, kind in self._rows_of(packs, reader):
+                if self._is_marked(number, row):
+                    found.setdefault(pack, []).append(Wish(offset, ObjectId(digest), kind, size))
+                    count += 1
+            if count >= _LIVE_AT_ONCE:
+                yield found
+                found, count = {}, 0
+        if found:
+            yield found
 
     def dead_in(self, packs: Collection[IndexedPack]) -> Iterator[DeadObject]:
         """Objects of *packs* that nothing needs, by digest, each once. A further copy of a needed one is none."""
@@ -133,17 +143,16 @@ class Marks:
             if not needed or not self._is_marked(*needed[0]):
                 yield DeadObject(digest, kind, size, pack)
 
-    def _rows_of(self, packs: Collection[IndexedPack], only: int | None = None) -> Iterator[_PackRow]:
+    def _rows_of(self, packs: Collection[IndexedPack], number: int) -> Iterator[_PackRow]:
+        """The rows that one index file has for *packs*."""
         chosen = set(packs)
-        for number, reader in enumerate(self._readers):
-            if only is not None and number != only:
-                continue
-            wanted = {
-                at
-                for at, pack in enumerate(reader.packs)
-                if pack in chosen and self._standings[number][at] is not Standing.IGNORED
-            }
-            if wanted:
-                for row, (digest, pack, offset, size, kind) in enumerate(reader.rows()):
-                    if pack in wanted:
-                        yield _PackRow(number, row, digest, reader.packs[pack], offset, size, kind)
+        reader = self._readers[number]
+        wanted = {
+            at
+            for at, pack in enumerate(reader.packs)
+            if pack in chosen and self._standings[number][at] is not Standing.IGNORED
+        }
+        if wanted:
+            for row, (digest, pack, offset, size, kind) in enumerate(reader.rows()):
+                if pack in wanted:
+                    yield _PackRow(number, row, digest, reader.packs[pack], offset, size, kind)

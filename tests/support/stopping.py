@@ -95,7 +95,7 @@ class Stopped:
             scratch,
         ]
         root = f"{wanted.oid.hex()},{wanted.size},{wanted.files}"
-        self._process = subprocess.Popen([*map(os.fspath, argv), root, *points], cwd=ROOT)
+        self._process = subprocess.Popen([*argv, root, *points], cwd=ROOT)
 
     def is_stopped(self) -> bool:
         """Wait for the next stop; False when it ended well instead."""
