@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace
@@ -17,6 +18,7 @@ from dvtool.api.fsckworkspace import workspace_notes
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.formats.pack import META
 from dvtool.model.paths import is_below
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -25,6 +27,7 @@ from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.transfers import push_context
+from dvtool.store.cache import Cache
 from dvtool.store.fsckchoice import STRUCTURE
 from dvtool.store.fsckchoice import Choice
 from dvtool.store.fsckrepair import execute_cache_repair
@@ -32,7 +35,9 @@ from dvtool.store.fsckrepair import plan_cache_repair
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Severity
 from dvtool.store.fsckvalues import StoreReport
+from dvtool.store.fsckvalues import many
 from dvtool.store.fsckvalues import worst
+from dvtool.store.salvage import SetAside
 from dvtool.transfer.fsckdoom import plan_remote_repair
 from dvtool.transfer.fsckdoom import renew_store_file
 from dvtool.transfer.fscklocal import check_cache
@@ -75,11 +80,21 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
         return FsckResult(report)
     with begin(project, "fsck", required=False) as operation:
         operation.record(lasting=_LASTING, summary="the cache")
-        execute_cache_repair(open_cache(project), plan_cache_repair(report.findings), on_wait=reporter.note)
+        plan = plan_cache_repair(report.findings)
+        aside = execute_cache_repair(open_cache(project), plan, on_wait=reporter.note)
         repair_workspace(project, report.findings, reporter)
         if any(finding.affected for finding in report.findings if finding.severity is not Severity.NOTE):
             heal_cache(project, wanted, reporter)
+    lost = _still_lost(open_cache(project), aside)
+    if lost and not request.scope.revisions.all_commits:
+        what = many(lost, "damaged object")
+        reporter.note(f"{what} not brought back: `dvtool fsck -A --repair` does so where other commits need them")
     return FsckResult(_cache(project, request, wanted, Choice(now=request.choice.now), reporter), report)
+
+
+def _still_lost(cache: Cache, aside: Iterable[SetAside]) -> int:
+    lost = {oid for each in aside for oid in each.lost}
+    return sum(1 for oid in lost if not cache.has_blob(oid) and cache.packs.find(oid, META) is None)
 
 
 def _cache(

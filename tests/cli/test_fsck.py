@@ -172,6 +172,19 @@ def test_without_any_source_the_rest_is_saved_and_named(repo: DataRepo) -> None:
     assert paths(fsck(repo, "--deep", code=4)) == {"data/img/1.png"}
 
 
+def test_what_only_other_commits_need_is_told_of(repo: DataRepo, tmp_path: Path) -> None:
+    pushed_clone(repo, tmp_path)
+    (old,) = files(repo, "objects")
+    (repo.at / "large").write_bytes(content("second", 300_000))
+    repo.add("large")
+    repo.commit("second")
+    damage(old, 9)
+    ran = repo.cli("fsck", "--deep", "--repair")
+    assert (ran.code, "1 damaged object not brought back: `dvtool fsck -A --repair`" in ran.err) == (0, True)
+    assert "not brought back" not in repo.cli("fsck", "-A", "--repair").err
+    fsck(repo, "-A", "--deep", code=0)
+
+
 def test_a_remote_is_checked_without_a_cache(repo: DataRepo, tmp_path: Path) -> None:
     clone = pushed_clone(repo, tmp_path)
     ran = clone.cli("fsck", "--remote", "store", "--deep")
