@@ -1,61 +1,49 @@
-"""Collections on a directory remote whose clock is moved by setting the times of its files back."""
+"""Versions in a workbench, and collections there."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection as Commits
-from collections.abc import Iterable
-from pathlib import Path
+import shutil
+import time
+from dataclasses import replace
 
-from dvtool.formats.records import Root
-from dvtool.model.ports import Remote
-from dvtool.store.cache import Cache
-from dvtool.transfer.collect import Collection
-from dvtool.transfer.collect import CollectPlan
-from dvtool.transfer.collecttypes import GRACE
-from dvtool.transfer.collecttypes import CollectContext
-from dvtool.transfer.collecttypes import CollectDone
-from dvtool.transfer.collecttypes import Selection
-from dvtool.transfer.collecttypes import Times
-from dvtool.transfer.collecttypes import times_for
-from dvtool.transfer.types import Wanted
-from tests.support.datasets import REPOSITORY
-from tests.support.datasets import remote_files
+from dvtool.api.gc import GcRequest
+from dvtool.api.gc import GcResult
+from dvtool.api.gc import gc
+from dvtool.project.keeping import KeepRules
+from dvtool.store.collect import survey
+from tests.support.workbench import Workbench
 
-DAY = 86_400.0
+WORKSPACE = KeepRules()
+ALL = GcRequest(WORKSPACE, grace=0.0, now=time.time() + 1_000)
 
 
-def age(folder: Path, days: float, prefix: str = "") -> None:
-    """Everything on the remote was written so many days earlier."""
-    for key in remote_files(folder):
-        if key.startswith(prefix):
-            status = (folder / key).stat()
-            os.utime(folder / key, (status.st_atime - days * DAY, status.st_mtime - days * DAY))
+def version(bench: Workbench, number: int) -> str:
+    """A commit with a directory of which half the files are its own, and a large file."""
+    files = {f"f{index}": f"{index} {number if index % 2 else ''}\n" * 200 for index in range(20)}
+    bench.create({"d": files, "big": f"{number}" * 200_000})
+    bench.add("d", "big")
+    bench.commit(f"version {number}")
+    return bench.git("rev-parse", "HEAD").strip()
 
 
-def selection(
-    kept: Iterable[Wanted] = (),
-    commits: Commits[str] = (),
-    known: Commits[str] = (),
-    repository: str = REPOSITORY,
-) -> Selection:
-    """What a clone keeps that has the commits *known* and selects *commits*."""
-    roots = {Root(each.directory, each.oid): os.fsdecode(each.path) for each in kept}
-    there = {*known, *commits}
-    return Selection(repository, roots, frozenset(commits), there.intersection)
+def collect(bench: Workbench, rules: KeepRules = WORKSPACE, **changes: object) -> GcResult:
+    return gc(bench.project, replace(ALL, rules=rules, **changes))  # type: ignore[arg-type]
 
 
-def planned(cache: Cache, remote: Remote, chosen: Selection, times: Times | None = None) -> CollectPlan:
-    """What a collection would do."""
-    with Collection(cache, remote, chosen, times or times_for(GRACE), _context(cache)) as work:
-        return work.plan(dry_run=True)
+def digests(bench: Workbench) -> set[bytes]:
+    """Every object of the cache."""
+    found: set[bytes] = set()
+
+    def note(digest: bytes) -> bool:
+        found.add(digest)
+        return True
+
+    survey(bench.cache, note, float("inf"))
+    return found
 
 
-def collect(cache: Cache, remote: Remote, chosen: Selection, times: Times | None = None) -> CollectDone:
-    """A whole collection."""
-    with Collection(cache, remote, chosen, times or times_for(GRACE), _context(cache)) as work:
-        return work.execute(work.plan())
-
-
-def _context(cache: Cache) -> CollectContext:
-    return CollectContext(cache.root + b"-collect-journal", 0.0)
+def comes_back(bench: Workbench, rev: str) -> bool:
+    bench.git("checkout", "-q", "-f", rev)
+    shutil.rmtree(bench.root / "d", ignore_errors=True)
+    (bench.root / "big").unlink(missing_ok=True)
+    return not bench.checkout(force=True).missing

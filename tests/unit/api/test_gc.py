@@ -7,18 +7,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dvtool.api.cachedir import set_cache_dir
 from dvtool.api.gc import GcRequest
 from dvtool.api.gc import GcResult
 from dvtool.api.gc import gc
-from dvtool.api.move import MoveRequest
-from dvtool.api.move import move
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import Waiting
 from dvtool.errors import DvtoolError
@@ -26,23 +22,20 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import Locked
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
-from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.oplog import Operation
-from dvtool.formats.records import Root
 from dvtool.project.keeping import KeepRules
 from dvtool.project.open import open_project
 from dvtool.project.oplog import operations
 from dvtool.store import trash
-from dvtool.store.cache import Cache
-from dvtool.store.cacheroots import keep_roots
-from dvtool.store.collect import survey
+from tests.support.collecting import ALL
+from tests.support.collecting import collect
+from tests.support.collecting import comes_back
+from tests.support.collecting import digests
+from tests.support.collecting import version
 from tests.support.trees import assert_tree
 from tests.support.trees import tree_of
 from tests.support.workbench import Workbench
-
-WORKSPACE = KeepRules()
-ALL = GcRequest(WORKSPACE, grace=0.0, now=time.time() + 1_000)
 
 
 @pytest.fixture
@@ -50,42 +43,10 @@ def bench(tmp_path: Path) -> Workbench:
     return Workbench(tmp_path / "repo")
 
 
-def version(bench: Workbench, number: int) -> str:
-    """A commit with a directory of which half the files are its own, and a large file."""
-    files = {f"f{index}": f"{index} {number if index % 2 else ''}\n" * 200 for index in range(20)}
-    bench.create({"d": files, "big": f"{number}" * 200_000})
-    bench.add("d", "big")
-    bench.commit(f"version {number}")
-    return bench.git("rev-parse", "HEAD").strip()
-
-
-def collect(bench: Workbench, rules: KeepRules = WORKSPACE, **changes: object) -> GcResult:
-    return gc(bench.project, replace(ALL, rules=rules, **changes))  # type: ignore[arg-type]
-
-
-def digests(bench: Workbench) -> set[bytes]:
-    """Every object of the cache."""
-    found: set[bytes] = set()
-
-    def note(digest: bytes) -> bool:
-        found.add(digest)
-        return True
-
-    survey(bench.cache, note, float("inf"))
-    return found
-
-
 def last_operation(bench: Workbench) -> Operation:
     found = operations(bench.project.layout)[-1].operation
     assert found is not None
     return found
-
-
-def comes_back(bench: Workbench, rev: str) -> bool:
-    bench.git("checkout", "-q", "-f", rev)
-    shutil.rmtree(bench.root / "d", ignore_errors=True)
-    (bench.root / "big").unlink(missing_ok=True)
-    return not bench.checkout(force=True).missing
 
 
 def test_what_the_workspace_needs_is_kept_and_the_rest_goes(bench: Workbench) -> None:
@@ -272,38 +233,6 @@ def test_a_listing_that_is_not_here_is_fetched(bench: Workbench, tmp_path: Path)
     assert comes_back(bench, second)
 
 
-def test_others_on_a_shared_cache_keep_theirs(tmp_path: Path) -> None:
-    shared = {"cache.dir": str(tmp_path / "cache")}
-    one, other = Workbench(tmp_path / "one", shared), Workbench(tmp_path / "other", shared)
-    version(one, 1)
-    version(other, 2)
-    first = version(one, 3)
-    assert {each.path for each in collect(one).objects if each.kind == "file"} == {
-        b"big",
-        *(b"d/f%d" % index for index in range(1, 20, 2)),
-    }
-    assert comes_back(other, "HEAD")
-    assert collect(other).plan.is_empty, "what one has given up is gone, what it needs is known"
-    assert comes_back(one, first)
-
-
-def test_what_a_workspace_needs_is_noted_before_its_lock_is_given_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench = Workbench(tmp_path / "one", {"cache.dir": str(tmp_path / "cache")})
-    locked: list[bool] = []
-
-    def watched(cache: Cache, workspace: str, repository: str, roots: Iterable[Root]) -> None:
-        locked.append(cache.lock.held > 0)
-        keep_roots(cache, workspace, repository, roots)
-
-    monkeypatch.setattr("dvtool.project.cacheroots.keep_roots", watched)
-    bench.create({"d": {"a": "1", "b": "2"}, "e": {"c": "3"}})
-    bench.add("d", "e")
-    move(bench.project, MoveRequest(b"d/a", b"e/a"))
-    assert locked == [True, True]
-
-
 def test_a_full_disk_leads_to_no_trash(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     version(bench, 1)
     version(bench, 2)
@@ -321,47 +250,6 @@ def test_a_full_disk_leads_to_no_trash(bench: Workbench, monkeypatch: pytest.Mon
     result = collect(bench, trash=False)
     assert (result.plan.lacks_room, result.done) == (True, True)
     assert [view.dead_objects for view in result.plan.whole] == [1], "the listing that nothing else shares a pack with"
-
-
-def test_a_copy_of_a_repository_is_another_workspace(tmp_path: Path) -> None:
-    shared = {"cache.dir": str(tmp_path / "cache")}
-    one = Workbench(tmp_path / "one", shared)
-    version(one, 1)
-    shutil.copytree(tmp_path / "one", tmp_path / "two", symlinks=True)
-    two = object.__new__(Workbench)
-    two.root, two.settings = tmp_path / "two", shared
-    (two.root / "big").write_text("two" * 100_000)
-    two.add("big")
-    version(one, 2)
-    collect(one)
-    two.git("add", "-A")
-    two.git("commit", "-q", "-m", "two")
-    (two.root / "big").unlink()
-    assert not two.checkout("big").missing
-
-
-def test_a_cache_that_was_moved_to_where_others_are(tmp_path: Path) -> None:
-    one = Workbench(tmp_path / "one")
-    first, second = version(one, 1), version(one, 2)
-    (tmp_path / "one" / ".git" / "dvtool" / "cache").rename(tmp_path / "cache")
-    set_cache_dir(one.environment, str(tmp_path / "cache"))
-    other = Workbench(tmp_path / "other", {"cache.dir": str(tmp_path / "cache")})
-    version(other, 3)
-    assert collect(other).plan.is_empty
-    assert comes_back(one, first) and comes_back(one, second)
-    assert {each.commit for each in collect(one).objects} == {first}
-
-
-def test_the_own_cache_of_another_repository_is_left_alone(tmp_path: Path) -> None:
-    owner = Workbench(tmp_path / "owner")
-    version(owner, 1)
-    guest = Workbench(tmp_path / "guest", {"cache.dir": str(tmp_path / "owner" / ".git" / "dvtool" / "cache")})
-    version(guest, 2)
-    with pytest.raises(UnsafeInput, match="own cache of another repository"):
-        collect(guest)
-    assert comes_back(owner, "HEAD")
-    version(guest, 3)
-    assert collect(owner).plan.is_empty, "the guest's root file only grows"
 
 
 def test_it_waits_for_writers_and_says_for_whom(bench: Workbench) -> None:
