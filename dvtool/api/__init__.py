@@ -19,6 +19,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.fsckscope": ("Scope",),
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
+    "dvtool.api.oplog": ("OpLogRequest", "OperationView", "op_log"),
     "dvtool.api.remote": (
         "RemoteAddRequest",
         "RemoteView",
@@ -31,6 +32,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "remote_set_default",
     ),
     "dvtool.api.root": ("RootResult", "root"),
+    "dvtool.api.undo": ("UndoRequest", "UndoResult", "undo"),
     "dvtool.api.version": ("VersionResult", "version"),
     "dvtool.project.config": ("Level",),
     "dvtool.project.environment": ("Environment",),
