@@ -156,6 +156,16 @@ def _other_version(world: World) -> None:
     world.git("checkout", "-q", "v1")
 
 
+def _absent(world: World) -> None:
+    """What the next version needs is not in the cache: a file and a directory would change places."""
+    _second(world)
+    world.dvtool("push")
+    world.git("clone", "-q", str(world.repo), str(world.clone))
+    world.place = world.clone
+    world.dvtool("pull")
+    world.git("checkout", "-q", "v1")
+
+
 def _linked(world: World) -> None:
     _second(world)
     shutil.rmtree(world.repo / "data")
@@ -290,6 +300,7 @@ CASES = (
     Case("commit", ("commit",), _edited_two, stores=True, warm=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),
+    Case("checkout-absent", ("checkout",), _absent, ends=(4,)),
     Case("checkout-linked", ("checkout",), _linked),
     Case("checkout-force", ("checkout", "--force"), _edited),
     Case("move", ("move", "data", "renamed"), _edited_first, stores=True, once=True, renames=True),

@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -209,6 +210,8 @@ def _run_apart(part: Part, state: _State) -> None:
 
 
 def _run_one(name: str) -> int:
+    # Ended from outside, it takes away what it made.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     part = next(part for part in parts() if part.name == name)
     base = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="dvtool-torture-", dir=base) as place:
