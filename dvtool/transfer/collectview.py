@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.formats.pack import DATA
@@ -54,25 +57,31 @@ class View:
 
 def read_view(remote: Remote, workers: Workers, now: float) -> View:
     """Read everything anew. Raises `StorageError` when a listing fails or contradicts itself, `FormatError`,
-    `IntegrityError` for a record or list that cannot be read: what it keeps is not known."""
+    `IntegrityError` for a record or list that cannot be read: what it keeps is not known. A damaged record that
+    is released keeps nothing: `fsck` has written another one in its place."""
     early = frozenset(item.key for item in remote.list(DEAD))
-    records = _read_records(remote, workers)
+    damaged: dict[str, DvtoolError] = {}
+    records = _read_records(remote, workers, damaged)
     dead = {item.key: (found, _time(remote, item)) for item, found in _read_lists(remote, workers)}
+    released = {key for found, _ in dead.values() for key in found.records}
+    for key in sorted(damaged.keys() - released):
+        raise damaged[key]
     presence = Presence(remote, workers)
     packs = {item.key: item for item in presence.list_packs((DATA, META))}
     return View(early, records, dead, packs, now)
 
 
-def _read_records(remote: Remote, workers: Workers) -> tuple[ListedRecord, ...]:
-    """Listed twice: a server that leaves some out would have them deleted."""
+def _read_records(remote: Remote, workers: Workers, damaged: dict[str, DvtoolError]) -> tuple[ListedRecord, ...]:
+    """Listed twice: a server that leaves some out would have them deleted. *damaged* gets what cannot be read."""
     first = {item.key: item for item in remote.list(ROOTS)}
-    found = {key: record for key, record in workers.map(lambda item: _record(remote, item), first.values()) if record}
+    read = workers.map(lambda item: _record(remote, item, damaged), first.values())
+    found = {key: record for key, record in read if record}
     second = {item.key: item for item in remote.list(ROOTS)}
     newest = max((_time(remote, item) for item in first.values()), default=0.0)
     for key in second.keys() - first.keys():
         if _time(remote, second[key]) < newest:
             raise _contradiction(remote, key)
-        _, record = _record(remote, second[key])
+        _, record = _record(remote, second[key], damaged)
         if record is not None:
             found[key] = record
     for key in found.keys() - second.keys():
@@ -81,12 +90,16 @@ def _read_records(remote: Remote, workers: Workers) -> tuple[ListedRecord, ...]:
     return tuple(record for _, record in sorted(found.items()))
 
 
-def _record(remote: Remote, item: RemoteItem) -> tuple[str, ListedRecord | None]:
+def _record(remote: Remote, item: RemoteItem, damaged: dict[str, DvtoolError]) -> tuple[str, ListedRecord | None]:
     try:
         data = remote.get(item.key)
     except MissingData:
         return item.key, None  # another collection has finished releasing it
-    record = decode_root_record(data, f"remote {remote.name}: {item.key}")
+    try:
+        record = decode_root_record(data, f"remote {remote.name}: {item.key}")
+    except (FormatError, IntegrityError) as error:
+        damaged[item.key] = error
+        return item.key, None
     return item.key, ListedRecord(item.key, record, _time(remote, item))
 
 

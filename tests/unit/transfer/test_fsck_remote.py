@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
 from dvtool.errors import StorageError
+from dvtool.formats.records import Root
 from dvtool.formats.records import RootRecord
 from dvtool.formats.records import encode_root_record
 from dvtool.hashing.digests import object_id
@@ -24,11 +26,15 @@ from dvtool.store.fsckchoice import Choice
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Severity
 from dvtool.store.fsckvalues import StoreReport
+from dvtool.transfer.collectview import read_view
 from dvtool.transfer.fetch import fetch
+from dvtool.transfer.fsckdoom import doom_keys
 from dvtool.transfer.fsckdoom import plan_remote_repair
 from dvtool.transfer.fsckgather import execute_remote_repair
 from dvtool.transfer.fsckremote import check_remote
+from dvtool.transfer.parallel import Workers
 from dvtool.transfer.push import push
+from dvtool.transfer.rootrecords import write_records
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
 from tests.support.datasets import content
@@ -339,3 +345,19 @@ def test_a_repair_that_is_stopped_at_any_change_makes_no_second_fault(
         heal(cache, remote, wanted, context, check(cache, remote, wanted, tmp_path, DEEP))
         assert errors(check(cache, remote, wanted, tmp_path, DEEP)) == [], at
     assert at > 1
+
+
+def test_a_damaged_record_stops_a_collection_until_it_is_released(
+    pushed: Remote, wanted: Wanted, context: PushContext, folder: Path
+) -> None:
+    (path,) = (path for path in (folder / "roots").rglob("*") if path.is_file())
+    key = path.relative_to(folder).as_posix()
+    damage(path, 30)
+    with Workers(2) as workers:
+        with pytest.raises(IntegrityError, match=key):
+            read_view(pushed, workers, 0.0)
+        write_records(pushed, context, [Root(True, wanted.oid)], [])
+        doom_keys(pushed, records=[key])
+        view = read_view(pushed, workers, 0.0)
+    assert view.released == {key}
+    assert [Root(True, wanted.oid)] == [root for record in view.records for root in record.record.roots]
