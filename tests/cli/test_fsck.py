@@ -272,3 +272,18 @@ def test_what_killed_commands_left_in_the_worktree_is_noted(repo: DataRepo) -> N
     assert kinds(document) == ["leftover", "leftover"]
     assert paths(document) == {"src/.dvtool-part-0011", "src/.dvtool-tmp-0022"}
     assert "maybe the only copy" in repo.cli("fsck").out
+
+
+@pytest.mark.parametrize("place", ["roots", "index", "dvtool-store.json"])
+def test_the_documents_of_a_remote_are_written_again(repo: DataRepo, tmp_path: Path, place: str) -> None:
+    clone = pushed_clone(repo, tmp_path)
+    store = tmp_path / "store"
+    documents = [path for path in (store / place).rglob("*") if path.is_file()] or [store / place]
+    for path in documents:
+        damage(path, 30)
+    fsck(repo, "--remote", "store", "--deep", code=3)
+    fsck(repo, "--remote", "store", "--deep", "--repair", code=0)
+    assert fsck(repo, "--remote", "store", "--deep", code=0)["findings"] == []
+    clone.cli.done("pull", "-q")
+    assert clone.cli("fsck", "--deep").code == 0
+    assert (clone.at / "large").read_bytes() == content("large", 300_000)
