@@ -127,9 +127,9 @@ def _network(verb: str, kind: Kind) -> Part:
 def _rewrites(folder: Path) -> list[Tally]:
     with whole_seconds(folder) as coarse:
         found = [rewrites(folder / str(old), count=1_000, old_time=old) for old in (False, True)]
-        for old in (False, True) if coarse is not None else ():
-            tally = rewrites(coarse / str(old), count=1_000, old_time=old)
-            found.append(replace(tally, fault=f"{tally.fault}, times in whole seconds"))
+        if coarse is not None:
+            for tally in [rewrites(coarse / str(old), count=1_000, old_time=old) for old in (False, True)]:
+                found.append(replace(tally, fault=f"{tally.fault}, times in whole seconds"))
         return found
 
 
