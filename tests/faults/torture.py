@@ -128,8 +128,8 @@ def _rewrites(folder: Path) -> list[Tally]:
     with whole_seconds(folder) as coarse:
         found = [rewrites(folder / str(old), count=1_000, old_time=old) for old in (False, True)]
         if coarse is not None:
-            for tally in [rewrites(coarse / str(old), count=1_000, old_time=old) for old in (False, True)]:
-                found.append(replace(tally, fault=f"{tally.fault}, times in whole seconds"))
+            there = [rewrites(coarse / str(old), count=1_000, old_time=old) for old in (False, True)]
+            found += [replace(tally, fault=f"{tally.fault}, times in whole seconds") for tally in there]
         return found
 
 
