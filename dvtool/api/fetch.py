@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.formats.records import Root
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.project.cacheroots import kept_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
@@ -57,7 +59,9 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
         with begin(project, "fetch", required=False) as operation:
             if operation.verb == "fetch":
                 operation.record(lasting="what was fetched stays in the cache", summary=f"from {remote.name}")
-            result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
+            roots = [Root(each.directory, each.oid) for each in wanted]
+            with kept_in_shared_cache(project, cache, roots):
+                result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
             if operation.verb == "fetch" and not result.objects:
                 operation.cancel()
         return result

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import make_dirs
+from dvtool.disk.lock import FileLock
 from dvtool.errors import storage_error
 from dvtool.formats.pack import TREE
 from dvtool.formats.records import Root
@@ -25,19 +27,55 @@ def keep_in_shared_cache(project: Project, cache: Cache, items: Iterable[Tracked
     """Name what *items* stand for in the cache's root file of this workspace; nothing where the cache is its own.
 
     The first time, also all else that its commits, index and files name. What the cache does not
-    hold needs no keeping and is left out.
+    hold needs no keeping and is left out. Raises `StorageError`, `Locked`, `FormatError`, `IntegrityError`.
     """
+    _keep(project, cache, (Root(item.is_directory, item.pointer.digest.oid) for item in items))
+
+
+@contextmanager
+def kept_in_shared_cache(project: Project, cache: Cache, roots: Iterable[Root]) -> Iterator[None]:
+    """Meanwhile nobody collects in a shared cache; afterwards it keeps *roots*. Raises as `keep_in_shared_cache`."""
+    if project.config.path("cache.dir") is None:
+        yield
+        return
+    with _nobody_collects(cache):
+        yield
+        _keep(project, cache, roots)
+
+
+def _keep(project: Project, cache: Cache, roots: Iterable[Root]) -> None:
     if project.config.path("cache.dir") is None:
         return
     workspace = _workspace_id(project)
-    roots = dict.fromkeys(Root(item.is_directory, item.pointer.digest.oid) for item in items)
-    if not has_roots(cache, workspace):
-        from dvtool.project.named import named_roots
+    wanted = dict.fromkeys(roots)
+    # The cache's lock first, as everywhere; the other one, for two commands of this workspace add to one file.
+    path = os.path.join(project.layout.state_dir, b"roots.lock")
+    try:
+        with _nobody_collects(cache), FileLock(path).acquire(shared=False):
+            if not has_roots(cache, workspace):
+                from dvtool.project.named import named_roots
 
-        roots.update(dict.fromkeys(named_roots(project)))
-    here = [root for root in roots if (cache.has_meta(root.oid, TREE) if root.directory else cache.has_blob(root.oid))]
-    if here:
-        keep_roots(cache, workspace, project.repo_id, here)
+                wanted.update(dict.fromkeys(named_roots(project)))
+            here = [root for root in wanted if _is_here(cache, root)]
+            if here:
+                keep_roots(cache, workspace, project.repo_id, here)
+    except OSError as error:
+        raise storage_error(error, "lock", error.filename or path) from error
+
+
+@contextmanager
+def _nobody_collects(cache: Cache) -> Iterator[None]:
+    try:
+        cache.make_folder(cache.root)
+        lock = cache.lock.acquire(shared=True, timeout=cache.waiting.timeout, on_wait=cache.waiting.on_wait)
+    except OSError as error:
+        raise storage_error(error, "lock", error.filename or cache.root) from error
+    with lock:
+        yield
+
+
+def _is_here(cache: Cache, root: Root) -> bool:
+    return cache.has_meta(root.oid, TREE) if root.directory else cache.has_blob(root.oid)
 
 
 def roots_of_others(project: Project, cache: Cache) -> Iterator[Root]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from dvtool.api.cachedir import set_cache_dir
+from dvtool.api.fetch import FetchRequest
+from dvtool.api.fetch import fetch
 from dvtool.api.move import MoveRequest
 from dvtool.api.move import move
+from dvtool.api.push import PushRequest
+from dvtool.api.push import push
+from dvtool.disk.durable import write_file
 from dvtool.errors import UnsafeInput
 from dvtool.formats.records import Root
+from dvtool.project.cacheroots import keep_in_shared_cache
+from dvtool.project.parts import open_tracked
 from dvtool.store.cache import Cache
 from dvtool.store.cacheroots import keep_roots
+from dvtool.store.cacheroots import roots_by_workspace
 from tests.support.collecting import collect
 from tests.support.collecting import comes_back
 from tests.support.collecting import version
@@ -92,3 +102,46 @@ def test_the_own_cache_of_another_repository_is_left_alone(tmp_path: Path) -> No
     assert comes_back(owner, "HEAD")
     version(guest, 3)
     assert collect(owner).plan.is_empty, "the guest's root file only grows"
+
+
+def test_what_was_fetched_is_kept_before_it_is_checked_out(tmp_path: Path) -> None:
+    settings = {"cache.dir": str(tmp_path / "cache"), "remote.r.url": str(tmp_path / "remote"), "core.remote": "r"}
+    one, other = Workbench(tmp_path / "one", settings), Workbench(tmp_path / "other", settings)
+    version(one, 1)
+    push(one.project, PushRequest(now=time.time()))
+    for name in ("d.dvt", "big.dvt"):
+        shutil.copy(one.root / name, other.root / name)
+        (one.root / name).unlink()
+        one.git("rm", "-q", "--cached", name)
+    one.commit("without")
+    shutil.rmtree(tmp_path / "cache")
+    fetch(other.project, FetchRequest())
+    collect(one)
+    assert not other.checkout().missing
+
+
+def test_two_commands_of_one_workspace_name_what_both_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(tmp_path / "one", {"cache.dir": str(tmp_path / "cache")})
+    bench.create({"a": "1", "b": "2"})
+    bench.add("a")
+    started = threading.Event()
+
+    def slow(path: bytes, data: bytes, *, durable: bool) -> None:
+        if not started.is_set():
+            started.set()
+            other = threading.Thread(target=lambda: keep_in_shared_cache(bench.project, bench.cache, wanted[1:]))
+            other.start()
+            other.join(0.2)
+            threads.append(other)
+        write_file(path, data, durable=durable)
+
+    threads: list[threading.Thread] = []
+    bench.add("b")
+    wanted = list(open_tracked(bench.project))
+    shutil.rmtree(tmp_path / "cache" / "roots")
+    monkeypatch.setattr("dvtool.project.named.named_roots", lambda _: iter(()))
+    monkeypatch.setattr("dvtool.store.cacheroots.write_file", slow)
+    keep_in_shared_cache(bench.project, bench.cache, wanted[:1])
+    threads[0].join()
+    [(_, record)] = roots_by_workspace(bench.cache)
+    assert {root.oid for root in record.roots} == {item.pointer.digest.oid for item in wanted}
