@@ -14,6 +14,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
+from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
@@ -41,6 +42,7 @@ from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treeedit import edit_tree
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
+from dvtool.workspace.dropped import Dropped
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
@@ -290,6 +292,13 @@ class _Composer:
         for below, entry in parts.items():
             if entry is None and lookup(self._pages.get, owner.tree, below) is None:
                 raise UsageError(f"{show(join(owner.path, below))} does not exist", hint="check the spelling")
+            if entry is None and not self._force and self._was_dropped(owner, below):
+                path = join(owner.path, below)
+                raise MissingData(
+                    f"{show(path)} is not here because it was dropped: nobody has deleted it",
+                    path=path,
+                    hint=f"dvtool pull {show(path)}, or dvtool add --force {show(path)} to record that it is gone",
+                )
             changes[below] = entry if entry is None else self._reconciled(owner, below, entry)
         tree = edit_tree(self._pages.get, self._writer.put_tree, owner.tree, changes)
         base = self._worktree.base(owner.path)
@@ -297,6 +306,13 @@ class _Composer:
             standing = edit_tree(self._pages.get, self._writer.put_tree, subtree(base), parts)
             base = directory_entry(base.name, standing)
         return _New(owner._replace(pointer=_directory_pointer(owner.pointer, tree)), base)
+
+    def _was_dropped(self, owner: Tracked, below: bytes) -> bool:
+        base = self._worktree.base(owner.path)
+        if base is not None and base.kind == DIRECTORY and lookup(self._pages.get, subtree(base), below) is not None:
+            return False  # pulled again since
+        path, oid = join(owner.path, below), owner.pointer.digest.raw
+        return any(row.oid == oid and is_below(path, row.path) for row in Dropped(self._worktree.state_dir).read())
 
     def _reconciled(self, owner: Tracked, below: bytes, current: Entry) -> Entry:
         """What to record of *current*: what the user changed, unless all of it was asked for."""

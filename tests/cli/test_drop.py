@@ -264,3 +264,20 @@ def test_to_fsck_it_is_a_note_until_it_is_here_again(cli: CommandLine) -> None:
         if path.is_file():
             path.unlink()
     assert cli("fsck").code == 4
+
+
+def test_adding_what_was_dropped_records_no_deletion(cli: CommandLine) -> None:
+    for dropped in ("data/sub", "data"):
+        cli.done("drop", dropped)
+        for path in ("data/sub", "data/sub/c"):
+            ran = cli("add", path)
+            assert ran.code == 4
+            assert "is not here because it was dropped" in ran.err
+    assert git(cli, "status", "--porcelain") == ""
+    cli.done("pull", "data/sub")
+    (cli.at / "data/sub/same").unlink()
+    cli.done("add", "data/sub/same")
+    assert "sub/same" not in cli.done("list", "-R", "data")
+    (cli.at / "data/sub/c").unlink()
+    cli.done("add", "--force", "data/sub/c")
+    assert "sub/c" not in cli.done("list", "-R", "data")

@@ -12,6 +12,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.project.leftovers import LeftKind
 from dvtool.store.salvage import set_aside_damage
 from dvtool.ui.recovered import recoverable_lines
+from tests.support.cli import CommandLine
 from tests.support.datasets import content
 from tests.support.datasets import damage
 from tests.support.workbench import Workbench
@@ -82,3 +83,17 @@ def test_objects_of_other_workspaces_on_a_shared_cache_are_not_lost(bench: Workb
     for root_file in (tmp_path / "shared/roots").iterdir():
         root_file.write_bytes(b"damaged")
     assert len(recover(bench.project, RecoverRequest()).items) == 2
+
+
+def test_what_a_collection_took(bench: Workbench) -> None:
+    bench.track({"data": {"a": "1"}})
+    bench.create({"f": "x"})
+    bench.add("f")
+    (bench.root / "f.dvt").unlink()
+    cli = CommandLine(bench.root)
+    cli.done("gc", "--workspace", "--grace", "0", "--force")
+    [(name, what)] = left(bench)[LeftKind.TRASH]
+    assert "/trash/" in name
+    assert "`gc` took" in what
+    cli.done("undo")
+    assert left(bench) == {}
