@@ -69,12 +69,16 @@ class StepBack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """``passed``: operations that are not undone, each with the reason. ``is_dry``: nothing was changed."""
+    """``passed``: operations that are not undone, each with the reason. ``is_dry``: nothing was changed.
+
+    ``git_files``: what belongs into the next commit.
+    """
 
     steps: tuple[StepBack, ...]
     passed: tuple[tuple[OperationView, str], ...]
     is_dry: bool
     replaced_kept: tuple[bytes, ...] = ()
+    git_files: tuple[bytes, ...] = ()
     errors: tuple[DvtoolError, ...] = ()
 
 
@@ -135,6 +139,7 @@ def undo(project: Project, request: UndoRequest, reporter: Reporter = SILENT) ->
         tuple((view_of(each, ()), why_it_stays(each)) for each in choice.passed),
         request.dry_run,
         tuple(path for one in applied for path in one.plan.overwritten),
+        _git_files(project, [edit for step in done if step.id is not None for edit in step.files]),
         tuple(_errors(applied)),
     )
 
@@ -189,6 +194,18 @@ def _stopped(error: DvtoolError, done: Sequence[StepBack], step: Sequence[Logged
 def _step_back(made: int | None, step: Sequence[Logged], plan: StepPlan, stores: StoresPlan) -> StepBack:
     moved = tuple((move.source, move.target) for move in plan.moves)
     return StepBack(made, tuple(view_of(each, ()) for each in step), plan.files.edits, plan.plans, moved, stores)
+
+
+def _git_files(project: Project, edits: Sequence[Edit]) -> tuple[bytes, ...]:
+    """Those that stand there or that Git knows."""
+    paths = {edit.path: edit.target is not None for edit in edits if edit.where == "project"}
+    if project.git is None or not paths:
+        return ()
+    from dvtool.git.worktree import tracked
+
+    layout = project.layout
+    known = tracked(project.git, [layout.to_git(path) for path in paths])
+    return tuple(sorted(path for path, is_there in paths.items() if is_there or layout.to_git(path) in known))
 
 
 def _errors(applied: Sequence[Applied]) -> list[DvtoolError]:

@@ -40,15 +40,17 @@ def undone_lines(result: UndoResult) -> Iterator[str]:
         yield from (f"  {line}" for line in lines[:SHOWN])
         if len(lines) > SHOWN:
             yield f"  ... and {len(lines) - SHOWN:,} more"
+        if {view.verb for view in step.operations} & {"add", "commit"}:
+            yield "  the files themselves stay as they are"
         if not (step.files or step.plans or step.moved or any(step.stores)):
             yield "  nothing to do: everything stands as it did before (further back: dvtool undo --to ID)"
     yield from limited("replaced, their old bytes are kept (see `dvtool recover`):", map(show, result.replaced_kept))
     made = [step for step in result.steps if step.id is not None]
     if result.is_dry or not made:
         return
-    files = [show(edit.path) for step in made for edit in step.files if edit.where == "project"]
-    if files:
-        yield "next: git add " + " ".join(dict.fromkeys(files)) + "   (what is committed stays: see `git revert`)"
+    if result.git_files:
+        files = " ".join(map(show, result.git_files))
+        yield f"next: git add {files}   (what is committed stays: see `git revert`)"
     if len(made) == 1:
         yield "to bring it back: dvtool undo"
     else:
@@ -96,6 +98,7 @@ def undone_json(result: UndoResult) -> dict[str, object]:
         ],
         "passed": [{"operation": view.id, "why": why} for view, why in result.passed],
         "replaced_kept": path_list(result.replaced_kept),
+        "git_files": path_list(result.git_files),
         "problems": [error.message for error in result.errors],
     }
 

@@ -71,10 +71,12 @@ def test_undo_says_what_it_changed_and_how_to_go_forward(cli: CommandLine) -> No
     assert cli.done("undo", "--to", "2", "--dry-run").splitlines() == [
         "would take back 3: add data",
         "  changed   data.dvt",
+        "  the files themselves stay as they are",
     ]
     assert cli.done("undo", "--to", "2").splitlines() == [
         "took back 3: add data",
         "  changed   data.dvt",
+        "  the files themselves stay as they are",
         "next: git add data.dvt   (what is committed stays: see `git revert`)",
         "to bring it back: dvtool undo",
     ]
