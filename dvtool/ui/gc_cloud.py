@@ -41,14 +41,17 @@ def cloud_summary(result: GcCloudResult) -> Iterator[str]:
         yield f"nothing to collect on {place}"
         return
     packs = len(plan.doom.whole) + len(plan.doom.rewrite)
-    if plan.bytes_doomed or (packs and not plan.bytes_freed):
+    if packs and result.grace > 0:
         many = f"{count(packs, 'pack')}, {size(plan.bytes_doomed)}"
         day = datetime.fromtimestamp(plan.until, tz=timezone.utc).strftime("%Y-%m-%d")
         verb = "doomed" if result.done else "would be doomed"
         yield f"{many} on {place}: {verb}; `dvtool gc --cloud` deletes it from {day} on"
-    if plan.bytes_freed:
+        packs = 0
+    if packs or plan.finish.packs:
         verb = "deleted" if result.done else "would be deleted"
         yield f"{size(plan.bytes_freed)} on {place}: {verb} now"
+    elif not plan.doom.whole and not plan.doom.rewrite:
+        yield f"no bytes to free on {place}"
     if result.undo_key:
         yield f"`dvtool undo` takes it back within {show_duration(int(result.grace))}"
     if report is not None and report.kept_back:

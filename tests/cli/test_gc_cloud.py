@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cli import CommandLine
 from tests.support.cli import git_project
-from tests.support.collecting import age
+from tests.support.cloudgc import age
 from tests.support.datasets import packs_of
 from tests.support.datasets import remote_files
 

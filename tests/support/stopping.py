@@ -21,8 +21,8 @@ from dvtool.transfer.collecttypes import times_for
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
-from tests.support.collecting import collect
-from tests.support.collecting import selection
+from tests.support.cloudgc import collect
+from tests.support.cloudgc import selection
 from tests.support.datasets import COMMIT
 from tests.support.datasets import REPOSITORY
 

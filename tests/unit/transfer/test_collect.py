@@ -22,10 +22,10 @@ from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
-from tests.support.collecting import age
-from tests.support.collecting import collect
-from tests.support.collecting import planned
-from tests.support.collecting import selection
+from tests.support.cloudgc import age
+from tests.support.cloudgc import collect
+from tests.support.cloudgc import planned
+from tests.support.cloudgc import selection
 from tests.support.datasets import COMMIT
 from tests.support.datasets import Files
 from tests.support.datasets import content
