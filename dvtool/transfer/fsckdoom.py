@@ -42,6 +42,7 @@ from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
 from dvtool.store.packrescue import table_of
 from dvtool.transfer.fsckwhole import take_whole
+from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.journal import KnownRemotes
 from dvtool.transfer.outgoing import Outgoing
@@ -114,14 +115,15 @@ def doom(
 
     Returns the keys that were doomed; one that is right or gone now is not. Raises `StorageError`.
     """
-    with Workers(context.jobs or remote.capabilities.concurrency) as workers:
+    if not keys:
+        return []
+    with temporaries(cache, reporter), Workers(context.jobs or remote.capabilities.concurrency) as workers:
         store = RemoteStore(remote, cache.root, workers)
-        if not keys or not store.open():
+        if not store.open():
             return []
         store.presence.read_dead()
         store.load_indexes()
         store.find_uncovered()
-        cache.make_folder(cache.tmp)
         named = [pack for reader in store.indexes().values() for pack in reader.packs]
         for pack in (*named, *store.uncovered()):
             if key_of(pack) in keys:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import StorageError
-from dvtool.errors import storage_error
 from dvtool.formats.index import IndexedPack
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
@@ -39,6 +39,7 @@ from dvtool.transfer.fsckview import view_remote
 from dvtool.transfer.fsckwhole import LookJob
 from dvtool.transfer.fsckwhole import PackLook
 from dvtool.transfer.fsckwhole import look_at
+from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import survey
@@ -135,21 +136,16 @@ class _Check:
     def _look_at_packs(self, view: RemoteView, choice: Choice, times: CheckTimesFile) -> None:
         files = [StoredFile(key_of(pack), pack.size) for pack in view.packs]
         whole = choose(files, choice, times.times)
-        tmp = self._cache.tmp
-        if whole:
-            try:
-                self._cache.make_folder(tmp)
-            except OSError as error:
-                raise storage_error(error, "make temporaries in", tmp) from error
-        jobs = [LookJob(self._remote, pack, tmp if key_of(pack) in whole else b"") for pack in view.packs]
         right: set[str] = set()
+        total = sum(pack.size for pack in view.packs if key_of(pack) in whole)
+        unit = "bytes" if total else "packs"
         covered = {pack for reader in self._store.indexes().values() for pack in reader.packs}
-        total = sum(job.pack.size for job in jobs if job.tmp)
-        self._reporter.begin("reading packs", total=total or len(jobs), unit="bytes" if total else "packs")
-        looks = self._session.workers.map(look_at, jobs, cost=_cost, budget=_MEMORY)
-        for look in looks:
-            self._reporter.advance(look.pack.size if look.whole else 0 if total else 1)
-            self._take(look, right, covered)
+        self._reporter.begin("reading packs", total=total or len(view.packs), unit=unit)
+        with temporaries(self._cache, self._reporter) if whole else nullcontext(b"") as tmp:
+            jobs = [LookJob(self._remote, pack, tmp if key_of(pack) in whole else b"") for pack in view.packs]
+            for look in self._session.workers.map(look_at, jobs, cost=_cost, budget=_MEMORY):
+                self._reporter.advance(look.pack.size if look.whole else 0 if total else 1)
+                self._take(look, right, covered)
         self._reporter.end()
         if right:
             times.save(files, right, choice.now)

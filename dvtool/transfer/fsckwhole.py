@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from dvtool.disk.durable import discard
@@ -15,7 +17,9 @@ from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.formats.index import IndexedPack
 from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
 from dvtool.remote.failures import TransientError
+from dvtool.store.cache import Cache
 from dvtool.store.packcheck import check_whole
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.ranges import is_there
@@ -40,6 +44,18 @@ class LookJob(NamedTuple):
     remote: Remote
     pack: IndexedPack
     tmp: bytes = b""
+
+
+@contextmanager
+def temporaries(cache: Cache, reporter: Reporter) -> Iterator[bytes]:
+    """The folder for temporaries, in which nobody sweeps while this is open. Raises `StorageError`, `Locked`."""
+    try:
+        cache.make_folder(cache.tmp)
+        lock = cache.lock.acquire(shared=True, on_wait=reporter.note, what="fsck")
+    except OSError as error:
+        raise storage_error(error, "make temporaries in", error.filename or cache.tmp) from error
+    with lock:
+        yield cache.tmp
 
 
 def look_at(job: LookJob) -> PackLook:

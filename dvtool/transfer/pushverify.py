@@ -5,7 +5,6 @@ from __future__ import annotations
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
-from dvtool.errors import storage_error
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
@@ -13,6 +12,7 @@ from dvtool.store.cache import Cache
 from dvtool.transfer.fsckwhole import LookJob
 from dvtool.transfer.fsckwhole import PackLook
 from dvtool.transfer.fsckwhole import look_at
+from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.types import PushResult
@@ -24,18 +24,13 @@ def verify_push(cache: Cache, remote: Remote, result: PushResult, *, jobs: int =
     """The bytes that were read back. Raises `IntegrityError` with a cause for each damaged pack, `MissingData`
     for one that is gone, `StorageError`.
     """
-    try:
-        cache.make_folder(cache.tmp)
-    except OSError as error:
-        raise storage_error(error, "make temporaries in", cache.tmp) from error
     sent = set(result.sent)
-    looks = [
-        LookJob(remote, pack, cache.tmp if pack in sent else b"") for pack in dict.fromkeys((*sent, *result.relied))
-    ]
     total = sum(pack.size for pack in sent)
     causes: list[DvtoolError] = []
     reporter.begin("reading back", total=total or None, unit="bytes")
-    with Workers(jobs or remote.capabilities.concurrency) as workers:
+    with temporaries(cache, reporter) as tmp, Workers(jobs or remote.capabilities.concurrency) as workers:
+        packs = dict.fromkeys((*result.sent, *result.relied))
+        looks = [LookJob(remote, pack, tmp if pack in sent else b"") for pack in packs]
         for look in workers.map(look_at, looks, cost=lambda job: job.pack.size if job.tmp else 0, budget=_AT_ONCE):
             reporter.advance(look.pack.size if look.whole else 0)
             causes += _problem(remote, look)

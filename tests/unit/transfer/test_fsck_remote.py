@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.disk.durable import open_temporary
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import StorageError
@@ -18,6 +19,7 @@ from dvtool.formats.records import Root
 from dvtool.formats.records import RootRecord
 from dvtool.formats.records import encode_root_record
 from dvtool.hashing.digests import object_id
+from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
 from dvtool.remote.local import LocalRemote
 from dvtool.store.cache import Cache
@@ -32,6 +34,7 @@ from dvtool.transfer.fsckdoom import doom_keys
 from dvtool.transfer.fsckdoom import plan_remote_repair
 from dvtool.transfer.fsckgather import execute_remote_repair
 from dvtool.transfer.fsckremote import check_remote
+from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.push import push
 from dvtool.transfer.rootrecords import write_records
@@ -44,6 +47,7 @@ from tests.support.datasets import packs_of
 from tests.support.datasets import read_directory
 from tests.support.datasets import remote_files
 from tests.support.datasets import store_directory
+from tests.support.datasets import store_file
 from tests.support.faulty import Fault
 from tests.support.faulty import FaultyRemote
 from tests.support.faulty import Method
@@ -116,7 +120,7 @@ def test_every_flipped_bit_is_found_and_named(cache: Cache, pushed: Remote, want
     folder = tmp_path / "remote"
     missed, tried = [], 0
     for key, size in remote_files(folder).items():
-        for at in {0, size - 1, *(chance.randrange(size) for _ in range(26))}:
+        for at in {0, size - 1, *(chance.randrange(size) for _ in range(32))}:
             damage(folder / key, at)
             tried += 1
             try:
@@ -361,3 +365,14 @@ def test_a_damaged_record_stops_a_collection_until_it_is_released(
         view = read_view(pushed, workers, 0.0)
     assert view.released == {key}
     assert [Root(True, wanted.oid)] == [root for record in view.records for root in record.record.roots]
+
+
+def test_nobody_sweeps_the_temporaries_of_a_check(new_cache: NewCache) -> None:
+    cache = new_cache("fresh")
+    with temporaries(cache, SILENT) as tmp:
+        fd, path = open_temporary(tmp)
+        os.close(fd)
+        store_file(cache, b"an add meanwhile")
+        assert os.path.exists(path)
+    store_file(cache, b"the next one")
+    assert not os.path.exists(path)
