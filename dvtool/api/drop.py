@@ -36,6 +36,7 @@ from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_paths
 from dvtool.project.transfers import push_context
 from dvtool.project.transfers import wanted_now
+from dvtool.project.workspaces import all_workspaces_locked
 from dvtool.store.cache import Cache
 from dvtool.store.freeing import Freed
 from dvtool.store.freeing import free_blobs
@@ -119,6 +120,8 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
         with open_worktree(project, cache) as worktree:
             if not request.dry_run:
                 worktree.lock("dvtool drop")
+                # What a command elsewhere has stored and not yet named must not go under its hands.
+                stack.enter_context(all_workspaces_locked(project, "dvtool drop", but_this=True))
             return _Drop(project, request, reporter, worktree, cache, remotes, selected).run()
 
 

@@ -32,12 +32,16 @@ def state_dirs(project: Project) -> list[bytes]:
 
 
 @contextmanager
-def all_workspaces_locked(project: Project, what: str) -> Iterator[None]:
-    """Meanwhile no command changes a pointer of this repository. Raises `Locked`, `StorageError`."""
+def all_workspaces_locked(project: Project, what: str, *, but_this: bool = False) -> Iterator[None]:
+    """Meanwhile no command changes a pointer of this repository. Raises `Locked`, `StorageError`.
+
+    *but_this*: the caller has the lock of this workspace already.
+    """
     waiting = project.environment.waiting
     with ExitStack() as stack:
         try:
-            for folder in state_dirs(project):
+            own = {project.layout.state_dir} if but_this else set()
+            for folder in sorted(set(state_dirs(project)) - own):
                 os.makedirs(folder, exist_ok=True)
                 lock = FileLock(os.path.join(folder, b"lock"))
                 stack.enter_context(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.disk.lock import FileLock
 from tests.support.cli import CommandLine
 from tests.support.cli import git_project
 from tests.support.datasets import content
@@ -184,6 +185,17 @@ def test_another_worktree_keeps_what_it_needs(cli: CommandLine, tmp_path: Path) 
     assert "4 files (300 kB) stay in the cache: needed by another worktree of this repository" in out
     linked.done("checkout")
     assert_tree(linked.at / "data", DIRECTORY)
+
+
+def test_a_command_in_another_worktree_keeps_it_out(cli: CommandLine, tmp_path: Path) -> None:
+    git(cli, "worktree", "add", "-q", str(tmp_path / "linked"))
+    CommandLine(tmp_path / "linked").done("status")
+    state = next((cli.at / ".git/worktrees").glob("*/dvtool"))
+    with FileLock(os.fsencode(state / "lock")).acquire(shared=False, what="dvtool add"):
+        ran = cli("drop", "--no-wait", "data")
+    assert ran.code == 5
+    assert "dvtool add" in ran.err
+    assert (cli.at / "data/a").exists()
 
 
 def test_another_repository_on_a_shared_cache_keeps_what_it_needs(tmp_path: Path) -> None:
