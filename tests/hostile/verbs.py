@@ -1,0 +1,60 @@
+"""Every verb that a careful user may run on a repository that is not trusted, and what each of them reads."""
+
+from __future__ import annotations
+
+from dvtool.cli.table import VERBS as KNOWN
+from tests.hostile.scene import HELLO
+from tests.hostile.scene import blake
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "status": ("status",),
+    "status --json": ("status", "--json"),
+    "status --cloud": ("status", "--cloud"),
+    "diff": ("diff",),
+    "diff A B": ("diff", "HEAD~1", "HEAD"),
+    "list": ("list", "-R"),
+    "list --rev": ("list", "-R", "--rev", "HEAD"),
+    "log": ("log", "data"),
+    "whereused": ("whereused", blake(HELLO)),
+    "fetch": ("fetch",),
+    "pull": ("pull",),
+    "pull --force": ("pull", "--force"),
+    "checkout": ("checkout",),
+    "checkout --force": ("checkout", "--force"),
+    "push": ("push",),
+    "push --all": ("push", "-A"),
+    "unprotect": ("unprotect", "data"),
+    "recover": ("recover",),
+    "check-ignore": ("check-ignore", "data/a"),
+    "config": ("config", "--list"),
+    "remote": ("remote", "list"),
+    "cache": ("cache", "dir"),
+    "doctor": ("doctor",),
+    "root": ("root",),
+    "fsck": ("fsck",),
+    "fsck --deep": ("fsck", "--deep"),
+    "fsck --remote": ("fsck", "--remote", "origin"),
+    "gc": ("gc", "-w", "--dry-run"),
+    "gc --force": ("gc", "-w", "--force", "--grace", "0"),
+    "drop": ("drop", "--dry-run", "data"),
+    "op log": ("op", "log"),
+    "undo": ("undo", "--dry-run"),
+}
+VERBS = {name: argv for name, argv in COMMANDS.items() if argv[0] in KNOWN}
+"""Those of them that this version has, in the order in which they run."""
+
+EVERY = frozenset(VERBS)
+_NEVER_OPEN_A_POINTER = {
+    "log",
+    "recover",
+    "check-ignore",
+    "config",
+    "remote",
+    "cache",
+    "doctor",
+    "root",
+    "op log",
+    "undo",
+}
+READ_CONFIG = EVERY - {"root"}
+READ_POINTERS = EVERY - _NEVER_OPEN_A_POINTER
