@@ -213,6 +213,12 @@ CASES = [
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
     ),
+    Case(
+        "remote/dead-list-with-records",
+        records.DeadList(KEYS, ("roots/5c1e7a90f2b34d68/" + "a" * 40 + "-00112233aabbccdd",)),
+        records.encode_dead_list,
+        lambda data: records.decode_dead_list(data, WHERE),
+    ),
     Case("oplog/add.json", ADD, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),
     Case("oplog/everything.json", EVERYTHING, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),
     Case(

@@ -231,6 +231,12 @@ STORES = st.builds(
         st.integers(1 << 20, 8 << 20),
     ),
 )
+
+
+def _record_keys() -> st.SearchStrategy[str]:
+    return st.builds("roots/{}/{}-{}".format, _hex(16), _hex(20), _hex(8))
+
+
 ROOT_RECORDS = st.builds(
     records.RootRecord,
     _hex(16),
@@ -280,7 +286,7 @@ FORMATS = [
     ),
     Format(
         "dead",
-        st.builds(records.DeadList, _sorted_tuple(_pack_keys())),
+        st.builds(records.DeadList, _sorted_tuple(_pack_keys()), _sorted_tuple(_record_keys())),
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
         _seal_json,

@@ -55,6 +55,18 @@ def test_every_object_is_found_and_nothing_else(count: int) -> None:
     reader.verify()
 
 
+def test_rows_are_numbered_by_digest() -> None:
+    reader = IndexReader(encode_index([covered(b"a", digests(300)), covered(b"b", digests(200))]), "index")
+    rows = list(reader.rows())
+    assert len(rows) == reader.entry_count == 500
+    assert [row.digest for row in rows] == sorted(digests(300) + digests(200))
+    for digest in digests(300):
+        found = reader.find_rows(digest)
+        assert [place for _, place in found] == reader.find(digest)
+        assert all(tuple(rows[number]) == (digest, *place) for number, place in found)
+    assert reader.find_rows(bytes(32)) == []
+
+
 def test_an_object_in_two_packs_is_found_in_both() -> None:
     rows = [covered(b"a", digests(5)), covered(b"b", digests(7))]
     reader = IndexReader(encode_index(rows), "index")

@@ -22,6 +22,7 @@ from dvtool.formats.records import decode_store_file
 from dvtool.formats.records import encode_dead_list
 from dvtool.formats.records import encode_root_record
 from dvtool.formats.records import encode_store_file
+from dvtool.formats.records import is_record_key
 from dvtool.formats.sealed import MAX_BYTES
 from dvtool.hashing.digests import object_id
 
@@ -129,6 +130,23 @@ def test_other_root_records_are_refused(data: bytes) -> None:
 def test_other_lists_of_dead_packs_are_refused(packs: Any) -> None:
     with pytest.raises(FormatError, match=r"^dead: "):
         decode_dead_list(changed(encode_dead_list(DEAD), packs=packs), "dead")
+
+
+RECORD = f"roots/0123456789abcdef/{'c0' * 20}-{'1' * 16}"
+
+
+def test_a_list_of_dead_packs_may_name_records() -> None:
+    dead = DeadList((KEY,), (RECORD,))
+    assert decode_dead_list(encode_dead_list(dead), "dead") == dead
+    assert b"records" not in encode_dead_list(DeadList((KEY,)))
+    assert is_record_key(RECORD)
+    assert not is_record_key(KEY)
+
+
+@pytest.mark.parametrize("wrong", [[], None, "", 5, [RECORD, RECORD], [KEY], [RECORD[:-1]], ["/" + RECORD], [["x"]]])
+def test_other_lists_of_released_records_are_refused(wrong: Any) -> None:
+    with pytest.raises(FormatError, match=r"^dead: "):
+        decode_dead_list(changed(encode_dead_list(DeadList((KEY,), (RECORD,))), records=wrong), "dead")
 
 
 TEXT = encode_dead_list(DEAD)[17:-1].decode()
