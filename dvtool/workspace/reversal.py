@@ -158,7 +158,10 @@ def _given_and_before(place: Place, get: GetPage) -> Iterable[_Given]:
             yield _Given(*change, by_tree=change.old)
     for row in place.rows:
         for change in diff_entries(get, row.after, get, row.before, row.path):
-            yield _Given(*change, by_tree=_at(get, place.after, place.path, change.path))
+            stated = _at(get, place.after, place.path, change.path)
+            # As in a diff, a directory that holds something does not stand for itself.
+            is_whole = stated is not None and stated.kind == DIRECTORY and stated.files
+            yield _Given(*change, by_tree=None if is_whole else stated)
 
 
 def _at(get: GetPage, entry: Entry | None, path: bytes, wanted: bytes) -> Entry | None:

@@ -11,11 +11,12 @@ from dvtool.project.oplog import operations
 from dvtool.project.parts import open_worktree
 from tests.support.trees import Executable
 from tests.support.trees import Link
+from tests.support.trees import Tree
 from tests.support.trees import tree_of
 from tests.support.workbench import NOW
 from tests.support.workbench import Workbench
 
-V1 = {"a.csv": "one", "run": Executable("#!/bin/sh\n"), "in": {"b": "two", "link": Link("../a.csv")}, "empty": {}}
+V1: Tree = {"a.csv": "one", "run": Executable("#!/bin/sh\n"), "in": {"b": "two", "link": Link("../a.csv")}, "empty": {}}
 
 
 def take_back(bench: Workbench, to: int | None = None, *, force: bool = False, dry_run: bool = False) -> UndoResult:
