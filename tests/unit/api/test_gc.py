@@ -269,6 +269,21 @@ def test_it_waits_for_writers_and_says_for_whom(bench: Workbench) -> None:
     assert gc(hurried, ALL).done
 
 
+def test_it_waits_for_commands_in_linked_worktrees(bench: Workbench, tmp_path: Path) -> None:
+    version(bench, 1)
+    bench.git("worktree", "add", "-q", "--detach", str(tmp_path / "other"))
+    other = bench.root / ".git" / "worktrees" / "other" / "dvtool"
+    other.mkdir()
+    project = bench.project
+    hurried = replace(project, environment=replace(project.environment, waiting=Waiting(0.0)))
+    with (
+        FileLock(os.fsencode(other / "lock")).acquire(shared=False, what="dvtool add"),
+        pytest.raises(Locked, match="dvtool add"),
+    ):
+        gc(hurried, ALL)
+    assert gc(hurried, ALL).done
+
+
 def test_the_trash_holds_it_until_it_expires(bench: Workbench) -> None:
     first = version(bench, 1)
     version(bench, 2)
