@@ -261,6 +261,14 @@ def _collected(world: World) -> None:
     world.dvtool(*GC)
 
 
+def _pushed_twice(world: World) -> None:
+    _first(world)
+    world.dvtool("push")
+    _write(world, V2)
+    record(world, "v2")
+    world.dvtool("push")
+
+
 def _pushed(world: World) -> None:
     _first(world)
     world.dvtool("push")
@@ -316,6 +324,7 @@ CASES = (
     Case("pull-first", ("pull",), _to_pull, stores=True),
     Case("pull-more", ("pull",), _to_pull_more, stores=True),
     Case("gc", GC, _two_versions),
+    Case("gc-cloud", (*GC, "--cloud"), _pushed_twice, pushes=True, drops=True),
     Case("undo-gc", ("undo",), _collected, once=True),
     Case("undo-checkout", ("undo",), _forced, once=True),
     Case("drop", ("drop", "data"), _pushed, drops=True),

@@ -60,6 +60,7 @@ class Contents:
     leftovers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     trash: set[bytes] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
 
     def has_blob(self, oid: bytes, size: int) -> bool:
         """Whether the bytes are there, whole or in pieces."""
@@ -106,7 +107,9 @@ def read_store(root: Path) -> Contents:
             found.problems.append(f"{name}: {error.message}")
         except _Wrong as error:
             found.problems.append(f"{name}: {error}")
-    found.problems += [f"an index names {name}, which is not there" for name in found.indexed - set(found.packs)]
+    found.problems += [
+        f"an index names {name}, which is not there" for name in found.indexed - found.packs.keys() - found.doomed
+    ]
     return found
 
 
@@ -136,7 +139,7 @@ def _look(found: Contents, name: str, path: Path) -> None:
         found.trash |= aside.blobs.keys()
     elif top == "quarantine":
         return
-    elif top == "tmp":
+    elif top in ("tmp", "clock"):
         found.leftovers.append(name)
     elif top in ("data", "meta"):
         _pack(found, name, path.read_bytes())
@@ -147,7 +150,7 @@ def _look(found: Contents, name: str, path: Path) -> None:
     elif top == "roots":
         decode_root_record(path.read_bytes(), name)
     elif top == "dead":
-        decode_dead_list(path.read_bytes(), name)
+        found.doomed.update(decode_dead_list(path.read_bytes(), name).packs)
     elif name == "dvtool-store.json":
         decode_store_file(path.read_bytes(), name)
     elif top not in ("lock", "remotes", "catalog"):
