@@ -18,6 +18,7 @@ from dvtool.formats.sealed import check_form
 from dvtool.formats.sealed import seal
 from dvtool.formats.sealed import unseal
 from dvtool.model.digest import parse_digest
+from dvtool.model.paths import name_problem
 from dvtool.model.paths import split
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
@@ -27,6 +28,10 @@ from dvtool.model.tree import link_entry
 
 VERSION = 1
 _BYTES_PER_VALUE = 8
+_OWN_FILES = {
+    "project": re.compile(rb"\.dvtool/(config|config\.local|\.gitignore)"),
+    "git": re.compile(rb"dvtool/(at/[^/]+/)?config|info/exclude"),
+}
 _WORDS = re.compile(r"(file|executable|directory|link) (\S+)(?: (0|[1-9][0-9]*))?(?: (0|[1-9][0-9]*))?", re.ASCII)
 
 Where = Literal["project", "git"]
@@ -217,16 +222,22 @@ def _file_change(fields: dict[str, Any]) -> FileChange:
     mode = _number(fields["mode"])
     if mode > 0o7777:
         raise FormatError(f"{mode:o} is no mode")
-    return FileChange(
-        where, _path(fields["path"]), _maybe(_bytes, fields["before"]), _maybe(_bytes, fields["after"]), mode
-    )
+    path = _bytes(fields["path"])
+    if not (_OWN_FILES[where].fullmatch(path) or (where == "project" and _is_plain(path))):
+        raise FormatError("not a file that dvtool writes")
+    return FileChange(where, path, _maybe(_bytes, fields["before"]), _maybe(_bytes, fields["after"]), mode)
 
 
 def _path(coded: object) -> bytes:
     path = _bytes(coded)
-    if not path or b"\0" in path or path.startswith(b"/") or {b"", b".", b".."} & set(path.split(b"/")):
-        raise FormatError("a path that is not relative")
+    if not _is_plain(path):
+        raise FormatError("a path that leads elsewhere")
     return path
+
+
+def _is_plain(path: bytes) -> bool:
+    """Inside the project, and nothing of Git's or dvtool's own: somebody else may have put the log there."""
+    return not any(map(name_problem, path.split(b"/")))
 
 
 def _base64(data: bytes) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dvtool.errors import MissingData
 from dvtool.formats.oplog import Move
 from dvtool.formats.oplog import Operation
 from dvtool.formats.oplog import Place
@@ -89,7 +90,14 @@ class Stepper:
         bases = _merged_bases(newest_first)
         look = self._applying.look({row.path for row in bases})
         places = [place for operation in newest_first for place in reversed(operation.places)]
-        reversal = plan_reversal(places, look)
+        try:
+            reversal = plan_reversal(places, look)
+        except MissingData as error:
+            names = ", ".join(dict.fromkeys(show(place.path) for place in places[:3]))
+            raise MissingData(
+                f"nothing was taken back: a listing that {names} had is needed: {error.message}",
+                hint="if it was pushed, `dvtool fetch --all-commits` brings it; then run the same command again",
+            ) from error
         changes = list(reversal.changes.values())
         if force:
             changes += reversal.in_the_way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -395,6 +396,20 @@ def test_missing_bytes_are_named_and_nothing_is_changed(bench: Workbench) -> Non
     with pytest.raises(MissingData, match=r"data/big \(blake3:[0-9a-f]{12}\)"):
         take_back(bench)
     assert state(bench) == before
+
+
+def test_missing_listings_are_named_and_nothing_is_changed(bench: Workbench) -> None:
+    bench.track({"data": V1, "file": "f"})
+    git_switch(bench)
+    bench.checkout()
+    before = state(bench)
+    for path in (bench.root / ".git/dvtool/cache/meta").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    shutil.rmtree(bench.root / ".git/dvtool/cache/index")
+    with pytest.raises(MissingData, match=r"a listing that .* had is needed"):
+        take_back(bench)
+    assert state(bench)["worktree"] == before["worktree"]
 
 
 def test_a_dry_run_changes_nothing(bench: Workbench) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from dvtool.errors import FormatError
 from dvtool.formats.oplog import VERSION
+from dvtool.formats.oplog import FileChange
 from dvtool.formats.oplog import Operation
+from dvtool.formats.oplog import Where
 from dvtool.formats.oplog import decode_operation
 from dvtool.formats.oplog import encode_operation
 from dvtool.formats.sealed import seal
@@ -108,7 +110,7 @@ def test_what_a_killed_command_left_is_swept(log: OperationLog) -> None:
     assert names(log) == [b"00000001.json", b"00000002.json"]
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a\0b"])
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a\0b", ".git/hooks/x", "a/.GIT/x"])
 def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
     import base64
 
@@ -117,3 +119,18 @@ def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
     del body["dvtool"], body["version"]
     with pytest.raises(FormatError, match="not a valid record"):
         decode_operation(seal("operation", VERSION, body), "x")
+
+
+@pytest.mark.parametrize(
+    ("where", "path"),
+    [
+        ("project", ".git/hooks/pre-commit"),
+        ("project", ".dvtool/state/lock"),
+        ("git", "hooks/pre-commit"),
+        ("git", "config"),
+    ],
+)
+def test_only_files_that_dvtool_writes_are_in_a_record(where: Where, path: str) -> None:
+    change = FileChange(where, path.encode(), b"#!/bin/sh\n", None, 0o755)
+    with pytest.raises(FormatError, match="not a valid record"):
+        decode_operation(encode_operation(Operation("add", files=(change,))), "x")
