@@ -183,8 +183,8 @@ class TwoClones(RuleBasedStateMachine):
 
 TestTwoClones = TwoClones.TestCase
 TestTwoClones.settings = settings(
-    max_examples=150 if WHOLE else 4,
-    stateful_step_count=30 if WHOLE else 12,
+    max_examples=150 if WHOLE else 3,
+    stateful_step_count=30 if WHOLE else 10,
     deadline=None,
     database=None,
     derandomize=not WHOLE,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +121,18 @@ def test_start_is_relative_to_the_stated_directory(repo: Place) -> None:
     os.mkdir(repo.top + b"/deep")
     environment = Environment(repo.environ, repo.home, repo.top + b"/deep")
     assert open_project(b".", environment).root == repo.top
+
+
+@pytest.mark.parametrize("name", ["config.local", "state/memo.sqlite", "cache/lock"])
+def test_state_of_a_project_without_git_must_not_be_committed(tmp_path: Path, name: str) -> None:
+    """Else a repository could set for whoever clones it what only a user may."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    environment = Environment(dict(os.environ), os.fsencode(os.environ["HOME"]), os.fsencode(tmp_path))
+    init_project(b".", environment, no_scm=True)
+    path = tmp_path / ".dvtool" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    open_project(b".", environment)
+    subprocess.run(["git", "add", "-f", path], cwd=tmp_path, check=True)
+    with pytest.raises(UnsafeInput, match="is committed in Git"):
+        open_project(b".", environment)
