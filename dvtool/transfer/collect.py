@@ -89,7 +89,8 @@ class Collection:
         self._cache = cache
         self._remote = remote
         self._selection = selection
-        self._times = times
+        # Whoever pushes must see a dead list, and whoever deletes a record, however late listings are.
+        self._times = times._replace(grace=max(times.grace, 2 * remote.capabilities.listing_delay))
         self._context = context
         self._reporter = reporter
         self._workers = Workers(context.jobs or remote.capabilities.concurrency)
