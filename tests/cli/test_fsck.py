@@ -214,12 +214,11 @@ def test_max_age_reads_each_file_once(repo: DataRepo) -> None:
 
 def test_a_remote_lost_three_packs(repo: DataRepo, tmp_path: Path) -> None:
     """What is gone is told by path; a repair sends it again from the cache, and a fresh clone gets everything."""
+    clone = pushed_clone(repo, tmp_path)
     for number in range(3):
         (repo.at / f"part{number}").write_bytes(content(number, 30_000))
         repo.add(f"part{number}")
         repo.commit(f"part {number}")
-        if number == 0:
-            clone = pushed_clone(repo, tmp_path)
         repo.cli.done("push", "-q")
     clone.git("pull", "-q")
     store = tmp_path / "store"

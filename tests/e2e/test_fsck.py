@@ -13,10 +13,15 @@ from tests.e2e.clones import Clone
 from tests.e2e.clones import new_clone
 from tests.e2e.story import noise
 from tests.support.seaweed import Seaweed
+from tests.support.trees import Tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.s3]
 
-FILES = {"small": "text\n", "sub": {"middle.bin": noise("middle", 150_000)}, "large.bin": noise("large", 4_300_000)}
+FILES: Tree = {
+    "small": "text\n",
+    "sub": {"middle.bin": noise("middle", 150_000)},
+    "large.bin": noise("large", 4_300_000),
+}
 
 
 def test_a_bucket_lost_three_packs(seaweed: Seaweed, tmp_path: Path) -> None:

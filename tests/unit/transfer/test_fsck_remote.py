@@ -185,7 +185,7 @@ def test_what_nobody_asked_for_is_saved_from_a_damaged_pack(
     heal(empty, remote, [], context, report)
     assert errors(check(empty, remote, [], tmp_path, DEEP)) == []
     result = fetch(new_cache("clone"), [remote], [old])
-    assert [item.oid for item in (*result.missing, *result.damaged)] == [object_id(spoilt)]
+    assert [item.oid for item in result.missing] + [item.oid for item in result.damaged] == [object_id(spoilt)]
 
 
 def test_what_only_another_remote_has_is_fetched_and_no_more(
@@ -306,7 +306,7 @@ def test_a_flipped_answer_is_asked_for_again(cache: Cache, pushed: Remote, wante
 
 def unreadable(clone: Cache, remote: Remote, wanted: Sequence[Wanted]) -> set[bytes]:
     result = fetch(clone, [remote], wanted)
-    return {item.path for item in (*result.missing, *result.damaged)}
+    return {item.path for item in result.missing} | {item.path for item in result.damaged}
 
 
 @pytest.mark.parametrize("method", ["put", "put_file", "delete"])
