@@ -131,7 +131,10 @@ class _Side:
         return nodes
 
     def open(self, node: _Node) -> list[_Node]:
-        """Read a directory. Raises `FormatError` for one too deep to be walked. Gives the one in it, if any, that has the same totals and so belongs to the group."""
+        """Read a directory. Gives the one in it, if any, that has the same totals and so belongs to the group.
+
+        Raises `FormatError` for one too deep to be walked.
+        """
         check_depth(node.path + b"/")
         node.is_opened = True
         held: list[Placed] = []
