@@ -238,7 +238,7 @@ SETTINGS: list[Callable[[Workbench], object]] = [
     lambda bench: remote_remove(bench.environment, "origin"),
     lambda bench: remote_rename(bench.environment, "origin", "other"),
     lambda bench: remote_set_default(bench.environment, None),
-    lambda bench: set_cache_dir(bench.environment, "/tmp/cache"),
+    lambda bench: set_cache_dir(bench.environment, str(bench.root.parent / "cache")),
 ]
 
 
