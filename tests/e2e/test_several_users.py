@@ -257,7 +257,7 @@ def test_somebody_outside_the_group_reads_and_cannot_write(place: Path, cache: P
 def test_each_collects_what_is_their_own_to_give_up(place: Path, cache: Path) -> None:
     one, two = new_user(place, 1), new_user(place, 2)
     mine, theirs = project(one, cache), project(two, cache)
-    gone = {"x.txt": "gone\n", "large.bin": content("gone", LARGE)}
+    gone: dict[str, Node] = {"x.txt": "gone\n", "large.bin": content("gone", LARGE)}
     fill(one, mine, {"data": DATA, "gone": gone})
     one.dvtool_done(mine, "add", "data", "gone")
     fill(two, theirs, {"other": {**DATA, "mine.txt": "two\n"}})
