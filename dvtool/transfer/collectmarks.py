@@ -20,7 +20,6 @@ from dvtool.transfer.collecttypes import DeadObject
 from dvtool.transfer.collecttypes import PackUse
 from dvtool.transfer.ranges import Wish
 
-
 _LIVE_AT_ONCE = 1_000_000
 
 
