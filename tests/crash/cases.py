@@ -327,7 +327,7 @@ CASES = (
     Case("gc-cloud", (*GC, "--cloud"), _pushed_twice, pushes=True, drops=True),
     Case("undo-gc", ("undo",), _collected, once=True),
     Case("undo-checkout", ("undo",), _forced, once=True),
-    Case("drop", ("drop", "data"), _pushed, drops=True),
+    Case("drop", ("drop", "data"), _pushed, pushes=True, drops=True),
     Case("fsck-repair", ("fsck", "--deep", "--repair"), _damaged, ends=(0, 3), damaged=True),
 )
 LINKS = ("copy", "reflink", "hardlink", "symlink")
