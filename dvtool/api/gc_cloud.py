@@ -129,8 +129,9 @@ def gc_cloud(
                     else:
                         operation.record(lasting="with --grace 0 it was deleted at once")
 
-                if plan.finish.lists:
-                    operation.prepare(lasting="what was doomed before was deleted")
+                # Recorded even if nothing else is: or the next undo would take back what came before.
+                if plan.finish.packs:
+                    operation.record(lasting="what was doomed before was deleted")
                 report = work.execute(plan, dooms)
             return replace(result, done=True, report=report)
 

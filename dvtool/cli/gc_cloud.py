@@ -33,6 +33,7 @@ def gc_cloud(
     from dvtool.ui.gc_cloud import cloud_json_lines
     from dvtool.ui.gc_cloud import cloud_lines
     from dvtool.ui.gc_cloud import cloud_summary
+    from dvtool.ui.gc_cloud import pushed_line
 
     request = GcCloudRequest(
         rules,
@@ -43,7 +44,7 @@ def gc_cloud(
         dry_run,
         time.time(),
     )
-    keeps = "" if rules is None else f"{keep_line(rules)}; and what others have pushed"
+    keeps = "" if rules is None else f"{keep_line(rules)}; {pushed_line(request.grace)}"
 
     def confirm(result: GcCloudResult) -> bool:
         return result.plan.nothing or session.ask("go on?", (keeps, *cloud_lines(result), *cloud_summary(result)))
@@ -53,7 +54,7 @@ def gc_cloud(
         session.answered_json = True
         session.lines(cloud_json_lines(result))
     else:
-        if dry_run or not result.done or not ask:
+        if dry_run or not result.done or not ask or result.plan.nothing:
             session.summary(keeps)
             session.lines(cloud_lines(result))
         for line in cloud_summary(result):

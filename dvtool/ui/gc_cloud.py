@@ -10,6 +10,8 @@ from dvtool.api.gc_cloud import GcCloudResult
 from dvtool.formats.durations import show_duration
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
+from dvtool.transfer.collecttypes import DAY
+from dvtool.transfer.collecttypes import times_for
 from dvtool.ui.counts import count
 from dvtool.ui.gc import object_json
 from dvtool.ui.gc import object_lines
@@ -17,6 +19,13 @@ from dvtool.ui.jsonlines import document_lines
 from dvtool.ui.sizes import size
 
 _MISSING_SHOWN = 5
+
+
+def pushed_line(grace: float) -> str:
+    """What stays beside what the rules keep, in words. *grace*: seconds."""
+    age = times_for(grace).record_age
+    yours = f", and you in the last {_about(age)}" if age else ""
+    return f"what others have pushed{yours}"
 
 
 def cloud_lines(result: GcCloudResult) -> Iterator[str]:
@@ -53,7 +62,8 @@ def cloud_summary(result: GcCloudResult) -> Iterator[str]:
     elif not plan.doom.whole and not plan.doom.rewrite:
         yield f"no bytes to free on {place}"
     if result.undo_key:
-        yield f"`dvtool undo` takes it back within {show_duration(int(result.grace))}"
+        what = "what is doomed" if plan.finish.packs else "it"
+        yield f"`dvtool undo` takes {what} back within {show_duration(int(result.grace))}"
     if report is not None and report.kept_back:
         yield f"{count(len(report.kept_back), 'pack')} could not be read and stay: dvtool fsck --remote {result.remote}"
 
@@ -79,3 +89,8 @@ def cloud_json_lines(result: GcCloudResult) -> Iterator[str]:
         "missing_objects": plan.missing_count,
     }
     yield from document_lines("gc-cloud/1", head, [("objects", map(object_json, result.objects))])
+
+
+def _about(seconds: float) -> str:
+    """A length of time that need not be exact."""
+    return show_duration(int(seconds // DAY * DAY if seconds >= DAY else seconds))

@@ -52,7 +52,9 @@ def undone_lines(result: UndoResult) -> Iterator[str]:
         files = " ".join(map(show, result.git_files))
         yield f"next: git add {files}   (what is committed stays: see `git revert`)"
     if len(made) == 1:
-        yield "to bring it back: dvtool undo"
+        # A collection that was taken back is not taken forward again.
+        if not (made[0].stores.trash or made[0].stores.collections):
+            yield "to bring it back: dvtool undo"
     else:
         yield f"to bring it all back: dvtool undo --to {result.steps[0].operations[0].id}"
 
@@ -141,7 +143,7 @@ def _remarks(view: OperationView) -> str:
     if view.undone_by:
         remarks.append(f"(undone by {view.undone_by[-1]})")
     if view.lasting and view.state != "damaged":
-        remarks.append("(not undone)" if not view.can_undo else "(undone in part)")
+        remarks.append("(cannot be undone)" if not view.can_undo else "(can be undone in part)")
     return " ".join(remarks)
 
 

@@ -56,6 +56,13 @@ def test_without_a_terminal_it_does_not_ask(cli: CommandLine) -> None:
     assert "--force" in ran.err
 
 
+def test_nothing_to_collect_says_what_is_too_young(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = on_a_terminal(cli, monkeypatch, b"", "gc", "-w")
+    assert ran.code == 0
+    assert "in files younger than 1d: they stay (--grace 0 takes them too)" in ran.out
+    assert "nothing to collect" in ran.out
+
+
 def test_it_asks_and_takes_no_for_an_answer(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     for answer in (b"", b"n\n", b"yess\n"):
         ran = on_a_terminal(cli, monkeypatch, answer, "gc", "-w", "--grace", "0")

@@ -65,6 +65,7 @@ def test_what_is_new_stays(cli: CommandLine, folder: Path) -> None:
     ran = cli("gc", "--cloud", "-w", "-f")
     assert ran.code == 0
     assert "nothing to collect on origin" in ran.out + ran.err
+    assert "; what others have pushed, and you in the last 30d" in ran.out + ran.err
     assert remote_files(folder) == before
 
 
@@ -91,6 +92,9 @@ def test_doomed_now_deleted_after_the_grace(cli: CommandLine, clone: CommandLine
     ran = cli("gc", "--cloud", "-w", "-f")
     assert "deleted now" in ran.out + ran.err
     assert len(packs_of(folder)) < len(packs)
+    ran = cli("undo")
+    assert ran.code == 1, "it must not take back what came before the collection"
+    assert "(gc --cloud) is not undone: what was doomed before was deleted" in ran.err
     clone.done("pull")
     assert (clone.at / "d/b").read_text().startswith("b 2")
     git(clone, "checkout", "-q", "HEAD~1")
@@ -100,7 +104,7 @@ def test_doomed_now_deleted_after_the_grace(cli: CommandLine, clone: CommandLine
 def test_undo_takes_it_back(cli: CommandLine, clone: CommandLine, folder: Path) -> None:
     age(folder, 31)
     cli.done("gc", "--cloud", "-w", "-f")
-    cli.done("undo")
+    assert "dvtool undo" not in cli.done("undo"), "an undone collection cannot be brought back"
     for _ in range(2):
         age(folder, 15)
         clone.done("gc", "--cloud", "--all-commits", "-f")

@@ -109,7 +109,7 @@ def test_a_push_is_stepped_over_only_when_asked(cli: CommandLine, tmp_path: Path
     assert "operation 4 (push to origin) is not undone" in ran.err
     assert not (cli.at / "data.dvt").exists()
     assert (cli.at / "data/a.csv").read_text() == "one"
-    assert log(cli)[1].endswith("(not undone)")
+    assert log(cli)[1].endswith("(cannot be undone)")
 
 
 def test_json(cli: CommandLine) -> None:

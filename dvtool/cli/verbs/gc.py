@@ -138,7 +138,7 @@ def gc(
     if as_json:
         session.answered_json = True
         session.lines(json_lines(result))
-    elif dry_run or not result.done or force:
+    elif dry_run or not result.done or force or result.plan.is_empty:
         session.summary(keep_line(rules))
         session.lines(plan_lines(result))
     if not as_json:
