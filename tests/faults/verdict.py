@@ -141,6 +141,8 @@ class Judge:
         if again.code == 1 and "changes of your own" in again.err and not self._case.pushes:
             # Files that a checkout places are not synced one by one: without their bytes they look like the user's.
             again = world.injector.run(("checkout", "--force"), world.place, below=world.path)
+        elif again.code == 1 and "changed since" in again.err and self._case.argv == ("undo",):
+            again = world.injector.run(("undo", "--force"), world.place, below=world.path)
         if again.code not in self._case.ends:
             yield f"the next run ended with {again.code}: {again.err}"
             return
