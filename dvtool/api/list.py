@@ -29,6 +29,7 @@ from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import check_depth
 from dvtool.store.trees import entries
 from dvtool.store.trees import lookup
+from dvtool.store.trees import require_few_files
 from dvtool.store.trees import subtree
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
@@ -209,6 +210,8 @@ class _Walk:
 
     def _tree(self, directory: Entry, path: bytes, depth: int) -> Iterator[Listed]:
         check_depth(path + b"/")
+        if self._goes_deeper(depth):
+            require_few_files(path, subtree(directory))
         try:
             for entry in entries(self._listings.get, subtree(directory)):
                 if entry.kind == DIRECTORY:

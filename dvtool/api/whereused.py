@@ -31,6 +31,7 @@ from dvtool.store.treesearch import PAGE
 from dvtool.store.treesearch import Hit
 from dvtool.store.treesearch import TreeSearch
 from dvtool.store.treesearch import Wanted
+from dvtool.store.treesearch import require_few_hits
 from dvtool.workspace.pointers import Tracked
 
 SHORTEST = 8
@@ -106,6 +107,7 @@ def whereused(project: Project, request: WhereUsedRequest, reporter: Reporter = 
             reporter.advance(1)
             for hit in _hits(version.item, search, wanted):
                 use = found.setdefault(hit.path, _Use(hit))
+                require_few_hits(len(found), b"")
                 if use.hit.raw != hit.raw:
                     raise _ambiguous(request.digest, use.hit, hit)
                 use.commits.update(dict.fromkeys(version.commits))

@@ -22,10 +22,10 @@ PAGE_LIMIT = 4_096
 """No page holds more entries."""
 LEVELS = 8
 """Leaf pages are level 0, the highest page is level 7."""
-MAX_DEPTH = 256
-"""Directories inside each other that are walked: a chain of thousands costs an attacker nothing.
+MAX_DEPTH = 200
+"""Directories inside each other, from the project's top, that are walked: a chain of thousands costs nothing to make.
 
-Python allows 1,000 calls inside each other, and a walk takes up to three a level.
+Python allows 1,000 calls inside each other. A walk of trees takes up to three a level, of a worktree four.
 """
 LEVEL_BITS = 8
 """A name whose xxh3_64 ends in 8 zero bits ends its leaf page, in 16 also the page above, and so on."""

@@ -11,6 +11,7 @@ from dvtool.errors import StorageError
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import Entry
 from dvtool.store.treediff import EntryChange
+from dvtool.store.treediff import Pairs
 from dvtool.store.treediff import differing
 from dvtool.store.trees import GetPage
 from dvtool.store.trees import check_depth
@@ -26,13 +27,14 @@ class TreeComparison:
     def __init__(self, get_old: GetPage, get_new: GetPage) -> None:
         self._get_old = get_old
         self._get_new = get_new
+        self._pairs = Pairs()
         self.unread: list[tuple[bytes, DvtoolError]] = []
 
     def changes(self, old: Entry | None, new: Entry | None, path: bytes) -> Iterator[EntryChange]:
         """Every difference from *old* to *new*, both standing at *path*, in order of names.
 
         A directory on both sides that cannot be read is one change by itself. Raises `FormatError`
-        for directories too deep to be walked.
+        for directories too deep to be walked, `UnsafeInput` for too many that are the same.
         """
         if old == new:
             return
@@ -49,5 +51,6 @@ class TreeComparison:
                 self.unread.append((path, error))
                 yield EntryChange(path, old, new)
                 return
+            self._pairs.require_few(path, subtree(old), subtree(new), len(pairs))
             for name, before, after in pairs:
                 yield from self.changes(before, after, path + b"/" + name)

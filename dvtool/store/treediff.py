@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dvtool.errors import UnsafeInput
+from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
@@ -15,6 +18,9 @@ from dvtool.store.trees import leaf_entries
 from dvtool.store.trees import leaf_refs
 from dvtool.store.trees import subtree
 from dvtool.store.trees import walk
+
+MOST_AGAIN = 300_000
+"""Changes in pairs of directories that were compared before, elsewhere: a few shared pages make any number of them."""
 
 
 class EntryChange(NamedTuple):
@@ -61,10 +67,13 @@ class _Diff:
         self._get_old = get_old
         self._get_new = get_new
         self._whole_added = whole
+        self._pairs = Pairs()
 
     def trees(self, old: TreeRef | None, new: TreeRef | None, prefix: bytes) -> Iterator[EntryChange]:
         check_depth(prefix)
-        for name, before, after in differing(self._get_old, old, self._get_new, new):
+        changes = differing(self._get_old, old, self._get_new, new)
+        self._pairs.require_few(prefix[:-1], old, new, len(changes))
+        for name, before, after in changes:
             yield from self.entries(before, after, prefix + name)
 
     def entries(self, old: Entry | None, new: Entry | None, path: bytes) -> Iterator[EntryChange]:
@@ -82,6 +91,27 @@ class _Diff:
             yield EntryChange(path, None, new)
         elif new_tree is not None:
             yield from _whole(self._get_new, new, new_tree, path, added=True)
+
+
+class Pairs:
+    """Counts what one comparison finds in pairs of directories that it has met before."""
+
+    def __init__(self) -> None:
+        self._met: set[tuple[ObjectId | None, ObjectId | None]] = set()
+        self._again = 0
+
+    def require_few(self, path: bytes, old: TreeRef | None, new: TreeRef | None, changes: int) -> None:
+        """Before what differs at *path* is looked at: raise `UnsafeInput` if the same was met too often."""
+        pair = (old and old.oid, new and new.oid)
+        if pair in self._met:
+            self._again += changes
+            if self._again > MOST_AGAIN:
+                raise UnsafeInput(
+                    f"{show(path)}: more than {MOST_AGAIN:,} changes that are the same in directory after directory",
+                    path=path,
+                    hint="see where the pointer comes from (`git log -p -- FILE`)",
+                )
+        self._met.add(pair)
 
 
 def differing(

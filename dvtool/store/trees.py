@@ -29,6 +29,8 @@ from dvtool.model.tree import ends_page
 PutPage = Callable[[bytes], ObjectId]
 """Stores or only hashes a page and gives its address."""
 MAX_EMPTY_DIRECTORIES = 1_000_000
+MOST_FILES = 100_000_000
+"""No walk from file to file begins in a directory that states more: one page, shared a few times, makes any number."""
 GetPage = Callable[[ObjectId], bytes]
 """The bytes of a page. Raises `MissingData`, `IntegrityError`."""
 
@@ -157,11 +159,23 @@ class EmptyDirectories:
         return self._known[tree.oid]
 
 
+def require_few_files(path: bytes, tree: TreeRef) -> None:
+    """Before a directory is walked whole: raise `UnsafeInput` if it states more files than anybody waits for."""
+    if tree.files > MOST_FILES:
+        raise UnsafeInput(
+            f"{show(path) or 'this directory'}: {tree.files:,} files, more than the {MOST_FILES:,} that are looked at "
+            "one by one",
+            path=path,
+            hint="see where its pointer comes from (`git log -p -- FILE`); `dvtool list` shows one directory of it",
+        )
+
+
 def walk(get: GetPage, tree: TreeRef, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
     """Every entry below a directory with its path, directories before what they hold.
 
-    Raises `FormatError` and `UnsafeInput` for directories too deep, or too many without a file, to be walked.
+    Raises `FormatError` and `UnsafeInput` for directories too deep, or too many, or with too many files, to be walked.
     """
+    require_few_files(prefix[:-1], tree)
     empty = EmptyDirectories(get)
     if not tree.files:
         empty.require_few(prefix[:-1], tree)

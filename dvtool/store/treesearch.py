@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
+from dvtool.errors import UnsafeInput
+from dvtool.model.paths import show
 from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import TreeRef
@@ -37,6 +39,8 @@ class Hit(NamedTuple):
     size: int
 
 
+MOST_HITS = 1_000_000
+"""So many paths of one digest are told, some 700 bytes of memory each. Shared pages make any number of them."""
 PAGE = 0
 """The digest is that of one of several pages of the directory at the hit's path."""
 
@@ -55,7 +59,7 @@ class TreeSearch:
     def hits(self, tree: TreeRef, path: bytes) -> tuple[Hit, ...]:
         """Everything below the directory that has the digest; *path* is only for ``unread`` and for errors.
 
-        Raises `FormatError` for directories too deep to be walked.
+        Raises `FormatError` for directories too deep to be walked, `UnsafeInput` for too many paths.
         """
         if tree.oid in self._without:
             return ()
@@ -88,6 +92,7 @@ class TreeSearch:
                 if entry.kind == DIRECTORY:
                     inner = self.hits(subtree(entry), path + b"/" + entry.name)
                     found += (hit._replace(path=_below(entry.name, hit.path)) for hit in inner)
+                    require_few_hits(len(found), path)
             if len(found) == before:
                 self._pages_without.add(ref.raw)
         return found
@@ -95,3 +100,13 @@ class TreeSearch:
 
 def _below(name: bytes, path: bytes) -> bytes:
     return name + b"/" + path if path else name
+
+
+def require_few_hits(count: int, path: bytes) -> None:
+    """Raise `UnsafeInput` if there are more than anybody reads. *path*: where they are."""
+    if count > MOST_HITS:
+        raise UnsafeInput(
+            f"{show(path) or 'this project'} holds it at more than {MOST_HITS:,} paths",
+            path=path,
+            hint="`dvtool list -R --show-hash` lists directories, one at a time if they are so large",
+        )

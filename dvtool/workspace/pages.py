@@ -26,7 +26,6 @@ class DirectoryInWork:
     """A directory whose tree is being made. ``refs``: its leaf pages, None for one not yet known."""
 
     path: bytes
-    depth: int
     parent: DirectoryInWork | None
     known: dict[bytes, MemoPage]
     refs: list[PageRef | None] = field(default_factory=list)

@@ -101,6 +101,9 @@ def plan_reversal(places: Sequence[Place], look: Look) -> Reversal:
     strangers: dict[bytes, EntryChange] = {}
     for place in places:
         standing = look.entry_at(place.path)
+        if not now and standing is None and place.before is None and not place.rows:
+            # Nothing came of it, as where a checkout was refused: what it was to place is not read.
+            continue
         mine = {
             change.path: change
             for change in diff_entries(look.get_stored, place.after, look.get_current, standing, place.path)

@@ -6,11 +6,14 @@ import os
 
 from dvtool.errors import StorageError
 from dvtool.model.paths import show
+from dvtool.model.tree import DIRECTORY
+from dvtool.store.trees import require_few_files
+from dvtool.store.trees import subtree
 from dvtool.workspace.checkoutplan import CheckoutPlan
 
 
 def require_room(plan: CheckoutPlan, root_fd: int) -> None:
-    """Raise `StorageError` if the file system cannot hold so many new files; where it does not say, do nothing."""
+    """Raise `StorageError` if the file system cannot hold so many new files, `UnsafeInput` if nobody waits for them."""
     files = sum(change.new.files for change in plan.create if change.new is not None)
     files -= sum(1 for change in plan.remove if change.old is not None)
     state = os.fstatvfs(root_fd)
@@ -20,3 +23,7 @@ def require_room(plan: CheckoutPlan, root_fd: int) -> None:
             path=plan.path,
             hint=f"look at what it holds with `dvtool list {show(plan.path)}`, and check out parts of it",
         )
+    for change in plan.create:
+        if change.new is not None and change.new.kind == DIRECTORY:
+            # Some file systems have room for any number.
+            require_few_files(change.path, subtree(change.new))

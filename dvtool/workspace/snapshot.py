@@ -34,6 +34,7 @@ from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import LINK
+from dvtool.model.tree import MAX_DEPTH
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
@@ -62,8 +63,6 @@ from dvtool.workspace.sinks import Sink
 if TYPE_CHECKING:
     from dvtool.workspace.readers import Readers
 
-MAX_DEPTH = 200
-"""Python allows 1,000 calls inside each other and a level takes three: what is deeper could not be read again."""
 HELPERS_FROM = 12_000
 """Helpers are started for so many unread files, a MiB counting as 16 more: 0.3 s of work, twice what a start costs."""
 _WEIGHT_BYTES = 1 << 16
@@ -174,18 +173,18 @@ class Snapshot:
         except OSError as error:
             raise storage_error(error, "read", error.filename or path) from error
 
-    def _walk(self, path: bytes, parent: DirectoryInWork | None = None, depth: int = 0) -> DirectoryInWork:
+    def _walk(self, path: bytes, parent: DirectoryInWork | None = None) -> DirectoryInWork:
         fd = open_dir(self._root_fd, path)
         try:
-            return self._directory(fd, path, parent, depth)
+            return self._directory(fd, path, parent)
         finally:
             os.close(fd)
 
-    def _directory(self, fd: int, path: bytes, parent: DirectoryInWork | None, depth: int) -> DirectoryInWork:
-        if depth > MAX_DEPTH:
+    def _directory(self, fd: int, path: bytes, parent: DirectoryInWork | None) -> DirectoryInWork:
+        if path.count(b"/") >= MAX_DEPTH:
             raise UnsafeInput(f"{show(path)} is nested deeper than {MAX_DEPTH} directories", path=path)
         for _ in range(_TRIES):
-            directory = DirectoryInWork(path, depth, parent, self._memo.pages(path))
+            directory = DirectoryInWork(path, parent, self._memo.pages(path))
             try:
                 self._list(fd, directory)
             except FileNotFoundError:
@@ -275,7 +274,7 @@ class Snapshot:
         except OSError as error:
             raise storage_error(error, "read", path) from error
         try:
-            return self._directory(child, path, directory, directory.depth + 1)
+            return self._directory(child, path, directory)
         finally:
             os.close(child)
 
@@ -370,7 +369,7 @@ class Snapshot:
         waiting, helpers, start = self._queue, self._helpers, self._start_helpers
         self._queue, self._helpers, self._start_helpers = deque(), None, None
         try:
-            again = self._walk(path, directory.parent, directory.depth)
+            again = self._walk(path, directory.parent)
             self._settle(to_the_end=True)
         except FileNotFoundError:
             if directory.parent is None:

@@ -64,6 +64,20 @@ def test_is_refused(case: Hostile, hostile_template: Path, tmp_path: Path) -> No
                 assert re.search(case.names, ran.err), text
 
 
+def test_what_was_checked_out_can_be_looked_at(hostile_template: Path, tmp_path: Path) -> None:
+    case = next(case for case in CASES if case.name == "tree-deep-cache")
+    scene = made(case, hostile_template, tmp_path / "place")
+    cli = CommandLine(scene.mine)
+    for _ in range(2):
+        ran = cli("checkout")
+        assert ran.code == 9, ran
+    assert (scene.mine / "/".join("d" * 200)).is_dir()
+    scene.git("rm", "-q", "d.dvt", at=scene.mine)
+    for verb in ("status", "checkout", "status"):
+        ran = cli(verb)
+        assert ran.code == 0, (verb, ran)
+
+
 def test_there_are_cases_of_every_kind() -> None:
     assert len(CASES) >= 64
     assert len({case.name for case in CASES}) == len(CASES)

@@ -20,6 +20,7 @@ from dvtool.formats.tree import encode_leaf
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import SILENT
+from dvtool.model.tree import MAX_DEPTH
 from dvtool.model.tree import WIDE
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
@@ -35,7 +36,6 @@ from dvtool.store.trees import walk
 from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.ignore import IgnoreRules
 from dvtool.workspace.sinks import HashSink
-from dvtool.workspace.snapshot import MAX_DEPTH
 from dvtool.workspace.snapshot import Snapshot
 from tests.support.trees import Executable
 from tests.support.trees import Link
@@ -434,7 +434,7 @@ def test_what_may_not_be_read_is_named_with_its_whole_path(bench: Bench, name: s
         os.close(snapshot._root_fd)
 
 
-@pytest.mark.parametrize(("depth", "is_fine"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (900, False)])
+@pytest.mark.parametrize(("depth", "is_fine"), [(MAX_DEPTH - 1, True), (MAX_DEPTH, False), (900, False)])
 def test_depth(bench: Bench, depth: int, *, is_fine: bool) -> None:
     fd = os.open(bench.data, os.O_RDONLY)
     for _ in range(depth):
