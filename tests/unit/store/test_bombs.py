@@ -12,13 +12,13 @@ from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.model.tree import file_entry
 from dvtool.store import treediff
-from dvtool.store import treesearch
 from dvtool.store import trees
+from dvtool.store import treesearch
 from dvtool.store.treecompare import TreeComparison
 from dvtool.store.treediff import diff_trees
+from dvtool.store.trees import walk
 from dvtool.store.treesearch import TreeSearch
 from dvtool.store.treesearch import Wanted
-from dvtool.store.trees import walk
 
 
 class Pages(dict[bytes, bytes]):
