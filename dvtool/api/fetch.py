@@ -29,6 +29,8 @@ from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
 from dvtool.workspace.selection import select
 
+_SHORT = len("blake3:") + 12
+
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
@@ -76,7 +78,7 @@ def raise_for(result: FetchResult, name: str) -> None:
         for item in result.damaged
     ]
     causes += [
-        MissingData(f"{show(item.path)}: {blake3_digest(item.oid)} is not on {name}", path=item.path)
+        MissingData(f"{show(item.path)} is not on {name} ({blake3_digest(item.oid)[:_SHORT]})", path=item.path)
         for item in result.missing
     ]
     causes += result.broken
@@ -86,7 +88,7 @@ def raise_for(result: FetchResult, name: str) -> None:
     if result.broken:
         hint = "dvtool writes no such listing: see where its pointer comes from (`git log -p -- FILE`)"
     if result.damaged:
-        hint = "move the damaged files away on the remote, then run `dvtool push -A` in a clone that has the data"
+        hint = f"in a clone that has the data: dvtool fsck --remote {result.damaged[0].remote} --deep --repair"
     if len(causes) == 1:
         causes[0].hint = hint
         raise causes[0]

@@ -12,6 +12,7 @@ from dvtool.api.fsckheal import heal_cache
 from dvtool.api.fsckremote import repair_remote
 from dvtool.api.fsckscope import EVERYTHING
 from dvtool.api.fsckscope import Scope
+from dvtool.api.fsckscope import as_options
 from dvtool.api.fsckscope import wanted_in
 from dvtool.api.fsckworkspace import repair_workspace
 from dvtool.api.fsckworkspace import workspace_notes
@@ -73,8 +74,25 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     Raises `StorageError` for a failing disk or network, `UsageError`, `FormatError`, `UnsafeInput`.
     """
     wanted = wanted_in(project, request.scope)
-    if request.remote is not None:
-        return _remote(project, request, wanted, reporter)
+    check = _remote if request.remote is not None else _local
+    result = check(project, request, wanted, reporter)
+    before = result.before and _with_fixes(result.before, request)
+    return FsckResult(_with_fixes(result.report, request), before)
+
+
+def _with_fixes(report: StoreReport, request: FsckRequest) -> StoreReport:
+    """The repair that is proposed looks at all that this check looked at: or it would find nothing to do."""
+    start = "dvtool fsck" + (f" --remote {report.store}" if report.store else "")
+    deep = [] if request.choice._replace(now=0.0) == STRUCTURE else ["--deep"]
+    whole = " ".join([start, *deep, *as_options(request.scope), "--repair"])
+    changed = (
+        replace(each, fix=whole) if each.fix == f"{start} --repair" and each.severity is not Severity.NOTE else each
+        for each in report.findings
+    )
+    return replace(report, findings=tuple(changed))
+
+
+def _local(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:
     report = _cache(project, request, wanted, request.choice, reporter)
     if not request.repair or worst(report.findings) is None:
         return FsckResult(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,18 @@ def wanted_in(project: Project, scope: Scope) -> list[Wanted]:
         further += _staged(project)
     now = wanted_now(one for one in selected if _is_stored(one.item))
     return merged(now, [*history, *_each_once(wanted_of(item) for item in further if _is_stored(item))])
+
+
+def as_options(scope: Scope) -> list[str]:
+    """The words of the command line that say it, fit for a shell."""
+    chosen = scope.revisions
+    flags = ((chosen.all_branches, "-a"), (chosen.all_tags, "-T"), (chosen.all_commits, "-A"))
+    revs = [f"--rev={shlex.quote(rev)}" for rev in scope.revs]
+    return [
+        *(flag for is_set, flag in flags if is_set),
+        *revs,
+        *(shlex.quote(show(target)) for target in scope.targets),
+    ]
 
 
 def commits_in(project: Project, scope: Scope) -> tuple[str, ...]:

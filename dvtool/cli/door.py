@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import FrameType
 
 import click
@@ -116,8 +117,12 @@ def _refused(session: Session, argv: Sequence[str], error: Exception) -> int:
 
 def _usage(error: click.ClickException) -> UsageError:
     near = getattr(error, "possibilities", None)
+    if near and isinstance(error, click.NoSuchOption):
+        # click compares the dashes too, so that anything is near.
+        bare = {each.lstrip("-"): each for each in near}
+        near = [bare[each] for each in get_close_matches(error.option_name.lstrip("-"), bare, cutoff=0.6)]
     # With suggestions, click's text holds them too; they belong into the hint.
-    text = (error.message if near else error.format_message()).rstrip(".")
+    text = (error.message if hasattr(error, "possibilities") else error.format_message()).rstrip(".")
     ctx = getattr(error, "ctx", None)
     hint = None if ctx is None else f"see `{ctx.command_path} --help`"
     if near:

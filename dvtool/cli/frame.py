@@ -38,6 +38,14 @@ class Page(click.Command):
         self.examples = tuple(examples)
         self._common: list[click.Parameter] | None = None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # click leaves it out for an option without its argument; the hint needs it.
+            error.ctx = error.ctx or ctx
+            raise
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return super().get_params(ctx) + self._common_params(ctx)
 
@@ -100,7 +108,7 @@ def verb_group(name: str, *, examples: Sequence[str], **settings: Any) -> Callab
 
 def unknown_verb(before: str, name: str, known: Sequence[str]) -> UsageError:
     """The error for a verb that does not exist, with the nearest that does."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean `{before} {near[0]}`?" if near else f"see `{before} --help`"
     return UsageError(f"{before} has no verb {name!r}", hint=hint)
 

@@ -46,7 +46,7 @@ def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
             raise UsageError(
                 f"{show(target) or 'this directory'} is not tracked and holds nothing that is",
                 path=target,
-                hint=f"dvtool add {show(target)}",
+                hint=f"`dvtool list -R --tracked` shows what is; `dvtool add {show(target) or '.'}` tracks it",
             )
         chosen.update(((one.item.path, one.path), one) for one in found)
     return list(chosen.values())

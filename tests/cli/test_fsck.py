@@ -67,8 +67,19 @@ def test_what_is_damaged_which_paths_what_next(repo: DataRepo) -> None:
     assert ran.code == 3
     lines = ran.out.splitlines()
     assert lines[0] == f"damaged: {loose}: the bytes are not what their name says"
-    assert lines[1:3] == ["    large", "    next: dvtool fsck --repair"]
+    assert lines[1:3] == ["    large", "    next: dvtool fsck --deep --repair"]
     assert ran.err.splitlines()[0] == "error: the cache is damaged: 1 finding, 1 path affected"
+
+
+def test_the_proposed_repair_looks_at_all_that_the_check_looked_at(repo: DataRepo) -> None:
+    (loose,) = files(repo, "objects")
+    damage(loose, 1000)
+    ran = repo.cli("fsck", "-A", "--rev", "HEAD", "--subset", "100%", "large")
+    assert ran.code == 3
+    proposed = ran.err.splitlines()[1].removeprefix("hint: dvtool ")
+    assert proposed == "fsck --deep -A --rev=HEAD large --repair"
+    assert f"repaired: {loose}" in repo.cli.done(*proposed.split())
+    assert fsck(repo, "--deep", code=0)["before"] is None
 
 
 def test_damage_comes_before_what_is_missing(repo: DataRepo) -> None:

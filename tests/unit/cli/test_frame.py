@@ -32,6 +32,8 @@ def test_the_version(cli: CommandLine, argv: tuple[str, ...]) -> None:
         (("xyzzy",), "dvtool has no verb 'xyzzy'", "see `dvtool --help`"),
         (("remote", "lst"), "dvtool remote has no verb 'lst'", "did you mean `dvtool remote list`?"),
         (("root", "--jsn"), "no such option '--jsn'", "did you mean --json?"),
+        (("root", "--fooo"), "no such option '--fooo'", "see `dvtool root --help`"),
+        (("root", "-C"), "option '-C' requires an argument", "see `dvtool root --help`"),
         (("root", "x"), "got unexpected extra argument (x)", "see `dvtool root --help`"),
         (("remote", "add", "x"), "missing argument 'URL'", "see `dvtool remote add --help`"),
         (("--cd", "nowhere", "root"), "--cd: nowhere is not a directory", None),
