@@ -120,7 +120,8 @@ def _cache(project: Project) -> Iterator[Check]:
     free = free_bytes(path)
     if free is not None:
         little = free < LITTLE_SPACE
-        text = f"{free / 1e9:.1f} GB free for the cache"
+        amount = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free // 10**6} MB"
+        text = f"{amount} free for the cache"
         advice = "free some, or choose another place with `dvtool cache dir PATH`" if little else None
         yield Check("space", State.NOTE if little else State.OK, text, advice)
     if is_network_fs(path):

@@ -167,7 +167,7 @@ class _Reader:
         raise FormatError(f"{self._place(back)}: {why}", path=self._where, hint=_RESTORE)
 
 
-_RESTORE = "restore it with `git checkout -- FILE`, or write it anew with `dvtool add`"
+_RESTORE = "restore it with `git checkout -- FILE`, or delete it and run `dvtool add` again"
 _UNTRUSTED = "dvtool writes no such pointer: see who changed it (`git log -p -- FILE`) before you trust it"
 _RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files"))
 

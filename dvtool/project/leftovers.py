@@ -18,6 +18,7 @@ from dvtool.errors import storage_error
 from dvtool.model.paths import show
 from dvtool.project.open import Project
 from dvtool.project.oplog import operations
+from dvtool.project.undochoice import changes_something
 from dvtool.project.workspaces import state_dirs
 from dvtool.store.cache import Cache
 from dvtool.store.fscklisting import list_cache
@@ -114,7 +115,8 @@ def _interrupted(project: Project) -> Iterator[Left]:
         if not logged.is_done and logged.operation is not None:
             words = f"{logged.operation.verb} {logged.operation.summary}".strip()
             what = f"operation {logged.id} ({words}) did not end"
-            yield Left(LeftKind.OPERATION, b"", 0, what, "run it again, or take it back with `dvtool undo`")
+            undo = ", or take it back with `dvtool undo`" if changes_something(logged.operation) else ""
+            yield Left(LeftKind.OPERATION, b"", 0, what, f"run it again{undo}")
 
 
 def _in_state(project: Project) -> Iterator[Left]:

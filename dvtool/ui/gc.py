@@ -31,6 +31,7 @@ def keep_line(rules: KeepRules) -> str:
         what.append("all experiments")
     if rules.last:
         many = "all commits" if rules.last < 0 else f"the last {count(rules.last, 'commit')}"
+        many = "the last commit" if rules.last == 1 else many
         what.append(f"{many} of {', '.join(rules.revs) or 'HEAD'}")
     elif rules.revs:
         what.append(", ".join(rules.revs))
@@ -109,7 +110,7 @@ def summary_lines(result: GcResult) -> Iterator[str]:
         keeps = show_duration(int(result.trash_kept))
         if result.done:
             yield f"{many}: moved to the trash, where `dvtool undo` finds them for {keeps}"
-            yield f"trash run {result.run_id}; the space is free after that, or at once with `dvtool gc --no-trash`"
+            yield f"trash run {result.run_id}; the space is free after that, or at once if you add --no-trash"
         else:
             yield f"{many}: would go to the trash for {keeps}"
     freed = sum(each.stored for each in result.expired)

@@ -146,6 +146,7 @@ def test_an_empty_pointer_stops_all(cli: CommandLine) -> None:
 
 def test_date_and_number(cli: CommandLine) -> None:
     assert "nothing to collect" in cli.done("gc", "-n", "2", "-f", "--grace", "0")
+    assert "; the last commit of HEAD\n" in cli.done("gc", "-n", "1", "--dry-run")
     assert "nothing to collect" in cli.done("gc", "--date", "2020-01-01", "-f", "--grace", "0")
     assert "would go" in cli.done("gc", "--date", "2200-01-01", "--dry-run", "--grace", "0")
 

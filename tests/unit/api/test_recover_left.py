@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from dvtool.api.recover import RecoverRequest
 from dvtool.api.recover import recover
 from dvtool.errors import IntegrityError
+from dvtool.errors import StorageError
+from dvtool.formats.oplog import FileChange
 from dvtool.hashing.digests import object_id
 from dvtool.project.leftovers import LeftKind
+from dvtool.project.oplog import begin
 from dvtool.store.salvage import set_aside_damage
 from dvtool.ui.recovered import recoverable_lines
 from tests.support.cli import CommandLine
@@ -97,3 +103,20 @@ def test_what_a_collection_took(bench: Workbench) -> None:
     assert "`gc` took" in what
     cli.done("undo")
     assert left(bench) == {}
+
+
+@pytest.mark.parametrize(
+    ("verb", "files", "following"),
+    [
+        ("push", (), "run it again"),
+        ("add", (FileChange("project", b"a.dvt", None, b"x", 0),), "run it again, or take it back with `dvtool undo`"),
+    ],
+)
+def test_an_operation_that_did_not_end(
+    bench: Workbench, verb: str, files: tuple[FileChange, ...], following: str
+) -> None:
+    with suppress(StorageError), begin(bench.project, verb) as operation:
+        operation.record(files=files, lasting="" if files else "what was uploaded stays on the remote", summary="x")
+        raise StorageError("the disk is full")
+    (found,) = recover(bench.project, RecoverRequest()).left
+    assert (found.kind, found.next) == (LeftKind.OPERATION, following)
