@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.errors import StorageError
 from dvtool.formats.records import Root
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
@@ -62,8 +63,15 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
             if operation.verb == "fetch":
                 operation.record(lasting="what was fetched stays in the cache", summary=f"from {remote.name}")
             roots = [Root(each.directory, each.oid) for each in wanted]
-            with kept_in_shared_cache(project, cache, roots):
-                result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
+            result = None
+            try:
+                with kept_in_shared_cache(project, cache, roots):
+                    result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
+            except StorageError as error:
+                # A cache may be mounted read-only: where nothing was to be stored in it, that is no failure.
+                if result is None or result.objects:
+                    raise
+                reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
             if operation.verb == "fetch" and not result.objects:
                 operation.cancel()
         return result
@@ -78,7 +86,7 @@ def raise_for(result: FetchResult, name: str) -> None:
         for item in result.damaged
     ]
     causes += [
-        MissingData(f"{show(item.path)} is not on {name} ({blake3_digest(item.oid)[:_SHORT]})", path=item.path)
+        MissingData(f"{show(item.path)} is not on {name} ({str(blake3_digest(item.oid))[:_SHORT]})", path=item.path)
         for item in result.missing
     ]
     causes += result.broken

@@ -84,12 +84,18 @@ def _with_fixes(report: StoreReport, request: FsckRequest) -> StoreReport:
     """The repair that is proposed looks at all that this check looked at: or it would find nothing to do."""
     start = "dvtool fsck" + (f" --remote {report.store}" if report.store else "")
     deep = [] if request.choice._replace(now=0.0) == STRUCTURE else ["--deep"]
-    whole = " ".join([start, *deep, *as_options(request.scope), "--repair"])
-    changed = (
-        replace(each, fix=whole) if each.fix == f"{start} --repair" and each.severity is not Severity.NOTE else each
-        for each in report.findings
-    )
-    return replace(report, findings=tuple(changed))
+    scope = request.scope
+    fixes = {f"{start} --repair": " ".join([start, *deep, *as_options(scope), "--repair"])}
+    # `fetch` knows no single revisions.
+    history = replace(scope.revisions, all_commits=scope.revisions.all_commits or bool(scope.revs))
+    fetching = " ".join(["dvtool fetch", *as_options(Scope(revisions=history))])
+
+    def fix(finding: Finding) -> str:
+        if finding.severity is Severity.NOTE:
+            return finding.fix
+        return fixes.get(finding.fix, finding.fix).replace("dvtool fetch", fetching, 1)
+
+    return replace(report, findings=tuple(replace(each, fix=fix(each)) for each in report.findings))
 
 
 def _local(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:

@@ -110,7 +110,9 @@ def test_targets_and_revisions(repo: DataRepo) -> None:
     old.unlink()
     fsck(repo, code=0)
     for argv in (["--rev", "HEAD~1"], ["-A"]):
-        assert paths(fsck(repo, *argv, code=4)) == {"large"}
+        document = fsck(repo, *argv, code=4)
+        assert paths(document) == {"large"}
+        assert [finding["fix"] for finding in document["findings"]] == ["dvtool fetch -A large"]
     new.unlink()
     fsck(repo, "data", code=0)
     assert paths(fsck(repo, "large", code=4)) == {"large"}
