@@ -57,7 +57,7 @@ demo: install
 bench: $(VENV)/.has-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
-torture: $(VENV)/.has-test
+torture: $(VENV)/.has-test $(VENV)/.has-torture
 	$(BIN)/python -m tests.faults.torture $(ARGS)
 
 docs: $(VENV)/.has-docs

@@ -17,6 +17,7 @@ from dvtool.remote.retry import RetryingRemote
 SCHEMES = ("file", "s3")
 """What may stand before ``://``; a URL without it is a directory."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 
 
@@ -45,7 +46,7 @@ def open_remote(
 
 def scheme_of(name: str, url: str) -> str:
     """The scheme in lower case, empty for a plain path; raises for what is no remote's URL."""
-    if not url or "\0" in url:
+    if not url or _CONTROL.search(url):
         raise ConfigError(f"remote {name}: the URL is empty or not a text")
     if url.startswith("-"):
         raise UnsafeInput(f"remote {name}: {redact(url)} begins with '-'", hint="write ./ before a directory")

@@ -24,6 +24,11 @@ from dvtool.model.paths import split
 IGNORE_FILE = b".dvtoolignore"
 MAX_BYTES = 1 << 20
 
+MAX_LINE = 1_024
+MOST_ANY = 3
+"""So many times a pattern may say "any directories" between names: each multiplies what a path costs by its depth."""
+_STAR = b"[^/]*"
+_ANY_DIRECTORIES = (b"(?:/.+)?", b"(?:.+/)?")
 _TRAILING_SPACES = re.compile(rb"(?<!\\) +\Z")
 _BOM = b"\xef\xbb\xbf"
 
@@ -168,6 +173,24 @@ def _content(root: bytes, directory: bytes) -> bytes:
         os.close(root_fd)
 
 
+def _tamed(source: bytes) -> bytes:
+    """The same expression, which never tries again where a star could have ended: ten stars took hours for one name.
+
+    What stands between two stars is taken where it comes first: what is skipped by that, the next star takes.
+    """
+    first, *pieces = source.split(_STAR)
+    if not pieces:
+        return source
+    found = first
+    for number, piece in enumerate(pieces[:-1]):
+        if any(each in piece for each in _ANY_DIRECTORIES):
+            found += _STAR + piece
+        elif piece:
+            # An atomic group, as Python 3.10 can have one.
+            found += b"(?=(?P<s%d>[^/]*?%b))(?P=s%d)" % (number, piece, number)
+    return found + _STAR + pieces[-1]
+
+
 def _compile(file: bytes, number: int, line: bytes) -> _Pattern | None:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
@@ -181,7 +204,7 @@ def _compile(file: bytes, number: int, line: bytes) -> _Pattern | None:
         warnings.simplefilter("ignore", FutureWarning)
         try:
             compiled = GitIgnoreSpecPattern(body)
-        except ValueError as error:
+        except (ValueError, re.error) as error:
             raise FormatError(
                 f"{show(file)}:{number}: {show(line)} is not a pattern",
                 path=file,
@@ -189,7 +212,9 @@ def _compile(file: bytes, number: int, line: bytes) -> _Pattern | None:
             ) from error
         if compiled.regex is None:
             return None
-        source = compiled.regex.pattern
+        source = _tamed(compiled.regex.pattern)
+        if max(source.count(each) for each in _ANY_DIRECTORIES) > MOST_ANY or len(text) > MAX_LINE:
+            raise FormatError(f"{show(file)}:{number}: a pattern with too much in it: {show(line[:40])}...", path=file)
         # pathspec's own flags know no line feed in a name.
         regex = re.compile(source, re.DOTALL)
     everything = source == b"." or body.endswith(b"/**")

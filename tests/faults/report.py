@@ -47,6 +47,7 @@ def report(results: Results, environment: str) -> str:
         ("network", "S3 through a network that goes wrong", "faults"),
         ("together", "Many commands at once", "commands"),
         ("rewrites", "Rewrites that `stat` cannot tell", "files"),
+        ("fuzz", "Parsers, guided to new branches", "inputs"),
     ):
         lines += _plain(title, column, [result for one, _, result in done if one == group])
     return "\n".join(lines)
@@ -65,7 +66,7 @@ def _totals(done: list[tuple[str, str, dict[str, Any]]]) -> list[str]:
     for group, _, result in done:
         for tally in result["tallies"]:
             kind = {"power": "power loss", "kills": "SIGKILL at a random moment", "network": "network"}.get(group)
-            if group in ("together", "rewrites"):
+            if group in ("together", "rewrites", "fuzz"):
                 continue
             if kind is None:
                 kind = "killed at a call" if tally["fault"] in ("kill", "torn") else "failing call"

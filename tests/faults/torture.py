@@ -45,6 +45,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.report import write_report
 from tests.faults.sweep import Sweep
 from tests.faults.sweep import Tally
+from tests.fuzz import guided
+from tests.fuzz.targets import TARGETS
 from tests.support.mounts import whole_seconds
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +56,7 @@ KILLS = 400
 STRIDE = 4
 """Of the calls that fail, every so many-th where files are linked; all where they are copied. It is killed at every."""
 
-_SOURCES = ("dvtool", "tests/faults", "tests/crash")
+_SOURCES = ("dvtool", "tests/faults", "tests/crash", "tests/fuzz")
 _MEMORY = Path("/dev/shm")
 _XFS_BYTES = 400 << 20
 
@@ -78,6 +80,7 @@ def parts() -> list[Part]:
         Part("together", "together same tree", lambda at: [same_tree(at, processes=16, files=10_000, rounds=20)]),
         Part("together", "together gc beside", lambda at: [gc_beside(at, rounds=500)]),
         Part("rewrites", "rewrites seen", _rewrites),
+        Part("fuzz", "fuzz atheris", _fuzz),
     ]
     return found
 
@@ -133,6 +136,16 @@ def _rewrites(folder: Path) -> list[Tally]:
         return found
 
 
+def _fuzz(folder: Path) -> list[Tally]:
+    found = []
+    for target in TARGETS:
+        place = folder / target.name
+        place.mkdir()
+        done = guided.run(target.name, place)
+        found.append(Tally(target.name, "atheris", hit=done.runs, violations=[done.problem] * bool(done.problem)))
+    return found
+
+
 def main() -> int:
     """Run what is missing; exit code 1 when a promise was broken or a part failed."""
     parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
@@ -146,6 +159,11 @@ def main() -> int:
     if asked.one:
         return _run_one(asked.one)
     chosen = [part for part in parts() if not asked.names or any(name in part.name for name in asked.names)]
+    reasons = {part.name: _why_not(part) for part in chosen}
+    for name, reason in reasons.items():
+        if reason:
+            print(f"{name}: passed over, {reason}", flush=True)
+    chosen = [part for part in chosen if not reasons[part.name]]
     state = _State(keep=asked.keep)
     todo = [] if asked.report else [part for part in chosen if asked.again or not state.has(part.name)]
     print(f"{len(todo)} of {len(chosen)} parts to do, {asked.jobs} at once", flush=True)
@@ -188,12 +206,16 @@ class _State:
         return [(part.group, part.name, self._parts.get(part.name)) for part in all_parts]
 
 
+def _why_not(part: Part) -> str:
+    """The reason why this machine cannot run it; empty where it can."""
+    if part.xfs and (os.geteuid() != 0 or not shutil.which("mkfs.xfs") or not shutil.which("unshare")):
+        return "it needs root, unshare and mkfs.xfs"
+    return guided.why_not() if part.group == "fuzz" else ""
+
+
 def _run_apart(part: Part, state: _State) -> None:
     argv = [sys.executable, "-m", "tests.faults.torture", "--one", part.name]
     if part.xfs:
-        if os.geteuid() != 0 or not shutil.which("mkfs.xfs") or not shutil.which("unshare"):
-            print(f"{part.name}: passed over, it needs root, unshare and mkfs.xfs", flush=True)
-            return
         # The mount is seen by that process alone, and goes with it.
         argv = ["unshare", "--mount", *argv]
     started = time.monotonic()

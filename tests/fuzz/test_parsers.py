@@ -15,20 +15,9 @@ from hypothesis import strategies as st
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets import Target
 from tests.fuzz.targets import harmless
-from tests.property.formats import FORMATS
+from tests.fuzz.targets import sealed
 
 EXAMPLES = 6_000 if os.environ.get("DVTOOL_TORTURE") == "1" else 120
-SEALS = {
-    "pack": "pack-ends",
-    "index": "index",
-    "store-file": "store",
-    "root-record": "roots",
-    "dead-list": "dead",
-    "operation": "store",
-    "trash-run": "store",
-}
-"""Whose checksum is at the same place."""
-_SEAL = {form.name: form.seal for form in FORMATS if form.seal is not None}
 _NUMBERS = (b"\xff" * 4, b"\xff" * 8, bytes(8), b"\x7f", b"\x80", b"\x00\x00\x00\x80", b"\x01")
 
 bounded = settings(
@@ -74,9 +63,7 @@ def test_seeds_are_taken_as_they_are(target: Target) -> None:
 def test_mutations(target: Target, data: st.DataObject) -> None:
     damaged = data.draw(mutated(target))
     harmless(target, damaged)
-    seal = _SEAL.get(SEALS.get(target.name, ""))
-    if seal is not None and len(damaged) > 40:
-        harmless(target, seal(damaged))
+    harmless(target, sealed(target, damaged))
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)

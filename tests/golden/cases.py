@@ -84,7 +84,7 @@ def decode_pack(data: bytes) -> Packed:
             found.append(((here[0].kind, here[0].digest, objects[0]),))
         else:
             kinds = {entry.digest: entry.kind for entry in here}
-            found.append(tuple((kinds[oid], bytes(oid), plain) for oid, plain in named.items()))
+            found.append(tuple((kinds[oid], bytes(oid), plain) for oid, plain in named.items() if oid in kinds))
         at += pack.decode_record_head(data, at, WHERE).total
     assert at == foot.table_offset
     return Packed(pack_class, tuple(found))

@@ -142,3 +142,40 @@ def test_git_agrees(tmp_path: Path, seed: int) -> None:
         rule = found.explain(path.encode(), is_dir)
         ours[path] = ("", "", "") if rule is None else (rule.file.decode(), str(rule.line), rule.pattern.decode())
     assert ours == judged
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        (b"*" * 60 + b"!", b"a" * 255),
+        (b"*a" * 30 + b"*b", b"a" * 255),
+        (b"*[a-z]?" * 30 + b"!", b"a" * 255),
+        (b"**/a/**/a/**/*a*a*a*a*b", b"a/" * 100 + b"a" * 200),
+    ],
+)
+def test_no_pattern_is_tried_for_ever(tmp_path: Path, pattern: bytes, name: bytes) -> None:
+    (tmp_path / ".dvtoolignore").write_bytes(pattern + b"\n")
+    rules = IgnoreRules.load(os.fsencode(tmp_path))
+    assert not rules.is_ignored(name, False)
+
+
+@pytest.mark.parametrize("pattern", [b"a/**/a/**/a/**/a/**/b", b"a" * 2_000, b"[z-\\]"])
+def test_a_pattern_with_too_much_in_it_is_named(tmp_path: Path, pattern: bytes) -> None:
+    (tmp_path / ".dvtoolignore").write_bytes(pattern + b"\n")
+    with pytest.raises(FormatError, match=r"^\.dvtoolignore:1: "):
+        IgnoreRules.load(os.fsencode(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_ignored"),
+    [
+        (b"*a*b*c", b"xaaxbbabc", True),
+        (b"*a*b*c", b"xbac", False),
+        (b"a?*b/*c*d", b"axxb/ccdd", True),
+        (b"a?*b/*c*d", b"ab/cd", False),
+        (b"***.txt", b"x.txt", True),
+    ],
+)
+def test_several_stars(tmp_path: Path, pattern: bytes, name: bytes, *, is_ignored: bool) -> None:
+    (tmp_path / ".dvtoolignore").write_bytes(pattern + b"\n")
+    assert IgnoreRules.load(os.fsencode(tmp_path)).is_ignored(name, False) is is_ignored
