@@ -62,7 +62,7 @@ def look(store: RemoteStore, pages: MetaPages, selection: Selection, times: Time
             raise IntegrityError(
                 f"remote {store.remote.name}: {key} has {item.size} bytes, but an index file says {pack.size}",
                 path=key,
-                hint="nothing was deleted; `dvtool fsck --remote` says what is wrong there",
+                hint=f"nothing was deleted; `dvtool fsck --remote {store.remote.name}` says what is wrong there",
             )
         standings[pack] = (
             Standing.DOOMED if key in doomed else Standing.CANDIDATE if key in candidates else Standing.KEPT
@@ -95,7 +95,7 @@ def _read_indexes(store: RemoteStore, view: View) -> list[IndexReader]:
     if store.notes:
         raise IntegrityError(
             f"remote {store.remote.name}: {store.notes[0]}",
-            hint="nothing was deleted; `dvtool fsck --remote` says what is wrong there",
+            hint=f"nothing was deleted; `dvtool fsck --remote {store.remote.name}` says what is wrong there",
         )
     # What a check has found damaged may be in a dead list: then its table need not be right.
     store.read_tables(item for item in uncovered if item[0] in doomed)

@@ -92,7 +92,7 @@ class MetaPages:
                 raise IntegrityError(
                     f"remote {failure.remote}: {failure.key} does not hold the right bytes of blake3:{oid.hex()}",
                     path=failure.key,
-                    hint="nothing was deleted; `dvtool fsck --remote` says what is wrong there",
+                    hint=f"nothing was deleted; `dvtool fsck --remote {failure.remote} --deep` says what is wrong",
                 )
             if failure is None and (oid, item.kind) not in found:
                 data = self._local(oid, item.kind)

@@ -148,7 +148,7 @@ class _Undo:
                 raise IntegrityError(
                     f"remote {self._store.remote.name}: {key} is damaged",
                     path=key,
-                    hint="`dvtool fsck --remote` says what can be saved",
+                    hint=f"`dvtool fsck --remote {self._store.remote.name} --deep` says what can be saved",
                 )
             self._lost.add(key)
             return

@@ -69,7 +69,7 @@ class LiveWalk:
                 try:
                     self._below(each, data)
                 except (FormatError, IntegrityError) as error:
-                    error.hint = error.hint or "nothing was deleted; `dvtool fsck --remote` says what is wrong there"
+                    error.hint = error.hint or "nothing was deleted; `dvtool fsck --remote NAME` says what is wrong"
                     raise
 
     def _page(self, oid: ObjectId, kind: int, needed_by: str) -> None:

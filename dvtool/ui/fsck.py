@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dvtool.api.fsck import FsckResult
@@ -39,10 +40,11 @@ def _repaired(before: StoreReport, after: StoreReport) -> Iterator[str]:
 
 
 def _paths(finding: Finding, limit: int | None) -> Iterator[str]:
-    shown = finding.paths[:limit]
+    times = Counter(finding.paths)
+    shown = list(times)[:limit]
     for path in shown:
-        yield f"    {show(path)}"
-    more = finding.affected - len(shown)
+        yield f"    {show(path)}" + (f"  ({times[path]:,} versions)" if times[path] > 1 else "")
+    more = finding.affected - sum(times[path] for path in shown)
     if shown and more > 0:
         yield f"    and {count(more, 'more path')}"
     if not finding.affected and finding.severity is Severity.DAMAGE:

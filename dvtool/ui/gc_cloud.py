@@ -39,7 +39,8 @@ def cloud_lines(result: GcCloudResult) -> Iterator[str]:
     for missing in plan.missing[:_MISSING_SHOWN]:
         yield f"{missing.needed_by} needs {blake3_digest(ObjectId(missing.digest))}, which is not there"
     if plan.missing_count > _MISSING_SHOWN:
-        yield f"  and {plan.missing_count - _MISSING_SHOWN:,} more that are needed and not there: dvtool fsck --remote"
+        more = f"{plan.missing_count - _MISSING_SHOWN:,} more that are needed and not there"
+        yield f"  and {more}: dvtool fsck --remote {result.remote}"
 
 
 def cloud_summary(result: GcCloudResult) -> Iterator[str]:

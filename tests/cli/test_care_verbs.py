@@ -114,5 +114,9 @@ def test_add_from_elsewhere(cli: CommandLine, tmp_path: Path) -> None:
     create_tree(tmp_path / "outside", {"x": "1"})
     assert cli.done("add", "-o", "new", "../outside").startswith("new: 1 file, 1 B\n")
     assert (cli.at / "new/x").read_text() == "1"
+    # What a killed one has copied is gone on with; what differs is not replaced.
+    assert cli.done("add", "-o", "new", "../outside").startswith("new: 1 file, 1 B, unchanged\n")
+    create_tree(tmp_path / "outside", {"y": "2"})
     assert cli("add", "-o", "new", "../outside").code == 2
+    assert not (cli.at / "new/y").exists()
     assert cli("add", "-o", "two", "../outside", "../outside").code == 2

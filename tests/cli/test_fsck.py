@@ -113,6 +113,11 @@ def test_targets_and_revisions(repo: DataRepo) -> None:
         document = fsck(repo, *argv, code=4)
         assert paths(document) == {"large"}
         assert [finding["fix"] for finding in document["findings"]] == ["dvtool fetch -A large"]
+    (repo.at / "large").write_bytes(content("third", 300_000))
+    repo.add("large")
+    repo.commit("third")
+    new.unlink()
+    assert "    large  (2 versions)\n    next: dvtool fetch -A large\n" in repo.cli("fsck", "-A").out
     new.unlink()
     fsck(repo, "data", code=0)
     assert paths(fsck(repo, "large", code=4)) == {"large"}
