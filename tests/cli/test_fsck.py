@@ -113,15 +113,20 @@ def test_targets_and_revisions(repo: DataRepo) -> None:
         document = fsck(repo, *argv, code=4)
         assert paths(document) == {"large"}
         assert [finding["fix"] for finding in document["findings"]] == ["dvtool fetch -A large"]
-    (repo.at / "large").write_bytes(content("third", 300_000))
-    repo.add("large")
-    repo.commit("third")
-    new.unlink()
-    assert "    large  (2 versions)\n    next: dvtool fetch -A large\n" in repo.cli("fsck", "-A").out
     new.unlink()
     fsck(repo, "data", code=0)
     assert paths(fsck(repo, "large", code=4)) == {"large"}
     assert repo.cli("fsck", "nothing").code == 2
+
+
+def test_versions_of_one_path_are_one_line(repo: DataRepo) -> None:
+    for name in ("second", "third"):
+        (repo.at / "large").write_bytes(content(name, 300_000))
+        repo.add("large")
+        repo.commit(name)
+    for path in sorted(files(repo, "objects"), key=lambda path: path.stat().st_mtime_ns)[:2]:
+        path.unlink()
+    assert "    large  (2 versions)\n    next: dvtool fetch -A large\n" in repo.cli("fsck", "-A").out
 
 
 def test_what_git_has_staged_counts(repo: DataRepo) -> None:
