@@ -59,6 +59,7 @@ class TwoClones(RuleBasedStateMachine):
         self.dvtool("ann", "remote", "add", "-q", "-d", "origin", "../remote")
         self.write("ann", "a", b"first\n")
         self.commit("ann")
+        self.git(self.place / "ann", "push", "-q", "origin", "HEAD:main")
         self.git(self.place, "clone", "-q", "git", "bob")
 
     @rule(who=WHO, path=st.sampled_from(PATHS), content=st.sampled_from(CONTENTS))
