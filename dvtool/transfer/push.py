@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -265,7 +266,7 @@ class _Push:
                     self._relied = packs
                     self._remember(roots, packs, records)
                     return
-                raise self._incomplete(problems)
+                raise self._incomplete(problems, found.broken)
             found, roots = self._survey(), None
         raise StorageError(
             f"remote {self._remote.name}: packs that were uploaded keep vanishing", hint="run `dvtool push` again later"
@@ -324,7 +325,7 @@ class _Push:
         directories = {each.path.hex(): each.oid.hex() for each in self._wanted if each.directory and not each.below}
         memo.remember(Done(names, kept, dict([*earlier.items()][-_RECORDS_KEPT:]), directories))
 
-    def _incomplete(self, problems: list[MissingItem]) -> DvtoolError:
+    def _incomplete(self, problems: list[MissingItem], broken: Mapping[ObjectId, DvtoolError]) -> DvtoolError:
         for aside in set_aside_damage(self._cache, self._session.damage, what="push", on_wait=self._reporter.note):
             self._reporter.note(f"{show(aside.path)} was damaged and is set aside in {show(aside.moved_to)}")
         causes: list[DvtoolError] = []
@@ -337,6 +338,8 @@ class _Push:
                         hint="`dvtool add` it again, then `dvtool push`",
                     )
                 )
+            elif oid in broken:
+                causes.append(broken[oid])
             else:
                 causes.append(
                     MissingData(f"{show(path)}: blake3:{oid.hex()} is neither here nor on the remote", path=path)
@@ -346,6 +349,9 @@ class _Push:
         hint = "everything else was pushed; `dvtool pull` from another remote, or `dvtool add` the data again"
         if self._damaged:
             return IntegrityError(f"{what}: bytes in the cache are damaged", hint=hint, causes=tuple(causes))
+        if broken:
+            hint = "dvtool writes no such listing: see where its pointer comes from (`git log -p -- FILE`)"
+            return DvtoolError(what, hint=hint, causes=tuple(causes))
         return MissingData(
             f"{what}: the data is neither in the cache nor on the remote", hint=hint, causes=tuple(causes)
         )

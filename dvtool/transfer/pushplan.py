@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 
+from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -77,7 +78,8 @@ class Survey:
     """What the remote has and lacks of the wanted objects.
 
     ``relied``: packs on the remote that hold wanted objects. ``lost``: objects that are neither
-    there nor here. ``failed``: directories that cannot be read. ``parts``: what was chosen below
+    there nor here. ``failed``: directories that cannot be read, ``broken`` those of them that are here,
+    and what is wrong with them. ``parts``: what was chosen below
     directories that are wanted in part only.
     """
 
@@ -85,6 +87,7 @@ class Survey:
     relied: set[IndexedPack] = field(default_factory=set)
     lost: set[ObjectId] = field(default_factory=set)
     failed: list[MissingItem] = field(default_factory=list)
+    broken: dict[ObjectId, DvtoolError] = field(default_factory=dict)
     parts: list[Root] = field(default_factory=list)
 
     @property
@@ -142,6 +145,7 @@ class _Surveyor:
             else:
                 self._small(need)
         found.failed = [MissingItem(failed.path, failed.oid) for failed in walk.failed]
+        found.broken = {each.oid: each.error for each in walk.failed if not isinstance(each.error, MissingData)}
         found.parts = walk.parts
         if self._large:
             self._plan_large()

@@ -25,8 +25,6 @@ HERE = frozenset({"list", "list --rev", "diff A B", "checkout", "checkout --forc
 """Verbs that read a listing which is in the cache."""
 GET = frozenset({"fetch", "pull", "pull --force"})
 """Verbs that read a listing which is on the remote only."""
-UNSENT = {"push": 4}
-"""It cannot be sent whole, as if it were not there."""
 MOVED = {"fetch": 0, "push": 0}
 """Every object is moved under its own digest. How directories hang together is for those who read them."""
 LISTING = frozenset({"list", "list --rev", "whereused"})
@@ -107,7 +105,7 @@ def _both(
             HERE,
             names,
             Scene.give_to_cache,
-            ends if ends is not None else UNSENT if code != 6 else {},
+            ends or {},
         ),
     ]
 
