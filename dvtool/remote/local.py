@@ -228,10 +228,13 @@ class LocalRemote:
         raise self._unmounted()
 
     def _unmounted(self) -> StorageError:
+        # The first write makes the directory, none above it.
+        is_made = os.path.isdir(os.path.dirname(self._root))
+        make = "make it with the first `dvtool push`" if is_made else "create it with mkdir"
         return StorageError(
             f"remote {self.name}: there is no directory {self.url}: is it mounted?",
             path=self._root,
-            hint=f"mount it, create it with mkdir, or check `dvtool config remote.{self.name}.url`",
+            hint=f"mount it, {make}, or check `dvtool config remote.{self.name}.url`",
         )
 
     @contextmanager

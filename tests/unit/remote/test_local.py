@@ -59,6 +59,10 @@ def test_a_file_in_place_of_the_directory_is_told(remote: LocalRemote, root: Pat
 
 
 def test_the_first_write_creates_the_directory_but_not_its_parents(tmp_path: Path) -> None:
+    for name, hint in (("new", "make it with the first `dvtool push`"), ("mnt/share/new", "create it with mkdir")):
+        with pytest.raises(StorageError, match="is it mounted") as caught:
+            LocalRemote("nas", os.fsencode(tmp_path / name)).get("k")
+        assert hint in (caught.value.hint or "")
     LocalRemote("nas", os.fsencode(tmp_path / "new")).put("data/ab/k", b"x")
     assert (tmp_path / "new/data/ab/k").read_bytes() == b"x"
     with pytest.raises(StorageError, match="is it mounted"):
