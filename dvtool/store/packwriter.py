@@ -104,10 +104,14 @@ class PackWriter:
             self._executor.shutdown()
 
     def abort(self) -> None:
-        """Drop what is not yet handed over. Never raises."""
+        """Drop what is not yet handed over. Never raises; waits for the record that is being written, and no other."""
         for future, _ in self._pending:
             future.cancel()
-        self._executor.submit(self._worker.discard).exception()
+        try:
+            self._executor.submit(self._worker.discard).exception()
+        except RuntimeError:
+            # The executor has been shut down, or no thread could be started: nobody writes any more.
+            self._worker.discard()
         if self._own_executor:
             self._executor.shutdown()
 

@@ -48,6 +48,7 @@ def report(results: Results, environment: str) -> str:
         ("together", "Many commands at once", "commands"),
         ("rewrites", "Rewrites that `stat` cannot tell", "files"),
         ("fuzz", "Parsers, guided to new branches", "inputs"),
+        ("tests", "Hostile repositories, parsers and two clones at random, all of it", "tests"),
     ):
         lines += _plain(title, column, [result for one, _, result in done if one == group])
     return "\n".join(lines)
@@ -66,7 +67,7 @@ def _totals(done: list[tuple[str, str, dict[str, Any]]]) -> list[str]:
     for group, _, result in done:
         for tally in result["tallies"]:
             kind = {"power": "power loss", "kills": "SIGKILL at a random moment", "network": "network"}.get(group)
-            if group in ("together", "rewrites", "fuzz"):
+            if group in ("together", "rewrites", "fuzz", "tests"):
                 continue
             if kind is None:
                 kind = "killed at a call" if tally["fault"] in ("kill", "torn") else "failing call"

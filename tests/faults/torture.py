@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -51,12 +52,14 @@ from tests.support.mounts import whole_seconds
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".torture/state.json"
+WHOLE_TESTS = ("tests/hostile", "tests/fuzz", "tests/property/test_two_clones.py")
+"""Tests that do a small part of their work unless ``DVTOOL_TORTURE`` is 1."""
 KILLS = 400
 """Random kills of each busy command."""
 STRIDE = 4
 """Of the calls that fail, every so many-th where files are linked; all where they are copied. It is killed at every."""
 
-_SOURCES = ("dvtool", "tests/faults", "tests/crash", "tests/fuzz")
+_SOURCES = ("dvtool", "tests/faults", "tests/crash", "tests/fuzz", "tests/hostile")
 _MEMORY = Path("/dev/shm")
 _XFS_BYTES = 400 << 20
 
@@ -81,6 +84,7 @@ def parts() -> list[Part]:
         Part("together", "together gc beside", lambda at: [gc_beside(at, rounds=500)]),
         Part("rewrites", "rewrites seen", _rewrites),
         Part("fuzz", "fuzz atheris", _fuzz),
+        *(_tests(what) for what in WHOLE_TESTS),
     ]
     return found
 
@@ -144,6 +148,23 @@ def _fuzz(folder: Path) -> list[Tally]:
         done = guided.run(target.name, place)
         found.append(Tally(target.name, "atheris", hit=done.runs, violations=[done.problem] * bool(done.problem)))
     return found
+
+
+def _tests(what: str) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", folder / "tests", what],
+            cwd=ROOT,
+            env={**os.environ, "DVTOOL_TORTURE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        passed = re.search(r"(\d+) passed", done.stdout)
+        violations = [f"{what}: {done.stdout[-2_000:]}{done.stderr[-1_000:]}"] * (done.returncode != 0)
+        return [Tally(what, "whole", hit=int(passed[1]) if passed else 0, violations=violations)]
+
+    return Part("tests", f"tests {Path(what).stem}", run)
 
 
 def main() -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.store import packwriter
 from dvtool.store.packfile import PackFile
 from dvtool.store.packfile import Table
+from dvtool.store.packwriter import _RECORDS_AHEAD
 from dvtool.store.packwriter import RECORD_WANTED
 from dvtool.store.packwriter import FinishedPack
 from dvtool.store.packwriter import PackWriter
@@ -139,3 +142,41 @@ def test_a_write_that_fails_half_way_is_never_part_of_a_pack(
         named = {entry.digest for entry in Table(pack.table).entries()}
         assert {bytes(object_id(data)) for data in content(pack)} == named
     assert set(os.listdir(os.fsencode(tmp_path))) == {os.path.basename(pack.path) for pack in finished}
+
+
+def test_an_abort_waits_for_one_record_at_most(
+    writer: PackWriter, finished: list[FinishedPack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is in the middle of a slow write, and more is queued than a writer may have ahead."""
+    is_writing, goes_on = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def slow_write(fd: int, data: bytes) -> None:
+        calls.append(len(data))
+        is_writing.set()
+        goes_on.wait()
+        write_all(fd, data)
+
+    monkeypatch.setattr(packwriter, "write_all", slow_write)
+    for _ in range(_RECORDS_AHEAD):
+        data = os.urandom(RECORD_WANTED)
+        writer.add(object_id(data), BYTES, data)
+    is_writing.wait()
+    aborting = threading.Thread(target=writer.abort, daemon=True)
+    queued = [future for future, _ in writer._pending][1:]
+    aborting.start()
+    done, _ = wait(queued, timeout=60)
+    goes_on.set()
+    aborting.join(60)
+    assert len(done) == len(queued) == _RECORDS_AHEAD - 2
+    assert all(future.cancelled() for future in queued)
+    assert not aborting.is_alive()
+    assert len(calls) == 2  # The header and the one record.
+    assert (finished, os.listdir(tmp_path)) == ([], [])
+
+
+def test_an_abort_after_the_end_does_nothing(writer: PackWriter, finished: list[FinishedPack]) -> None:
+    writer.add(object_id(b"x"), BYTES, b"x")
+    writer.finish()
+    writer.abort()
+    assert content(finished[0]) == [b"x"]
