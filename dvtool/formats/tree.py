@@ -95,6 +95,33 @@ def decode_page(data: bytes, where: str = "tree page") -> Leaf | Upper:
     return page
 
 
+def file_digests(leaf: bytes) -> list[bytes]:
+    """The digests of the files on a leaf page that was valid once: a third of the time of `decode_page`.
+
+    Raises `FormatError` for what is none.
+    """
+    if page_level(leaf):
+        raise FormatError("tree page: not a leaf")
+    found: list[bytes] = []
+    at = _HEAD.size
+    end = len(leaf)
+    try:
+        while at < end:
+            kind, algorithm = leaf[at], leaf[at + 2]
+            at += 4 + leaf[at + 3]
+            length = 32 if algorithm == 1 else _DIGEST_BYTES.get(algorithm, 0)
+            if kind == FILE:
+                found.append(leaf[at : at + length])
+                at += length + 8
+            elif kind == DIRECTORY:
+                at += length + 16
+            else:
+                at += 8 + _U64.unpack_from(leaf, at)[0]
+    except (struct.error, IndexError):
+        raise FormatError("tree page: ends too early") from None
+    return found
+
+
 def _entries(data: bytes, count: int, where: str) -> list[Entry]:
     entries: list[Entry] = []
     append = entries.append

@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from dvtool.disk.durable import create_only
@@ -25,6 +26,7 @@ from dvtool.formats.index import IndexedPack
 from dvtool.formats.index import IndexReader
 from dvtool.formats.index import encode_index
 from dvtool.formats.pack import ALIAS
+from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
 from dvtool.formats.pack import RECIPE
@@ -48,6 +50,7 @@ TIER_FILES = 16
 _OPEN_PACKS = 128
 _LOOKS = 20
 """A listing under the lock during which packs came or went is made again; on NFS a name may outlive its file."""
+_BLOBS_IN_MEMORY = 1_000_000
 _VERIFIED_BYTES = 1 << 20
 _GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
@@ -91,6 +94,8 @@ class LocalPacks:
         self.damage: list[str] = []
         """One line for each pack or index file that was passed over because it is damaged."""
         self._valid: list[tuple[IndexReader, list[PackKey | None]]] | None = None
+        self._blobs: set[bytes] = set()
+        self._blobs_of: object = None
         self._damaged: dict[PackKey, str] = {}
         self._damaged_indexes = False
 
@@ -240,6 +245,22 @@ class LocalPacks:
                 if entry is not None and (key, entry.offset) not in self._bad:
                     return Place(key, entry.offset, entry.size, entry.kind)
         return None if self._is_proved else self._find_proved(oid, pack_class)
+
+    def blobs(self) -> AbstractSet[bytes]:
+        """Addresses of blobs that surely have a place; for one that is not among them, ask `find`.
+
+        For whoever asks for very many: a look into it takes a tenth of a `find`. 100 MB at most.
+        """
+        if not self._loaded:
+            self._load()
+        lookups = self._lookups()
+        if self._blobs_of is not lookups:
+            self._blobs_of = lookups
+            self._blobs = set()
+            whole = [reader for reader, keys in lookups if None not in keys]
+            if sum(reader.entry_count for reader in whole) <= _BLOBS_IN_MEMORY:
+                self._blobs.update(*(reader.digests(BYTES) for reader in whole))
+        return frozenset() if self._bad else self._blobs
 
     def _find_proved(self, oid: bytes, pack_class: int) -> Place | None:
         with self.kept():

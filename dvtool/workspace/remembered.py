@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
-from dvtool.model.tree import FILE
+from dvtool.formats.tree import file_digests
 from dvtool.model.tree import Entry
 from dvtool.state.memo import Memo
 from dvtool.state.memo import MemoPage
@@ -46,9 +46,7 @@ class Remembered:
         bodies = self._memo.bodies(path, [seen.last_name])
         if not bodies:
             return False
-        page = decode_page(bodies[0].leaf)
-        holds = self._sink.holds
-        if not isinstance(page, Leaf) or not all(entry.kind != FILE or holds(entry.raw) for entry in page.entries):
+        if not self._sink.holds_all(file_digests(bodies[0].leaf)):
             return False
         if not self._sink.holds_page(seen.oid):
             self._sink.page(bodies[0].leaf)

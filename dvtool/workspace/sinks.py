@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Protocol
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dvtool.store.cachewriter import CacheWriter
 
 _TRIES = 3
+_MANY = 4_096
+"""From so many questions on, reading all addresses of the cache first costs less: 0.1 s for a million."""
 
 
 class Sink(Protocol):
@@ -41,6 +44,9 @@ class Sink(Protocol):
 
     def holds(self, oid: bytes) -> bool:
         """False when the bytes of an unchanged file must be read again."""
+
+    def holds_all(self, oids: Sequence[bytes]) -> bool:
+        """Whether `holds` is true of each; for very many the quicker way to ask."""
 
     def holds_page(self, oid: bytes) -> bool:
         """False when an unchanged page must be handed in again."""
@@ -68,6 +74,9 @@ class HashSink:
     def holds(self, oid: bytes) -> bool:  # noqa: ARG002
         return True
 
+    def holds_all(self, oids: Sequence[bytes]) -> bool:  # noqa: ARG002
+        return True
+
     def holds_page(self, oid: bytes) -> bool:  # noqa: ARG002
         return True
 
@@ -84,6 +93,14 @@ class StoreSink:
         self.large = writer.put_file
         self.page = writer.put_tree
         self.holds = cache.has_blob
+        self._asked = 0
+
+    def holds_all(self, oids: Sequence[bytes]) -> bool:
+        self._asked += len(oids)
+        if self._asked < _MANY:
+            return all(map(self.holds, oids))
+        known = self._cache.packs.blobs()
+        return all(oid in known or self.holds(oid) for oid in oids)
 
     def holds_page(self, oid: bytes) -> bool:
         return self._cache.has_meta(oid, TREE)

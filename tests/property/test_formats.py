@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 
 import pytest
 import yaml
@@ -15,11 +16,16 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import UnsafeInput
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
+from dvtool.formats.tree import encode_leaf
+from dvtool.formats.tree import file_digests
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.tree import FILE
+from dvtool.model.tree import Entry
 from tests.property.formats import FORMATS
+from tests.property.formats import LEAVES
 from tests.property.formats import POINTERS
 from tests.property.formats import WHERE
 from tests.property.formats import Format
@@ -138,3 +144,15 @@ def test_lines_behind_a_pointer_never_change_what_yaml_readers_see(extra: str) -
     assert {key: found[key] for key in ("dvtool", "path", "kind", "digest", "size")} == yaml.safe_load(
         encode_pointer(head)
     )
+
+
+@given(LEAVES)
+def test_file_digests_are_those_that_decoding_finds(entries: list[Entry]) -> None:
+    leaf = encode_leaf(entries)
+    assert file_digests(leaf) == [entry.raw for entry in entries if entry.kind == FILE]
+
+
+@given(LEAVES, st.integers(0, 4096))
+def test_file_digests_of_a_torn_leaf_end_in_an_error_or_not_at_all(entries: list[Entry], length: int) -> None:
+    with contextlib.suppress(FormatError):
+        file_digests(encode_leaf(entries)[:length])

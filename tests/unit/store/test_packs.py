@@ -22,6 +22,7 @@ from dvtool.formats.pack import META
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import RecordDecoder
 from dvtool.formats.pack import pack_table_entry
+from dvtool.formats.tree import encode_leaf
 from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
@@ -219,3 +220,21 @@ def test_a_damaged_index_is_thrown_away_when_tiers_are_merged(root: bytes, monke
     assert [cache.read_blob(oid) for oid in first + second] == TEXTS
     assert cache.packs.damage == []
     assert len(os.listdir(os.path.join(root, b"index"))) == 1
+
+
+def test_all_addresses_at_once_are_those_that_can_be_found(tmp_path: Path) -> None:
+    cache = Cache(os.fsencode(tmp_path / "cache"))
+    with CacheWriter(cache, what="test") as writer:
+        oids = [writer.put_small(text) for text in TEXTS]
+        tree = writer.put_tree(encode_leaf([]))
+        writer.commit()
+    cache.packs.rebuild_index()
+    assert cache.packs.blobs() == set(oids)
+    assert tree not in cache.packs.blobs()
+    place = cache.packs.find(oids[0], DATA)
+    assert place is not None
+    os.unlink(cache.packs.path(place.pack))
+    fresh = Cache(cache.root)
+    assert not fresh.packs.blobs() & set(oids)
+    cache.packs.mark_bad(place.pack, place.offset)
+    assert cache.packs.blobs() == set()
