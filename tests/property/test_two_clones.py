@@ -189,7 +189,7 @@ class TwoClones(RuleBasedStateMachine):
 
 TestTwoClones = TwoClones.TestCase
 TestTwoClones.settings = settings(
-    max_examples=150 if WHOLE else 4,
+    max_examples=150 if WHOLE else 7,
     stateful_step_count=30 if WHOLE else 10,
     deadline=None,
     database=None,
