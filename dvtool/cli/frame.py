@@ -76,6 +76,9 @@ class VerbCommand(Page):
     """A verb."""
 
 
+_FEW = 12
+
+
 class VerbGroup(Page, click.Group):
     """A verb with verbs below it (``remote add``)."""
 
@@ -83,8 +86,9 @@ class VerbGroup(Page, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not self.invoke_without_command and not ctx.resilient_parsing:
-            names = ", ".join(self.list_commands(ctx))
-            raise UsageError(f"{ctx.command_path} needs one of: {names}", hint=f"see `{ctx.command_path} --help`")
+            names = self.list_commands(ctx)
+            listed = f"one of: {', '.join(names)}" if len(names) <= _FEW else "a verb, such as add, status or push"
+            raise UsageError(f"{ctx.command_path} needs {listed}", hint=f"see `{ctx.command_path} --help`")
         return super().parse_args(ctx, args)
 
     def resolve_command(

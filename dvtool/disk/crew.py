@@ -8,6 +8,7 @@ else can open. Started for 20,000 files or so: a process takes 0.1 s to come up.
 from __future__ import annotations
 
 import contextlib
+import gc
 import marshal
 import os
 import signal
@@ -211,6 +212,8 @@ def _main() -> None:
     # Ctrl-C reaches all processes of a terminal: the one that was started decides, and closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _native.die_with_parent()
+    # As the command itself has it: millions of small values, few cycles.
+    gc.set_threshold(100_000, 20, 20)
     jobs, answers = os.fdopen(0, "rb", closefd=False), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     end: tuple[Any, ...] = (None, "", None)
