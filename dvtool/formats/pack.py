@@ -127,6 +127,17 @@ def decode_record_head(data: bytes | memoryview, at: int, where: str) -> RecordH
     return RecordHead(codec, count, stored, plain, checksum, RECORD_HEAD_BYTES + 4 * count + stored)
 
 
+def check_record(data: bytes | memoryview, at: int, where: str) -> RecordHead:
+    """The head of a record that is there whole and matches its checksum. Raises `FormatError`, `IntegrityError`."""
+    head = decode_record_head(data, at, where)
+    end = at + head.total
+    if end > len(data):
+        raise FormatError(f"{where}: the record at {at} ends too early")
+    if xxh3_64_intdigest(bytes(data[at : at + 24]) + bytes(data[at + RECORD_HEAD_BYTES : end])) != head.checksum:
+        raise IntegrityError(f"{where}: the record at {at} does not match its checksum")
+    return head
+
+
 class RecordDecoder:
     """Reads records. Holds a decompression context: one decoder per thread."""
 
@@ -139,13 +150,8 @@ class RecordDecoder:
         Raises `FormatError` for what is no record, `IntegrityError` for a wrong checksum.
         The objects' own digests are the caller's to verify.
         """
-        head = decode_record_head(data, at, where)
-        end = at + head.total
-        if end > len(data):
-            raise FormatError(f"{where}: the record at {at} ends too early")
-        body_at = at + RECORD_HEAD_BYTES
-        if xxh3_64_intdigest(bytes(data[at : at + 24]) + bytes(data[body_at:end])) != head.checksum:
-            raise IntegrityError(f"{where}: the record at {at} does not match its checksum")
+        head = check_record(data, at, where)
+        end, body_at = at + head.total, at + RECORD_HEAD_BYTES
         lengths = struct.unpack_from(f"<{head.objects}I", data, body_at)
         if sum(lengths) != head.plain:
             raise FormatError(f"{where}: the lengths in the record at {at} do not add up")

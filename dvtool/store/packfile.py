@@ -16,6 +16,7 @@ from dvtool.formats.pack import Footer
 from dvtool.formats.pack import RecordDecoder
 from dvtool.formats.pack import TableEntry
 from dvtool.formats.pack import check_header
+from dvtool.formats.pack import check_record
 from dvtool.formats.pack import check_table
 from dvtool.formats.pack import decode_footer
 from dvtool.formats.pack import decode_record_head
@@ -100,7 +101,16 @@ class PackFile:
             error.path = os.fsdecode(self._path)
             raise
 
+    def raw_record(self, offset: int) -> tuple[bytes, int]:
+        """The record at *offset* as it stands, checksum verified, and how many objects it holds."""
+        data = self._record(offset)
+        head = check_record(data, 0, self._where)
+        return data[: head.total], head.objects
+
     def _read_record(self, offset: int, decoder: RecordDecoder) -> list[bytes]:
+        return decoder.decode(self._record(offset), 0, self._where)
+
+    def _record(self, offset: int) -> bytes:
         if not HEADER_BYTES <= offset <= self.footer.table_offset - RECORD_HEAD_BYTES:
             raise FormatError(f"{self._where}: no record can lie at {offset}")
         data = os.pread(self._fd, min(_FIRST_READ, self.footer.table_offset - offset), offset)
@@ -109,7 +119,7 @@ class PackFile:
             if offset + total > self.footer.table_offset:
                 raise FormatError(f"{self._where}: the record at {offset} reaches past the table")
             data += os.pread(self._fd, total - len(data), offset + len(data))
-        return decoder.decode(data, 0, self._where)
+        return data
 
     def read_range(self, start: int, length: int) -> bytes:
         """Raw bytes of the pack."""

@@ -81,17 +81,27 @@ class PackWriter:
         self.add(oid, kind, data)
         self._flush()
 
+    def add_record(self, record: bytes, members: Sequence[tuple[bytes, int, int]]) -> None:
+        """Append a record of another pack as it is. *members*: address, kind and size of every object in it."""
+        self._flush()
+        self._make_room()
+        self._pending.append((self._executor.submit(self._worker.append, record, members), len(record)))
+        self._pending_bytes += len(record)
+
     def _flush(self) -> None:
         if self._batch:
-            while len(self._pending) >= _RECORDS_AHEAD or self._pending_bytes > _BYTES_AHEAD:
-                future, size = self._pending.popleft()
-                self._pending_bytes -= size
-                future.result()
+            self._make_room()
             future = self._executor.submit(self._worker.write_record, self._batch)
             self._pending.append((future, self._batch_bytes))
             self._pending_bytes += self._batch_bytes
             self._batch = []
             self._batch_bytes = 0
+
+    def _make_room(self) -> None:
+        while len(self._pending) >= _RECORDS_AHEAD or self._pending_bytes > _BYTES_AHEAD:
+            future, size = self._pending.popleft()
+            self._pending_bytes -= size
+            future.result()
 
     def finish(self) -> None:
         """Complete the last pack; every pack has been handed over when this returns."""
@@ -134,6 +144,9 @@ class _PackFile:
 
     def write_record(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
         record = self._encoder.encode([data for _, _, data in batch])
+        self.append(record, [(oid, kind, len(data)) for oid, kind, data in batch])
+
+    def append(self, record: bytes, members: Sequence[tuple[bytes, int, int]]) -> None:
         try:
             if self._fd < 0:
                 self._fd, self._path = open_temporary(self._directory)
@@ -147,7 +160,7 @@ class _PackFile:
                 raise storage_error(error, "write to", self._directory) from error
             raise
         offset = self._offset
-        self._entries += [pack_table_entry(oid, offset, len(data), kind) for oid, kind, data in batch]
+        self._entries += [pack_table_entry(oid, offset, size, kind) for oid, kind, size in members]
         self._offset += len(record)
         if self._offset >= PACK_WANTED or len(self._entries) > PACK_OBJECTS_LIMIT - RECORD_OBJECTS_LIMIT:
             self.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import groupby
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
@@ -87,6 +88,7 @@ class _Sender:
 
     def _parts(self, members: list[tuple[Place, ObjectId]], writer: PackWriter) -> None:
         members.sort()
+        members = self._whole_records(members, writer)
         plain = [item for item in members if item[0].kind in (BYTES, TREE)]
         for oid, data in self._cache.read_packed(plain):
             if isinstance(data, IntegrityError):
@@ -100,6 +102,30 @@ class _Sender:
                     writer.add_alone(oid, place.kind, self._cache.read_meta(oid, place.kind))
                 except DvtoolError as error:
                     self._is_damaged(oid, error)
+
+    def _whole_records(self, members: list[tuple[Place, ObjectId]], writer: PackWriter) -> list[tuple[Place, ObjectId]]:
+        """Copy the records that are wanted whole as they are; what is left.
+
+        One former version of a file in a pack of 64 MiB is enough that the pack cannot go as it
+        is: unpacking, hashing and packing its 50,000 other objects again took 1.1 s.
+        """
+        left: list[tuple[Place, ObjectId]] = []
+        for (key, offset), group in groupby(members, lambda item: (item[0].pack, item[0].offset)):
+            wanted = list(group)
+            record = self._whole_record(key, offset, len(wanted)) if wanted[0][0].kind in (BYTES, TREE) else b""
+            if record:
+                writer.add_record(record, [(oid, place.kind, place.size) for place, oid in wanted])
+                self._outgoing.start_made()
+            else:
+                left += wanted
+        return left
+
+    def _whole_record(self, key: PackKey, offset: int, wanted: int) -> bytes:
+        try:
+            record, objects = self._cache.packs.open(key).raw_record(offset)
+        except (DvtoolError, OSError):
+            return b""
+        return record if objects == wanted else b""
 
     def _loose(self, blobs: Iterable[ObjectId], writer: PackWriter) -> None:
         for oid in blobs:
