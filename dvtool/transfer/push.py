@@ -349,7 +349,7 @@ class _Push:
         hint = "everything else was pushed; `dvtool pull` from another remote, or `dvtool add` the data again"
         if self._damaged:
             return IntegrityError(f"{what}: bytes in the cache are damaged", hint=hint, causes=tuple(causes))
-        if broken:
+        if any(not isinstance(error, IntegrityError) for error in broken.values()):
             hint = "dvtool writes no such listing: see where its pointer comes from (`git log -p -- FILE`)"
             return DvtoolError(what, hint=hint, causes=tuple(causes))
         return MissingData(
