@@ -35,23 +35,6 @@ from tests.support.smallpacks import text
 ENOUGH = SMALL_PACKS + 1
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> bytes:
-    return os.fsencode(tmp_path / "cache")
-
-
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three small packs are too many."""
-    monkeypatch.setattr(consolidate, "SMALL_PACKS", 2)
-
-
-@pytest.fixture
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands do not merge, only the test does."""
-    monkeypatch.setattr(cachewriter, "consolidate_if_due", lambda cache: 0)
-
-
 def in_class(root: bytes, pack_class: int) -> int:
     return Counter(key.pack_class for key in keys(root))[pack_class]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,6 @@ from dvtool.disk.lock import Waiting
 from dvtool.errors import Locked
 from dvtool.formats.pack import META
 from dvtool.hashing.digests import object_id
-from dvtool.store import cachewriter
-from dvtool.store import consolidate
 from dvtool.store.cache import Cache
 from dvtool.store.consolidate import consolidate_if_due
 from tests.support.smallpacks import add
@@ -23,23 +20,6 @@ from tests.support.smallpacks import keys
 from tests.support.smallpacks import new_cache
 from tests.support.smallpacks import page
 from tests.support.smallpacks import text
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> bytes:
-    return os.fsencode(tmp_path / "cache")
-
-
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three small packs are too many."""
-    monkeypatch.setattr(consolidate, "SMALL_PACKS", 2)
-
-
-@pytest.fixture
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands do not merge, only the test does."""
-    monkeypatch.setattr(cachewriter, "consolidate_if_due", lambda cache: 0)
 
 
 def test_a_reader_with_an_old_listing_looks_again(root: bytes, few: None, by_hand: None) -> None:
