@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# Test processes; a file's tests stay together, for what they share. `make test JOBS=0` runs them in one, in order.
+JOBS ?= 2
 
 .PHONY: help install test lint format servers demo bench torture docs clean
 .DEFAULT_GOAL := help
@@ -36,7 +38,7 @@ $(VENV)/.has-dvtool: pyproject.toml | $(BIN)/python
 install: $(VENV)/.has-dvtool
 
 test: $(VENV)/.has-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.has-lint
 	$(BIN)/ruff check
