@@ -76,7 +76,10 @@ def right_or_absent(bench: Workbench) -> None:
             assert path.read_bytes() == (node.encode() if isinstance(node, str) else node)
 
 
-@pytest.mark.parametrize("damage", [*map(flip, (0.0, 0.1, 0.35, 0.6, 0.9, 0.97, 1.0)), cut], ids=str)
+@pytest.mark.parametrize(
+    "damage",
+    [*(pytest.param(flip(part), id=f"flip-{part}") for part in (0.0, 0.1, 0.35, 0.6, 0.9, 0.97, 1.0)), cut],
+)
 @pytest.mark.parametrize("folder", ["data", "meta", "objects"])
 def test_damage_in_the_cache_is_noticed_named_and_healed(
     pushed: Workbench, folder: str, damage: Callable[[Path], None]
