@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dvtool.errors import ConfigError
 from dvtool.errors import NotInRepository
 from dvtool.formats.config import parse_key
-from dvtool.formats.settings import Value
+from dvtool.formats.setting import Value
 from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
 from dvtool.project.config import Found

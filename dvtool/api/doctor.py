@@ -174,15 +174,15 @@ _PROJECT_CHECKS: dict[str, Callable[[Project], Iterator[Check]]] = {
 
 
 def _remotes_reached(project: Project, reporter: Reporter) -> Iterator[Check]:
+    from dvtool.project.parts import open_remote_of
     from dvtool.remote.redact import redact
-    from dvtool.remote.table import open_remote
 
     remotes = project.config.remotes()
     reporter.begin("contacting remotes", total=len(remotes), unit="remotes")
     for name, settings in remotes.items():
         where = redact(settings.url)
         try:
-            opened = open_remote(name, settings.url, settings.options, settings.base_dir, project.environment.environ)
+            opened = open_remote_of(project, name)
             try:
                 made = opened.stat("dvtool-store.json") is not None
             finally:

@@ -1,11 +1,9 @@
-"""Every setting there is: its type, who may set it, whether it is secret. One table drives checks and docs."""
+"""Every setting there is. One table drives checks and docs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
 from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
@@ -15,8 +13,10 @@ from dvtool.formats.config import VERSION
 from dvtool.formats.config import Entry
 from dvtool.formats.config import Key
 from dvtool.formats.durations import is_duration
-
-Value = str | bool | int | float | tuple[str, ...]
+from dvtool.formats.setting import Setting
+from dvtool.formats.setting import Type
+from dvtool.formats.setting import Value
+from dvtool.formats.settings_remote import REMOTE_SETTINGS
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -24,40 +24,6 @@ _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]*:[^/?#\s]*@")
 _SIGNED = re.compile(
     r"(?P<name>[?&](?:sig|signature|token|access_token|password|x-amz-[a-z-]+)=)[^&#\s]*", re.IGNORECASE
 )
-
-
-class Type(Enum):
-    """What a value is, with the words that errors and docs use for it."""
-
-    TEXT = "text"
-    FLAG = "true or false"
-    COUNT = "a whole number from 1"
-    SECONDS = "a number of seconds"
-    DURATION = "a length of time such as 12h, 14d or 0"
-    NAME = "the name of a remote"
-    URL = "a URL or a directory"
-    PATH = "a path"
-    CHOICE = "one of"
-    CHOICES = "a comma-separated list of"
-    ID = "32 hexadecimal digits"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table. ``*`` in *key* stands for the name of a remote.
-
-    ``in_project``: the committed file may set it, since it can neither reach outside the
-    repository nor weaken a promise. ``only_project``: no other place may.
-    """
-
-    key: str
-    type: Type
-    doc: str
-    default: Value | None = None
-    choices: tuple[str, ...] = ()
-    in_project: bool = False
-    only_project: bool = False
-    secret: bool = False
 
 
 LINK_TYPES = ("reflink", "copy", "hardlink", "symlink")
@@ -128,44 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
         ("group",),
         in_project=True,
     ),
-    Setting(
-        "remote.*.url", Type.URL, "where it is; a relative directory starts at the project's root", in_project=True
-    ),
-    Setting("remote.*.jobs", Type.COUNT, "requests at once", in_project=True),
-    Setting(
-        "remote.*.chunk",
-        Type.FLAG,
-        "cut large files where their content says, in a store made by this push; false: into fixed pieces",
-        True,
-        in_project=True,
-    ),
-    Setting("remote.*.endpointurl", Type.URL, "S3: a server other than Amazon's", in_project=True),
-    Setting("remote.*.region", Type.TEXT, "S3: region", in_project=True),
-    Setting("remote.*.profile", Type.TEXT, "S3: name of a profile in `~/.aws`", in_project=True),
-    Setting(
-        "remote.*.addressing_style",
-        Type.CHOICE,
-        "S3: bucket in the path or in the host name",
-        "auto",
-        ("auto", "path", "virtual"),
-        in_project=True,
-    ),
-    Setting(
-        "remote.*.allow_anonymous_login",
-        Type.FLAG,
-        "S3: send unsigned requests (public buckets)",
-        False,
-        in_project=True,
-    ),
-    Setting("remote.*.connect_timeout", Type.SECONDS, "S3: longest wait for a connection", in_project=True),
-    Setting("remote.*.read_timeout", Type.SECONDS, "S3: longest silence of the server", in_project=True),
-    Setting("remote.*.credentialpath", Type.PATH, "S3: file with credentials, instead of `~/.aws/credentials`"),
-    Setting("remote.*.configpath", Type.PATH, "S3: file with settings, instead of `~/.aws/config`"),
-    Setting("remote.*.use_ssl", Type.FLAG, "S3: TLS", True),
-    Setting("remote.*.ssl_verify", Type.TEXT, "S3: check certificates (true, false), or the path of a CA bundle"),
-    Setting("remote.*.access_key_id", Type.TEXT, "S3: access key", secret=True),
-    Setting("remote.*.secret_access_key", Type.TEXT, "S3: its secret", secret=True),
-    Setting("remote.*.session_token", Type.TEXT, "S3: token of temporary credentials", secret=True),
+    *REMOTE_SETTINGS,
 )
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}

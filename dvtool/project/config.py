@@ -21,8 +21,8 @@ from dvtool.formats.config import Entry
 from dvtool.formats.config import Key
 from dvtool.formats.config import parse_config
 from dvtool.formats.config import parse_key
+from dvtool.formats.setting import Value
 from dvtool.formats.settings import SETTINGS
-from dvtool.formats.settings import Value
 from dvtool.formats.settings import check_in_project
 from dvtool.formats.settings import check_version
 from dvtool.formats.settings import parse_value

@@ -73,10 +73,12 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> Tracke
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:
     """The remote of that name, or the default one. Nothing is contacted yet."""
+    from dvtool.remote.address import Address
     from dvtool.remote.table import open_remote
 
     settings = project.config.remote(name)
-    return open_remote(settings.name, settings.url, settings.options, settings.base_dir, project.environment.environ)
+    environ = project.environment.environ
+    return open_remote(Address(settings.name, settings.url, settings.options, settings.base_dir, environ))
 
 
 def relative_path(project: Project, path: bytes) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.model.ports import Remote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
 from dvtool.transfer.push import push

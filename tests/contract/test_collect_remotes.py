@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dvtool.model.ports import Remote
+from dvtool.remote.address import Address
 from dvtool.remote.table import open_remote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
@@ -34,7 +35,7 @@ KEEP_NEW = selection(commits=[COMMIT], known=[OLD])
 
 @pytest.fixture
 def remote(seaweed: Seaweed) -> Iterator[Remote]:
-    remote = open_remote("origin", seaweed.new_url(), seaweed.settings, b"/", {})
+    remote = open_remote(Address("origin", seaweed.new_url(), seaweed.settings, b"/", {}))
     yield remote
     remote.close()
 

@@ -20,9 +20,10 @@ from dvtool.errors import AccessDenied
 from dvtool.errors import ConfigError
 from dvtool.errors import StorageError
 from dvtool.model.ports import Remote
+from dvtool.remote.address import Address
+from dvtool.remote.drivers.s3.driver import S3Remote
+from dvtool.remote.drivers.s3.options import parse_s3
 from dvtool.remote.failures import TransientError
-from dvtool.remote.s3 import S3Remote
-from dvtool.remote.s3_options import parse_s3
 from dvtool.remote.table import open_remote
 from tests.contract.remote_suite import content
 from tests.support.seaweed import Seaweed
@@ -54,7 +55,7 @@ def opened() -> Iterator[Callable[..., Remote]]:
     remotes: list[Remote] = []
 
     def make(url: str, **settings: str) -> Remote:
-        remotes.append(S3Remote("origin", parse_s3("origin", url, settings, b"/", {})))
+        remotes.append(S3Remote("origin", parse_s3(Address("origin", url, settings, b"/", {}))))
         return remotes[-1]
 
     yield make
@@ -147,7 +148,7 @@ def test_credentials_come_from_a_profile(seaweed: Seaweed, opened: Callable[...,
 @pytest.mark.s3
 def test_credentials_come_from_the_environment(seaweed: Seaweed) -> None:
     settings = {"endpointurl": seaweed.endpoint}
-    remote = open_remote("origin", seaweed.new_url(), settings, b"/", seaweed.environment)
+    remote = open_remote(Address("origin", seaweed.new_url(), settings, b"/", seaweed.environment))
     with closing(remote):
         assert remote.put("k", b"x")
 
@@ -198,9 +199,10 @@ def test_closing_from_another_thread_ends_a_transfer(
 
 INTERRUPTED = """
 import sys
+from dvtool.remote.address import Address
 from dvtool.remote.table import open_remote
 settings = {"endpointurl": sys.argv[1], "access_key_id": "a", "secret_access_key": "b"}
-remote = open_remote("o", "s3://b/x", settings, b"/", {})
+remote = open_remote(Address("o", "s3://b/x", settings, b"/", {}))
 try:
     remote.get("k")
 except KeyboardInterrupt:

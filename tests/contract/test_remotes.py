@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from dvtool.model.ports import Capabilities
+from dvtool.remote.address import Address
 from dvtool.remote.counting import CountingRemote
+from dvtool.remote.drivers.local import LocalRemote
+from dvtool.remote.drivers.s3.driver import S3Remote
+from dvtool.remote.drivers.s3.options import parse_s3
 from dvtool.remote.fsspec_driver import FsspecLayout
 from dvtool.remote.fsspec_driver import FsspecRemote
 from dvtool.remote.fsspec_failures import Place
-from dvtool.remote.local import LocalRemote
 from dvtool.remote.retry import RetryingRemote
-from dvtool.remote.s3 import S3Remote
-from dvtool.remote.s3_options import parse_s3
 from tests.contract.remote_suite import OpenClient
 from tests.contract.remote_suite import RemoteSuite
 from tests.contract.remote_suite import Wrap
@@ -55,7 +56,7 @@ class S3Suite(RemoteSuite):
     @pytest.fixture
     def open_client(self, seaweed: Seaweed) -> OpenClient:
         url = f"{seaweed.new_url()}/some/prefix"
-        return lambda: S3Remote("origin", parse_s3("origin", url, seaweed.settings, b"/", {}))
+        return lambda: S3Remote("origin", parse_s3(Address("origin", url, seaweed.settings, b"/", {})))
 
 
 @pytest.mark.s3

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dvtool.model.ports import Remote
+from dvtool.remote.address import Address
 from dvtool.remote.counting import CountingRemote
 from dvtool.remote.table import open_remote
 from dvtool.store.cache import Cache
@@ -86,7 +87,7 @@ class TestDirectory(TransferSuite):
         (tmp_path / "remote").mkdir()
 
         def another() -> CountingRemote:
-            opened.append(open_remote("origin", os.fspath(tmp_path / "remote"), {}, b"/", {}))
+            opened.append(open_remote(Address("origin", os.fspath(tmp_path / "remote"), {}, b"/", {})))
             return CountingRemote(opened[-1])
 
         return another
@@ -99,7 +100,7 @@ class TestS3(TransferSuite):
         url = seaweed.new_url()
 
         def another() -> CountingRemote:
-            opened.append(open_remote("origin", url, seaweed.settings, b"/", {}))
+            opened.append(open_remote(Address("origin", url, seaweed.settings, b"/", {})))
             return CountingRemote(opened[-1])
 
         return another

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dvtool.model.ports import Remote
+from dvtool.remote.address import Address
 from dvtool.remote.table import open_remote
 from tests.e2e.clones import Clone
 from tests.e2e.clones import new_clone
@@ -37,7 +38,7 @@ def test_a_bucket_lost_three_packs(seaweed: Seaweed, tmp_path: Path) -> None:
         ann.run("push", "-q")
         versions.append(ann.git("rev-parse", "HEAD").strip())
     settings = {**seaweed.settings}
-    with closing(open_remote("origin", url, settings, b"/", seaweed.environment)) as remote:
+    with closing(open_remote(Address("origin", url, settings, b"/", seaweed.environment))) as remote:
         assert ann.run("fsck", "--remote", "origin", "--deep", "-A").out.startswith("remote origin: sound")
         lose(remote)
         document = ann.run("fsck", "--remote", "origin", "-A", "--deep", "--json", code=3).document

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dvtool.model.ports import RemoteItem
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
 from dvtool.transfer.collecttypes import times_for

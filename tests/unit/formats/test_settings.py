@@ -10,6 +10,7 @@ from dvtool.errors import UnsafeInput
 from dvtool.formats import settings
 from dvtool.formats.config import parse_config
 from dvtool.formats.config import parse_key
+from dvtool.formats.setting import Value
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ from dvtool.formats.config import parse_key
         ("remote.r.url", "../data store", "../data store"),
     ],
 )
-def test_values_are_typed(key: str, text: str, value: settings.Value) -> None:
+def test_values_are_typed(key: str, text: str, value: Value) -> None:
     assert settings.parse_value(parse_key(key), text) == value
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dvtool.errors import MissingData
 from dvtool.remote.counting import CountingRemote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 
 
 def test_calls_and_bytes_are_counted(tmp_path: Path) -> None:

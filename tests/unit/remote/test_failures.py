@@ -10,12 +10,12 @@ from dvtool.errors import AccessDenied
 from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
+from dvtool.remote.drivers.s3.failures import s3_failure
+from dvtool.remote.drivers.s3.options import S3Options
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import file_failure
 from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.fsspec_failures import fsspec_failure
-from dvtool.remote.s3_failures import s3_failure
-from dvtool.remote.s3_options import S3Options
 
 OPTIONS = S3Options(
     bucket="bucket", prefix="", endpoint="https://s3.example.org", access_key="AKIA1234", secret_key="hush"

@@ -9,8 +9,8 @@ from dvtool.errors import AccessDenied
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.remote.failures import TransientError
-from dvtool.remote.local import LocalRemote
 from dvtool.remote.retry import RetryingRemote
 from tests.support.faulty import Fault
 from tests.support.faulty import FaultyRemote

@@ -9,6 +9,7 @@ import pytest
 
 from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
+from dvtool.remote.address import Address
 from dvtool.remote.redact import redact
 from dvtool.remote.table import open_remote
 
@@ -28,7 +29,9 @@ HEAVY = {"s3fs", "fsspec", "aiohttp", "aiobotocore", "botocore"}
 )
 def test_directories_are_relative_to_the_configuration(tmp_path: Path, url: str, directory: str) -> None:
     base = tmp_path / "repo"
-    remote = open_remote("o", url.format(base=str(base).lstrip("/") if "://" in url else base), {}, bytes(base), {})
+    remote = open_remote(
+        Address("o", url.format(base=str(base).lstrip("/") if "://" in url else base), {}, bytes(base), {})
+    )
     assert remote.url == os.path.normpath(base / directory)
 
 
@@ -38,12 +41,12 @@ def test_directories_are_relative_to_the_configuration(tmp_path: Path, url: str,
 )
 def test_what_no_driver_serves_is_refused(url: str) -> None:
     with pytest.raises((ConfigError, UnsafeInput)):
-        open_remote("o", url, {}, b"/base", {})
+        open_remote(Address("o", url, {}, b"/base", {}))
 
 
 def test_the_schemes_that_exist_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        open_remote("o", "gs://bucket/x", {}, b"/base", {})
+        open_remote(Address("o", "gs://bucket/x", {}, b"/base", {}))
     assert "s3://" in str(caught.value.hint)
 
 
@@ -52,7 +55,7 @@ def test_the_schemes_that_exist_are_named() -> None:
 )
 def test_what_could_start_something_else_is_unsafe(url: str) -> None:
     with pytest.raises(UnsafeInput) as caught:
-        open_remote("o", url, {}, b"/base", {})
+        open_remote(Address("o", url, {}, b"/base", {}))
     assert "hush" not in str(caught.value)
 
 
@@ -71,27 +74,28 @@ def test_what_could_start_something_else_is_unsafe(url: str) -> None:
 )
 def test_wrong_settings_are_named(settings: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        open_remote("o", "s3://bucket/x", settings, b"/base", {})
+        open_remote(Address("o", "s3://bucket/x", settings, b"/base", {}))
     assert next(iter(settings)).partition("_id")[0] in str(caught.value)
 
 
 def test_a_password_in_the_endpoint_is_refused_unseen() -> None:
     with pytest.raises(UnsafeInput) as caught:
-        open_remote("o", "s3://bucket/x", {"endpointurl": "http://me:hush@host"}, b"/base", {})
+        open_remote(Address("o", "s3://bucket/x", {"endpointurl": "http://me:hush@host"}, b"/base", {}))
     assert "hush" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_the_shown_url_has_no_double_slash() -> None:
-    assert open_remote("o", "s3://bucket//a//b/", {}, b"/base", {}).url == "s3://bucket/a/b"
-    assert open_remote("o", "s3://bucket", {}, b"/base", {}).url == "s3://bucket"
+    assert open_remote(Address("o", "s3://bucket//a//b/", {}, b"/base", {})).url == "s3://bucket/a/b"
+    assert open_remote(Address("o", "s3://bucket", {}, b"/base", {})).url == "s3://bucket"
 
 
 @pytest.mark.parametrize(("url", "absent"), [("s3://bucket/x", HEAVY), ("directory", HEAVY | {"asyncio", "sqlite3"})])
 def test_opening_loads_no_driver(url: str, absent: set[str]) -> None:
     program = (
         "import sys\n"
+        "from dvtool.remote.address import Address\n"
         "from dvtool.remote.table import open_remote\n"
-        f"open_remote('o', {url!r}, {{}}, b'/base', {{}})\n"
+        f"open_remote(Address('o', {url!r}, {{}}, b'/base', {{}}))\n"
         f"print(sorted({absent!r} & set(sys.modules)))"
     )
     done = subprocess.run(

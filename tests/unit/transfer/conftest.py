@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dvtool.model.ports import Remote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
 from dvtool.transfer.types import PushContext

@@ -12,7 +12,7 @@ from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.formats.records import decode_dead_list
 from dvtool.model.ports import Remote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer.collect import Collection
 from dvtool.transfer.collecttypes import CollectContext

@@ -11,7 +11,7 @@ import pytest
 
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer.collecttypes import GRACE
 from dvtool.transfer.collecttypes import CollectContext

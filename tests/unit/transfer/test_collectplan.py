@@ -16,7 +16,7 @@ from dvtool.formats.records import RootRecord
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import RemoteItem
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.transfer.collectplan import plan_candidates
 from dvtool.transfer.collectplan import plan_doom
 from dvtool.transfer.collectplan import plan_release

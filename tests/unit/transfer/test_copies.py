@@ -15,7 +15,7 @@ from dvtool.formats.records import encode_dead_list
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer.copies import Asked
 from dvtool.transfer.copies import CopyProofs

@@ -13,7 +13,7 @@ from dvtool.errors import UsageError
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.pages import RemoteTrees

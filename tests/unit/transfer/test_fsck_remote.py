@@ -21,7 +21,7 @@ from dvtool.formats.records import encode_root_record
 from dvtool.hashing.digests import object_id
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.fsckchoice import STRUCTURE
 from dvtool.store.fsckchoice import Choice

@@ -12,7 +12,7 @@ from dvtool.errors import StorageError
 from dvtool.formats.records import decode_root_record
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.localpacks import TIER_FILES
 from dvtool.transfer import outgoing
 from dvtool.transfer import push as push_module

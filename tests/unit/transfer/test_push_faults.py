@@ -16,8 +16,8 @@ from dvtool.formats.records import RootRecord
 from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import encode_dead_list
 from dvtool.model.ports import Remote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.remote.failures import TransientError
-from dvtool.remote.local import LocalRemote
 from dvtool.remote.retry import RetryingRemote
 from dvtool.store.cache import Cache
 from dvtool.transfer import outgoing

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote_to_bytes
 
 from dvtool.disk.clone import read_blocks
 from dvtool.disk.clone import reflink
@@ -21,11 +22,14 @@ from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
 from dvtool.disk.durable import write_all
+from dvtool.errors import ConfigError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.model.ports import WHOLE_BYTES
 from dvtool.model.ports import Capabilities
+from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
+from dvtool.remote.address import Address
 from dvtool.remote.failures import file_failure
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
@@ -33,9 +37,15 @@ from dvtool.remote.keys import TEMPORARY
 from dvtool.remote.keys import check_key
 from dvtool.remote.keys import check_prefix
 from dvtool.remote.keys import is_key
+from dvtool.remote.redact import redact
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+def open_driver(address: Address) -> Remote:
+    """Raises `ConfigError` for a URL that names a host, or ``~``."""
+    return LocalRemote(address.name, _directory(address))
 
 
 class LocalRemote:
@@ -243,6 +253,19 @@ class LocalRemote:
             yield
         except OSError as error:
             raise file_failure(error, self.name, doing, path) from error
+
+
+def _directory(address: Address) -> bytes:
+    name, url = address.name, address.url
+    path = os.fsencode(url)
+    if url[:7].lower() == "file://":
+        host, slash, rest = url[7:].partition("/")
+        if host not in ("", "localhost") or not slash:
+            raise ConfigError(f"remote {name}: {redact(url)} names a host: write file:///absolute/path")
+        path = b"/" + unquote_to_bytes(rest)
+    if path == b"~" or path.startswith(b"~/"):
+        raise ConfigError(f"remote {name}: ~ is not expanded in {url}: write the whole path")
+    return os.path.normpath(os.path.join(address.base_dir, path))
 
 
 def _listed(key: str, entry: os.DirEntry[bytes]) -> RemoteItem | None:

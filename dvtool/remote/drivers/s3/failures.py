@@ -8,10 +8,10 @@ from dvtool.errors import AccessDenied
 from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
+from dvtool.remote.drivers.s3.options import S3Options
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
 from dvtool.remote.redact import redact
-from dvtool.remote.s3_options import S3Options
 
 _CREDENTIALS = frozenset(
     {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
+from dvtool.remote.address import Address
+from dvtool.remote.address import SettingsReader
 from dvtool.remote.redact import redact
 
 CONNECT_SECONDS = 10.0
@@ -60,12 +60,11 @@ class S3Options:
         return redact(self.endpoint) if self.endpoint else f"Amazon S3 ({self.region or 'default region'})"
 
 
-def parse_s3(
-    name: str, url: str, settings: Mapping[str, str], base_dir: bytes, environ: Mapping[str, str]
-) -> S3Options:
-    """Check URL and settings of remote *name*; raises `ConfigError`, `UnsafeInput`."""
-    bucket, prefix = _bucket_and_prefix(name, url)
-    read = _Reader(name, settings)
+def parse_s3(address: Address) -> S3Options:
+    """Check URL and settings; raises `ConfigError`, `UnsafeInput`."""
+    name, environ = address.name, address.environ
+    bucket, prefix = _bucket_and_prefix(name, address.url)
+    read = SettingsReader(address)
     access_key, secret_key = read.text("access_key_id"), read.text("secret_access_key")
     token = read.text("session_token")
     if (access_key is None) != (secret_key is None):
@@ -84,12 +83,12 @@ def parse_s3(
         endpoint=endpoint,
         region=read.text("region"),
         profile=profile,
-        credential_path=read.path("credentialpath", base_dir),
-        config_path=read.path("configpath", base_dir),
+        credential_path=read.path("credentialpath"),
+        config_path=read.path("configpath"),
         access_key=access_key,
         secret_key=secret_key,
         session_token=token,
-        verify=_verify(read, endpoint, base_dir),
+        verify=_verify(read, endpoint),
         use_ssl=read.flag("use_ssl", default=True),
         anonymous=read.flag("allow_anonymous_login", default=False),
         addressing=read.choice("addressing_style", _ADDRESSING),
@@ -98,80 +97,13 @@ def parse_s3(
     )
 
 
-class _Reader:
-    """Typed access to the settings below ``remote.NAME``."""
-
-    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
-        self._name = name
-        self._settings = settings
-
-    def text(self, key: str) -> str | None:
-        return self._settings.get(key) or None
-
-    def path(self, key: str, base_dir: bytes) -> str | None:
-        value = self.text(key)
-        return None if value is None else os.path.join(os.fsdecode(base_dir), value)
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self._settings.get(key, "").strip().lower()
-        if value in ("true", "yes", "on", "1"):
-            return True
-        if value in ("false", "no", "off", "0"):
-            return False
-        if not value:
-            return default
-        raise self._wrong(key, "true or false")
-
-    def seconds(self, key: str, default: float) -> float:
-        value = self.text(key)
-        if value is None:
-            return default
-        try:
-            number = float(value)
-        except ValueError:
-            raise self._wrong(key, "a number of seconds") from None
-        if not 0 < number < 86_400:
-            raise self._wrong(key, "a number of seconds")
-        return number
-
-    def choice(self, key: str, known: tuple[str, ...]) -> str:
-        value = self._settings.get(key) or known[0]
-        if value not in known:
-            raise self._wrong(key, " or ".join(known))
-        return value
-
-    def endpoint(self, key: str) -> str | None:
-        value = self.text(key)
-        if value is None:
-            return None
-        try:
-            parts = urlsplit(value)
-            port = parts.port
-        except ValueError:
-            raise self._wrong(key, "http://HOST:PORT or https://HOST") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-            raise self._wrong(key, "http://HOST:PORT or https://HOST")
-        if "@" in parts.netloc:
-            raise UnsafeInput(
-                f"remote {self._name}: {key} carries a user or a password: {redact(value)}",
-                hint=f"`dvtool remote modify --local {self._name} access_key_id ...`",
-            )
-        return value
-
-    def _wrong(self, key: str, expected: str) -> ConfigError:
-        return ConfigError(
-            f"remote {self._name}: {key} = {redact(self._settings[key])} is not {expected}",
-            hint=f"`dvtool config remote.{self._name}.{key} ...`",
-        )
-
-
-def _verify(read: _Reader, endpoint: str | None, base_dir: bytes) -> bool | str:
+def _verify(read: SettingsReader, endpoint: str | None) -> bool | str:
     # Loading the certificate store costs 30 ms, also where no TLS will be spoken.
     if endpoint is not None and endpoint.startswith("http://"):
         return False
     value = read.text("ssl_verify")
     if value is not None and os.sep in value:
-        return os.path.join(os.fsdecode(base_dir), value)
+        return read.path("ssl_verify") or False
     return read.flag("ssl_verify", default=True)
 
 

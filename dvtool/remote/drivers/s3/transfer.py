@@ -14,11 +14,11 @@ from typing import Any
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.model.ports import WHOLE_BYTES
+from dvtool.remote.drivers.s3.failures import response_status
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
-from dvtool.remote.s3_failures import response_status
 
 PART = 8 << 20
 """Bytes in one part, and the largest value that travels in one request."""

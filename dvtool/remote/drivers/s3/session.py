@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dvtool.remote.s3_options import S3Options
+from dvtool.remote.drivers.s3.options import S3Options
 
 
 def connect(options: S3Options, connections: int) -> tuple[asyncio.AbstractEventLoop, Any]:

@@ -10,11 +10,11 @@ import pytest
 
 from dvtool.errors import AccessDenied
 from dvtool.errors import StorageError
-from dvtool.remote.local import LocalRemote
+from dvtool.remote.drivers.local import LocalRemote
 
 KILLED_UPLOAD = """
 import os, sys
-from dvtool.remote import local
+from dvtool.remote.drivers import local
 local.fsync_file = lambda fd: os._exit(9)
 local.LocalRemote("nas", os.fsencode(sys.argv[1])).put_file("data/ab/k", os.fsencode(sys.argv[2]))
 """

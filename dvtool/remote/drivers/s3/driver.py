@@ -24,19 +24,19 @@ from dvtool.errors import storage_error
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import RemoteItem
 from dvtool.remote.calls import Calls
+from dvtool.remote.drivers.s3.failures import is_absent
+from dvtool.remote.drivers.s3.failures import no_bucket
+from dvtool.remote.drivers.s3.failures import response_code
+from dvtool.remote.drivers.s3.failures import response_status
+from dvtool.remote.drivers.s3.failures import s3_failure
+from dvtool.remote.drivers.s3.options import S3Options
+from dvtool.remote.drivers.s3.session import connect
+from dvtool.remote.drivers.s3.transfer import download
+from dvtool.remote.drivers.s3.transfer import read_range
+from dvtool.remote.drivers.s3.transfer import upload
 from dvtool.remote.keys import check_key
 from dvtool.remote.keys import check_prefix
 from dvtool.remote.keys import is_key
-from dvtool.remote.s3_failures import is_absent
-from dvtool.remote.s3_failures import no_bucket
-from dvtool.remote.s3_failures import response_code
-from dvtool.remote.s3_failures import response_status
-from dvtool.remote.s3_failures import s3_failure
-from dvtool.remote.s3_options import S3Options
-from dvtool.remote.s3_session import connect
-from dvtool.remote.s3_transfer import download
-from dvtool.remote.s3_transfer import read_range
-from dvtool.remote.s3_transfer import upload
 
 T = TypeVar("T")
 
