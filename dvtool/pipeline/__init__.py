@@ -1,0 +1,1 @@
+"""Pipelines: load definitions, observe what they name, decide, run, record."""
