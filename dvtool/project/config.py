@@ -53,6 +53,16 @@ class Origin(NamedTuple):
     line: int | None
 
 
+def in_words(origin: Origin) -> str:
+    """The place, for messages: "the local config", "$DVTOOL_CORE_REMOTE"."""
+    if origin.level is Level.ENVIRONMENT and origin.path is not None:
+        return f"${os.fsdecode(origin.path)}"
+    return "the command line" if origin.level is Level.FLAG else f"the {_WORDS[origin.level]} config"
+
+
+_WORDS = {Level.LOCAL: "local", Level.PROJECT: "committed", Level.USER: "user's", Level.SYSTEM: "system's"}
+
+
 class Found(NamedTuple):
     """A setting in one place, as text."""
 

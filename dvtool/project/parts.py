@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.ports import Remote
+from dvtool.project.config import in_words
 from dvtool.project.open import Project
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import load_tracked
@@ -78,7 +79,8 @@ def open_remote_of(project: Project, name: str | None = None) -> Remote:
 
     settings = project.config.remote(name)
     environ = project.environment.environ
-    return open_remote(Address(settings.name, settings.url, settings.options, settings.base_dir, environ))
+    origins = {key: in_words(origin) for key, origin in settings.origins.items()}
+    return open_remote(Address(settings.name, settings.url, settings.options, settings.base_dir, environ, origins))
 
 
 def relative_path(project: Project, path: bytes) -> bytes:

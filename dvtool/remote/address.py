@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
+from dvtool.formats.bytesizes import is_byte_size
+from dvtool.formats.bytesizes import parse_byte_size
 from dvtool.remote.redact import redact
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """Remote *name* at *url*. *settings*: the texts below ``remote.NAME`` without ``url``; relative
-    paths in either start at *base_dir* (absolute). *environ*: the user's variables."""
+    paths in either start at *base_dir* (absolute). *environ*: the user's variables. *origins*: in
+    words where each setting stands ("the local config", "$DVTOOL_REMOTE_ORIGIN_PASSWORD")."""
 
     name: str
     url: str
     settings: Mapping[str, str]
     base_dir: bytes
     environ: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rest(self) -> str:
@@ -66,6 +71,24 @@ class SettingsReader:
         if not 0 < number < 86_400:
             raise self._wrong(key, "a number of seconds")
         return number
+
+    def count(self, key: str) -> int | None:
+        """A whole number from 1."""
+        value = self.text(key)
+        if value is None:
+            return None
+        if not (value.isascii() and value.isdigit()) or not 0 < int(value) < 10**9:
+            raise self._wrong(key, "a whole number from 1")
+        return int(value)
+
+    def byte_count(self, key: str) -> int | None:
+        """A number of bytes from 1, as people write it."""
+        value = self.text(key)
+        if value is None:
+            return None
+        if not is_byte_size(value) or parse_byte_size(value) < 1:
+            raise self._wrong(key, "a number of bytes such as 500k or 2M")
+        return parse_byte_size(value)
 
     def choice(self, key: str, known: tuple[str, ...]) -> str:
         value = self._settings.get(key) or known[0]
