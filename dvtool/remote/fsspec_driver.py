@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
+import inspect
 import os
 import secrets
 import threading
 from collections.abc import Callable
+from collections.abc import Coroutine
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,13 +17,18 @@ from typing import Any
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
+from dvtool.model.ports import WHOLE_BYTES
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import RemoteItem
+from dvtool.remote.calls import Calls
+from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
+from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
 from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.fsspec_failures import fsspec_failure
 from dvtool.remote.fsspec_failures import is_missing
+from dvtool.remote.fsspec_items import item_of
 from dvtool.remote.keys import TEMPORARY
 from dvtool.remote.keys import check_key
 from dvtool.remote.keys import check_prefix
@@ -32,7 +38,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _RANGE_BYTES = 8 << 20
-_TIME_FIELDS = ("mtime", "LastModified", "last_modified", "modified", "updated", "created")
+
+Disconnect = Callable[[Any], Coroutine[Any, Any, None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +49,22 @@ class FsspecLayout:
     ``root`` is the path of the remote, ``container`` the one whose absence is an error rather
     than "no keys yet" (the bucket; the root itself on a file server). ``staged``: a written file
     is visible before it is complete, so values are written below ``tmp/`` and moved.
+    ``makes_root``: the first write makes ``container`` where the directory above it exists.
     """
 
     root: str
     container: str
     staged: bool
+    makes_root: bool = False
 
 
 class FsspecRemote:
     """`dvtool.model.ports.Remote` over what *connect* returns.
 
     *connect* is called once, at the first request, and must switch off instance and listing
-    caches (``skip_instance_cache=True``, ``use_listings_cache=False``).
+    caches (``skip_instance_cache=True``, ``use_listings_cache=False``). *exclusive*: its connection
+    bears one call at a time. *disconnect* gets the file system at `close`: what is under way on it
+    must fail then; it may return a coroutine for the loop of an asynchronous one.
     """
 
     def __init__(
@@ -63,23 +74,38 @@ class FsspecRemote:
         connect: Callable[[], AbstractFileSystem],
         layout: FsspecLayout,
         capabilities: Capabilities,
+        *,
+        exclusive: bool = False,
+        disconnect: Disconnect | None = None,
     ) -> None:
         self.name = place.name
         self.url = url
         self.capabilities = capabilities
         self._place = place
         self._connect = connect
+        self._disconnect = disconnect
         self._layout = layout
         self._connecting = threading.Lock()
         self._filesystem: AbstractFileSystem | None = None
+        self._calls: Calls | None = None
+        self._closed = False
+        self._turn: Any = threading.RLock() if exclusive else contextlib.nullcontext()
         self._made: set[str] = set()
+        self._is_writable = False
 
     def prepare(self) -> None:
         threading.Thread(target=self._prepare_quietly, name=f"dvtool-{self.name}", daemon=True).start()
 
     def close(self) -> None:
         with self._connecting:
-            self._filesystem = None
+            self._closed = True
+            fs, self._filesystem = self._filesystem, None
+        if fs is None:
+            return
+        with contextlib.suppress(Exception):
+            last = None if self._disconnect is None else self._disconnect(fs)
+            if self._calls is not None:
+                self._calls.stop(last)
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         # Not `find`: its walk takes an error for an empty directory.
@@ -92,7 +118,7 @@ class FsspecRemote:
                     if key + "/" != TEMPORARY:
                         pending.append(path)
                 elif info["type"] == "file" and is_key(key):
-                    yield _item(key, info)
+                    yield item_of(key, info)
 
     def stat(self, key: str) -> RemoteItem | None:
         with self._failures(f"look at {check_key(key)}"):
@@ -102,20 +128,28 @@ class FsspecRemote:
             return None
         if info["type"] != "file":
             raise StorageError(f"remote {self.name}: {key} is not a file")
-        return _item(key, info)
+        return item_of(key, info)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         path = self._path(check_key(key))
-        if length == 0 or (start and length is None):
-            item = self._require(key)
-            if length == 0 or start >= item.size:
-                return b""
-        end = None if length is None else start + length
-        ranged = {} if not start and end is None else {"start": start, "end": end}
+        is_whole = length is None and not start
+        if length is None:
+            # Its length, asked for first, bounds the answer and finds one that is cut without a word.
+            length = max(self._require(key).size - start, 0)
+            if length > WHOLE_BYTES:
+                raise too_long(self.name, key, WHOLE_BYTES)
+        elif not length:
+            self._require(key)
+        if not length:
+            return b""
+        ranged = {} if is_whole else {"start": start, "end": start + length}
         with self._failures(f"read {key}"), self._missing(key):
-            data: bytes = self._fs().cat_file(path, **ranged)
-        if length is not None and len(data) != length:
-            raise wrong_length(self.name, key, start + length, start + len(data))
+            data: bytes = self._call("cat_file", path, **ranged)
+        if len(data) > length and not is_whole:
+            # The whole value: there are libraries that do not look at the range.
+            data = data[start : start + length]
+        if len(data) != length:
+            raise self._other_length(key, start + length, start + len(data))
         return data
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
@@ -139,46 +173,58 @@ class FsspecRemote:
             return False
         if create_only and self.capabilities.create_only and not self._layout.staged:
             return self._put_once(key, path, data)
-        self._store(key, path, lambda fs, target: fs.pipe_file(target, data))
+        self._store(key, path, lambda target: self._call("pipe_file", target, data))
         return True
 
     def put_file(self, key: str, path: bytes) -> None:
-        local = os.fsdecode(path)
-        self._store(key, self._path(check_key(key)), lambda fs, target: fs.put_file(local, target))
+        try:
+            with open(path, "rb"):
+                local = os.fsdecode(path)
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
+        self._store(key, self._path(check_key(key)), lambda target: self._call("put_file", local, target))
 
     def delete(self, key: str) -> None:
         path = self._path(check_key(key))
         with self._failures(f"delete {key}"):
             try:
-                self._fs().rm_file(path)
+                self._call("rm_file", path)
                 return
             except Exception as error:
                 if not is_missing(error):
                     raise
         self._require_container()
 
-    def _store(self, key: str, path: str, write: Callable[[AbstractFileSystem, str], object]) -> None:
+    def _store(self, key: str, path: str, write: Callable[[str], object]) -> None:
         with self._failures(f"write {key}"):
-            fs = self._fs()
+            self._require_writable()
             if not self._layout.staged:
-                write(fs, path)
+                write(path)
                 return
-            self._require_container()
             temporary = self._path(TEMPORARY + secrets.token_hex(12))
-            self._make_parent(fs, temporary)
-            self._make_parent(fs, path)
+            self._make_parent(temporary)
+            self._make_parent(path)
             try:
-                write(fs, temporary)
-                fs.mv(temporary, path)
+                write(temporary)
+                self._move(temporary, path)
             except BaseException:
                 with contextlib.suppress(Exception):
-                    fs.rm_file(temporary)
+                    self._call("rm_file", temporary)
                 raise
+
+    def _move(self, temporary: str, path: str) -> None:
+        try:
+            self._call("mv", temporary, path)
+        except FileExistsError:
+            # A server that does not rename over a file. Only `catalog` is ever written again.
+            self._call("rm_file", path)
+            self._call("mv", temporary, path)
 
     def _put_once(self, key: str, path: str, data: bytes) -> bool:
         with self._failures(f"write {key}"):
+            self._require_writable()
             try:
-                self._fs().pipe_file(path, data, mode="create")
+                self._call("pipe_file", path, data, mode="create")
             except FileExistsError:
                 return False
         return True
@@ -186,7 +232,7 @@ class FsspecRemote:
     def _get_whole(self, key: str, path: bytes, size: int) -> None:
         try:
             with self._failures(f"read {key}"), self._missing(key):
-                self._fs().get_file(self._path(key), os.fsdecode(path))
+                self._call("get_file", self._path(key), os.fsdecode(path))
             got = os.stat(path).st_size
             if got != size:
                 raise cut_short(self.name, key, size, got)
@@ -195,16 +241,17 @@ class FsspecRemote:
             with open(path, "wb"):
                 raise
 
-    def _make_parent(self, fs: AbstractFileSystem, path: str) -> None:
+    def _make_parent(self, path: str) -> None:
         parent = path.rpartition("/")[0]
         if parent not in self._made:
-            fs.makedirs(parent, exist_ok=True)
+            self._call("makedirs", parent, exist_ok=True)
             self._made.add(parent)
 
     def _ls(self, path: str) -> Any:
         with self._failures("list"):
             try:
-                return self._fs().ls(path, detail=True, refresh=True)
+                # `refresh`: some keep listings although they were told not to.
+                return self._call("ls", path, detail=True, refresh=True)
             except Exception as error:
                 if not is_missing(error):
                     raise
@@ -213,7 +260,7 @@ class FsspecRemote:
 
     def _info(self, path: str) -> Any:
         try:
-            return self._fs().info(path)
+            return self._call("info", path)
         except Exception as error:
             if not is_missing(error):
                 raise
@@ -233,6 +280,23 @@ class FsspecRemote:
                     hint=f"create it, or check `dvtool config remote.{self.name}.url`",
                 )
 
+    def _require_writable(self) -> None:
+        """Once: libraries make missing buckets and directories on the way, and a mistyped one must not come to be."""
+        if self._is_writable:
+            return
+        container = self._layout.container
+        above = container.rstrip("/").rpartition("/")[0]
+        if self._layout.makes_root and above.strip("/") and self._info(container) is None and self._info(above):
+            self._call("makedirs", container, exist_ok=True)
+        self._require_container()
+        self._is_writable = True
+
+    def _other_length(self, key: str, expected: int, got: int) -> StorageError:
+        held = self._require(key).size
+        if held < expected:
+            return wrong_length(self.name, key, expected, held)
+        return cut_short(self.name, key, expected, got)
+
     @contextlib.contextmanager
     def _missing(self, key: str) -> Iterator[None]:
         try:
@@ -240,24 +304,44 @@ class FsspecRemote:
         except Exception as error:
             if not is_missing(error):
                 raise
-            self._require_container()
-            raise MissingData(f"remote {self.name}: {key} is not there", path=key) from error
+            self._require(key)
+            raise TransientError(f"remote {self.name}: {key} is there and cannot be read") from error
 
     @contextlib.contextmanager
     def _failures(self, doing: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
+            if self._closed:
+                raise self._closed_failure() from error
             failure = fsspec_failure(error, self._place, doing)
             if failure is error:
                 raise
             raise failure from error
 
+    def _call(self, method: str, *args: Any, **options: Any) -> Any:
+        """One method of the file system. `close` and Ctrl-C end that of an asynchronous one at once."""
+        fs = self._fs()
+        asynchronous = getattr(fs, f"_{method}", None) if self._calls is not None else None
+        if self._calls is not None and inspect.iscoroutinefunction(asynchronous):
+            return self._calls.run(asynchronous(*args, **_accepted(asynchronous, options)))
+        with self._turn:
+            plain = getattr(fs, method)
+            return plain(*args, **_accepted(plain, options))
+
     def _fs(self) -> AbstractFileSystem:
         with self._connecting:
+            if self._closed:
+                raise self._closed_failure()
             if self._filesystem is None:
-                self._filesystem = self._connect()
+                fs = self._connect()
+                if getattr(fs, "async_impl", False):
+                    self._calls = Calls(self.name, fs.loop)
+                self._filesystem = fs
             return self._filesystem
+
+    def _closed_failure(self) -> StorageError:
+        return StorageError(f"remote {self.name} is closed")
 
     def _prepare_quietly(self) -> None:
         # Whatever goes wrong here goes wrong again, and is told, at the first real request.
@@ -277,25 +361,11 @@ class FsspecRemote:
         return plain[len(root) :]
 
 
-def _item(key: str, info: dict[str, Any]) -> RemoteItem:
-    size = info["size"]
-    if size is None:
-        raise StorageError(f"the server does not state the size of {key}")
-    tag = info.get("ETag") or info.get("etag")
-    return RemoteItem(key, int(size), _modified(info), None if tag is None else str(tag))
-
-
-def _modified(info: dict[str, Any]) -> float | None:
-    for field in _TIME_FIELDS:
-        value = info.get(field)
-        if isinstance(value, str):
-            try:
-                value = dt.datetime.fromisoformat(value.replace("Z", "+00:00"))
-            except ValueError:
-                continue
-        if isinstance(value, dt.datetime):
-            aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.timezone.utc)
-            return aware.timestamp()
-        if isinstance(value, (int, float)):
-            return float(value)
-    return None
+def _accepted(method: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Without ``refresh`` where a library's own signature has no room for it."""
+    if "refresh" not in options:
+        return options
+    known = inspect.signature(method).parameters
+    if "refresh" in known or any(each.kind is each.VAR_KEYWORD for each in known.values()):
+        return options
+    return {key: value for key, value in options.items() if key != "refresh"}
