@@ -32,6 +32,11 @@ def open_remote(address: Address) -> Remote:
     Raises `ConfigError` for a scheme or a setting that is not known, `UnsafeInput` for a URL that
     could start something else than a driver.
     """
+    return RetryingRemote(open_bare(address))
+
+
+def open_bare(address: Address) -> Remote:
+    """The driver alone, one try each; raises as `open_remote` does."""
     scheme = scheme_of(address.name, address.url)
     module = _DRIVERS.get(scheme)
     if module is None:
@@ -40,7 +45,7 @@ def open_remote(address: Address) -> Remote:
             hint="known are: a directory, " + ", ".join(f"{known}://" for known in SCHEMES),
         )
     driver: Remote = import_module(f"dvtool.remote.drivers.{module}").open_driver(address)
-    return RetryingRemote(driver)
+    return driver
 
 
 def scheme_of(name: str, url: str) -> str:

@@ -21,11 +21,11 @@ from dvtool.errors import ConfigError
 from dvtool.errors import StorageError
 from dvtool.model.ports import Remote
 from dvtool.remote.address import Address
+from dvtool.remote.conformance.bench import content
 from dvtool.remote.drivers.s3.driver import S3Remote
 from dvtool.remote.drivers.s3.options import parse_s3
 from dvtool.remote.failures import TransientError
 from dvtool.remote.table import open_remote
-from tests.contract.remote_suite import content
 from tests.support.seaweed import Seaweed
 
 ROOT = Path(__file__).parents[2]

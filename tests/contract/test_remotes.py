@@ -1,4 +1,4 @@
-"""The remotes of dvtool against `RemoteSuite`, bare and behind each wrapper."""
+"""The remotes of every installation against `RemoteSuite`, bare, behind each wrapper and as users get them."""
 
 from __future__ import annotations
 
@@ -11,65 +11,85 @@ from dvtool.model.ports import Capabilities
 from dvtool.remote.address import Address
 from dvtool.remote.counting import CountingRemote
 from dvtool.remote.drivers.local import LocalRemote
-from dvtool.remote.drivers.s3.driver import S3Remote
-from dvtool.remote.drivers.s3.options import parse_s3
 from dvtool.remote.fsspec_driver import FsspecLayout
 from dvtool.remote.fsspec_driver import FsspecRemote
 from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.retry import RetryingRemote
-from tests.contract.remote_suite import OpenClient
-from tests.contract.remote_suite import RemoteSuite
-from tests.contract.remote_suite import Wrap
+from dvtool.remote.table import open_bare
+from dvtool.remote.table import open_remote
+from dvtool.testing.remote_suite import OpenClient
+from dvtool.testing.remote_suite import RemoteSuite
+from dvtool.testing.remote_suite import Wrap
 from tests.support.seaweed import Seaweed
 
 WRAPPERS: dict[str, Wrap] = {"bare": lambda remote: remote, "retry": RetryingRemote, "counting": CountingRemote}
 
 
-class Wrapped(RemoteSuite):
+class TestDirectory(RemoteSuite):
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> Address:
+        (tmp_path / "remote").mkdir()
+        return Address("origin", os.fspath(tmp_path / "remote"), {}, b"/", {})
+
+    @pytest.fixture
+    def open_absent(self, tmp_path: Path) -> OpenClient:
+        return lambda: LocalRemote("origin", os.fsencode(tmp_path / "not mounted/remote"))
+
+
+class TestDirectoryAsUsed(TestDirectory):
+    many = 16
+
+    @pytest.fixture
+    def open_client(self, address: Address) -> OpenClient:
+        return lambda: open_remote(address)
+
+
+class TestFsspec(RemoteSuite):
+    many = 300
+
+    @pytest.fixture(params=["direct", "staged", "no ranges"])
+    def layout(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
     @pytest.fixture(params=WRAPPERS)
     def wrap(self, request: pytest.FixtureRequest) -> Wrap:
         return WRAPPERS[request.param]
 
-
-class TestDirectory(Wrapped):
     @pytest.fixture
-    def open_client(self, tmp_path: Path) -> OpenClient:
-        (tmp_path / "remote").mkdir()
-        return lambda: LocalRemote("origin", os.fsencode(tmp_path / "remote"))
+    def open_client(self, layout: str) -> OpenClient:
+        return memory_client(layout, "/bucket/prefix", "/bucket")
 
-
-class TestFsspec(Wrapped):
-    @pytest.fixture(params=["direct", "staged", "no ranges"])
-    def open_client(self, tmp_path: Path, request: pytest.FixtureRequest) -> OpenClient:
-        from fsspec.implementations.memory import MemoryFileSystem
-
-        # The plain class keeps its files for the whole process.
-        memory = type("Memory", (MemoryFileSystem,), {"store": {}, "pseudo_dirs": [""], "cachable": False})
-        memory().makedirs("/bucket/prefix")
-        layout = FsspecLayout(root="/bucket/prefix", container="/bucket", staged=request.param == "staged")
-        capabilities = Capabilities(ranges=request.param != "no ranges")
-        place = Place("origin", "memory")
-        return lambda: FsspecRemote(place, "memory://bucket/prefix", memory, layout, capabilities)
-
-
-class S3Suite(RemoteSuite):
     @pytest.fixture
-    def open_client(self, seaweed: Seaweed) -> OpenClient:
-        url = f"{seaweed.new_url()}/some/prefix"
-        return lambda: S3Remote("origin", parse_s3(Address("origin", url, seaweed.settings, b"/", {})))
+    def open_absent(self, layout: str) -> OpenClient:
+        return memory_client(layout, "/bucket/prefix", "/another")
+
+
+def memory_client(layout: str, root: str, container: str) -> OpenClient:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    # The plain class keeps its files for the whole process.
+    memory = type("Memory", (MemoryFileSystem,), {"store": {}, "pseudo_dirs": [""], "cachable": False})
+    memory().makedirs("/bucket/prefix")
+    capabilities = Capabilities(create_only=layout == "direct", ranges=layout != "no ranges", server_time=False)
+    where = FsspecLayout(root=root, container=container, staged=layout == "staged")
+    return lambda: FsspecRemote(Place("origin", "memory"), "memory://bucket/prefix", memory, where, capabilities)
 
 
 @pytest.mark.s3
-class TestS3(S3Suite):
+class TestS3(RemoteSuite):
     @pytest.fixture
-    def wrap(self) -> Wrap:
-        return WRAPPERS["bare"]
+    def address(self, seaweed: Seaweed) -> Address:
+        return Address("origin", f"{seaweed.new_url()}/some/prefix", seaweed.settings, b"/", {})
+
+    @pytest.fixture
+    def open_absent(self, seaweed: Seaweed) -> OpenClient:
+        return lambda: open_bare(Address("origin", "s3://no-such-bucket/x", seaweed.settings, b"/", {}))
 
 
 @pytest.mark.s3
-class TestS3Wrapped(S3Suite):
+class TestS3AsUsed(TestS3):
     many = 16
 
     @pytest.fixture
-    def wrap(self) -> Wrap:
-        return lambda remote: CountingRemote(RetryingRemote(remote))
+    def open_client(self, address: Address) -> OpenClient:
+        return lambda: CountingRemote(open_remote(address))

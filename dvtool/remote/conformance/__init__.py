@@ -1,0 +1,1 @@
+"""What every remote must do, as functions that try it on a real one: `CHECKS` of `dvtool.remote.conformance.checks`."""
