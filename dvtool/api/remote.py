@@ -24,8 +24,7 @@ from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.oplog import begin_at
 from dvtool.remote.redact import redact
-from dvtool.remote.table import SCHEMES
-from dvtool.remote.table import scheme_of
+from dvtool.remote.table import served_scheme
 
 # Where a clone keeps its own settings. Credentials of a remote often lie in the first, its URL in the second.
 _OF_THE_CLONE = (Level.LOCAL, Level.PROJECT)
@@ -157,11 +156,7 @@ def remote_set_default(environment: Environment, name: str | None, level: Level 
 
 
 def _stored_url(layout: Layout, environment: Environment, name: str, url: str, level: Level) -> str:
-    scheme = scheme_of(name, url)
-    if scheme:
-        if scheme not in SCHEMES:
-            known = ", ".join(f"{each}://" for each in SCHEMES)
-            raise ConfigError(f"remote {name}: no driver for {scheme}://", hint=f"known are: a directory, {known}")
+    if served_scheme(name, url):
         return url
     if url == "~" or url.startswith("~/"):
         raise UsageError(f"remote {name}: ~ is not expanded in {url}", hint="write the whole path")

@@ -44,4 +44,10 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
     Setting("remote.*.access_key_id", Type.TEXT, "S3: access key", secret=True),
     Setting("remote.*.secret_access_key", Type.TEXT, "S3: its secret", secret=True),
     Setting("remote.*.session_token", Type.TEXT, "S3: token of temporary credentials", secret=True),
+    Setting(
+        "remote.*.fs_options",
+        Type.TEXT,
+        "other protocols: further arguments of the fsspec driver, as a JSON object",
+        secret=True,
+    ),
 )

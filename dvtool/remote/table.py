@@ -37,15 +37,20 @@ def open_remote(address: Address) -> Remote:
 
 def open_bare(address: Address) -> Remote:
     """The driver alone, one try each; raises as `open_remote` does."""
-    scheme = scheme_of(address.name, address.url)
-    module = _DRIVERS.get(scheme)
-    if module is None:
-        raise ConfigError(
-            f"remote {address.name}: no driver for {scheme}:// in {redact(address.url)}",
-            hint="known are: a directory, " + ", ".join(f"{known}://" for known in SCHEMES),
-        )
+    scheme = served_scheme(address.name, address.url)
+    module = _DRIVERS.get(scheme, "anyfs")
     driver: Remote = import_module(f"dvtool.remote.drivers.{module}").open_driver(address)
     return driver
+
+
+def served_scheme(name: str, url: str) -> str:
+    """`scheme_of` a URL that some driver serves; raises for the others as `open_remote` does."""
+    scheme = scheme_of(name, url)
+    if scheme not in _DRIVERS:
+        from dvtool.remote.drivers.anyfs import check_scheme
+
+        check_scheme(name, scheme, SCHEMES)
+    return scheme
 
 
 def scheme_of(name: str, url: str) -> str:

@@ -47,12 +47,13 @@ URLS = {
 }
 """Refused where the config is read. What has no driver is refused where the remote is opened."""
 SCHEMES = {
-    "gopher": "gopher://127.0.0.1/x",
-    "github": "github://org@repo/x",
-    "memory": "memory://x",
-    "web": "http://127.0.0.1:9/x",
-    "shell": "sh://x",
-    "file-on-a-host": "file://example.org/x",
+    "gopher": ("gopher://127.0.0.1/x", 9),
+    "git": ("git://../outside", 6),
+    "memory": ("memory://x", 6),
+    "archive": ("zip://x", 6),
+    "cluster": ("dask://x", 6),
+    "shell": ("sh://x", 9),
+    "file-on-a-host": ("file://example.org/x", 9),
 }
 ASK_A_REMOTE = frozenset({"status --cloud", "fetch", "pull", "pull --force", "push", "push --all", "fsck --remote"})
 DOCTOR = {"doctor": 1}
@@ -138,7 +139,10 @@ def cases() -> list[Hostile]:
             for name, (text, code) in REFUSED.items()
         ),
         *(Hostile(f"config-url-{name}", _url(url), 6, READ_CONFIG, where, ends=DOCTOR) for name, url in URLS.items()),
-        *(Hostile(f"config-scheme-{name}", _url(url), 9, ASK_A_REMOTE, "origin") for name, url in SCHEMES.items()),
+        *(
+            Hostile(f"config-scheme-{name}", _url(url), code, ASK_A_REMOTE, "origin")
+            for name, (url, code) in SCHEMES.items()
+        ),
         Hostile("config-is-a-link", _config_is_a_link, 6, READ_CONFIG, where, ends=DOCTOR),
         Hostile("config-local-in-git", _without_git, 6, READ_CONFIG, "config.local", ends=DOCTOR),
         Hostile("state-in-git", _state_without_git, 6, READ_CONFIG, "state", ends=DOCTOR),
