@@ -31,6 +31,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "remote_rename",
         "remote_set_default",
     ),
+    "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
     "dvtool.api.root": ("RootResult", "root"),
     "dvtool.api.undo": ("UndoRequest", "UndoResult", "undo"),
     "dvtool.api.version": ("VersionResult", "version"),

@@ -17,6 +17,7 @@ from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import load_tracked
 
 if TYPE_CHECKING:
+    from dvtool.remote.address import Address
     from dvtool.store.cache import Cache
     from dvtool.workspace.worktree import Worktree
 
@@ -74,13 +75,19 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> Tracke
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:
     """The remote of that name, or the default one. Nothing is contacted yet."""
-    from dvtool.remote.address import Address
     from dvtool.remote.table import open_remote
+
+    return open_remote(address_of(project, name))
+
+
+def address_of(project: Project, name: str | None = None) -> Address:
+    """Where that remote is, with its settings; raises as `open_remote_of`."""
+    from dvtool.remote.address import Address
 
     settings = project.config.remote(name)
     environ = project.environment.environ
     origins = {key: in_words(origin) for key, origin in settings.origins.items()}
-    return open_remote(Address(settings.name, settings.url, settings.options, settings.base_dir, environ, origins))
+    return Address(settings.name, settings.url, settings.options, settings.base_dir, environ, origins)
 
 
 def relative_path(project: Project, path: bytes) -> bytes:

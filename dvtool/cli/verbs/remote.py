@@ -10,6 +10,7 @@ from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
 from dvtool.cli.options import complete_remote
 from dvtool.cli.options import level_options
+from dvtool.cli.remote_test import test
 from dvtool.cli.session import Session
 from dvtool.errors import UsageError
 
@@ -27,6 +28,9 @@ def remote() -> None:
     the committed .dvtool/config, so that a clone can pull at once; credentials belong elsewhere:
     `dvtool remote modify --local NAME OPTION VALUE`.
     """
+
+
+remote.add_command(test)
 
 
 @remote.command(
