@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
+from typing import runtime_checkable
 
 
 class Reporter(Protocol):
@@ -130,3 +131,11 @@ class Remote(Protocol):
 
     def close(self) -> None:
         """Release connections. Calls under way in other threads end at once with `StorageError`."""
+
+
+@runtime_checkable
+class Foldered(Protocol):
+    """A remote whose keys lie in directories. An optional part of the port."""
+
+    def prune(self, prefix: str) -> None:
+        """Remove the directory of *prefix* and those below it, as far as they are empty."""

@@ -195,6 +195,20 @@ class FsspecRemote:
                     raise
         self._require_container()
 
+    def prune(self, prefix: str) -> None:
+        if not self._layout.staged:
+            return
+        found = pending = [self._path(check_prefix(prefix).rstrip("/"))]
+        while pending:
+            inside = [info for path in pending for info in self._ls(path)]
+            pending = [info["name"].rstrip("/") for info in inside if info["type"] == "directory"]
+            found = [*found, *pending]
+        for path in reversed(found):
+            # A directory that is not empty, or is gone by now.
+            with contextlib.suppress(Exception):
+                self._call("rmdir", path)
+        self._made.clear()
+
     def _store(self, key: str, path: str, write: Callable[[str], object]) -> None:
         with self._failures(f"write {key}"):
             self._require_writable()

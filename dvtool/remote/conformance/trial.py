@@ -12,6 +12,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.model.ports import Capabilities
+from dvtool.model.ports import Foldered
 from dvtool.model.ports import Reporter
 from dvtool.remote.address import Address
 from dvtool.remote.conformance.bench import MIB
@@ -30,6 +31,7 @@ from dvtool.remote.table import open_remote
 CORNER = "selftest/"
 """Below it lies whatever a trial writes. Nothing else of dvtool looks there."""
 
+_TRIED = tuple(check for check in CHECKS if check.wants != "open_absent")
 _LISTING_SECONDS = 60.0
 _MANY = 3_000
 _LEFT_BEHIND = 86_400.0
@@ -87,7 +89,7 @@ def try_remote(address: Address, asked: Asked, folder: bytes, clock: Clock, repo
 
     Raises what the very first request meets: `AccessDenied`, `StorageError`, `ConfigError`.
     """
-    reporter.begin("testing", total=len(CHECKS), unit="checks")
+    reporter.begin("testing", total=len(_TRIED), unit="checks")
     try:
         with contextlib.closing(open_remote(address)) as probe:
             can = probe.capabilities
@@ -109,7 +111,7 @@ def _try_all(address: Address, asked: Asked, folder: bytes, clock: Clock, report
         speed = measure(_part(whole, "speed/"), clock)
         many = asked.many or max(50, min(_MANY, int((speed.writes or 1.0) * _LISTING_SECONDS)))
         outcomes = []
-        for check in CHECKS:
+        for check in _TRIED:
             bench = _part(whole, f"{check.name}/")
             bench.many = many
             outcomes.append(_outcome(check, bench))
@@ -135,7 +137,7 @@ def _try_reading(address: Address, folder: bytes, clock: Clock, reporter: Report
             )
         data = remote.get(key)
         outcomes = []
-        for check in CHECKS:
+        for check in _TRIED:
             reporter.advance(1)
             run = {"ranges": _read_ranges, "absent-keys": _read_absent, "refused-names": check.run}.get(check.name)
             if run is not None:
@@ -249,6 +251,10 @@ def _take_away(bench: Bench, corner: str) -> tuple[str, ...]:
     with ThreadPoolExecutor(remote.capabilities.concurrency) as pool:
         for _ in pool.map(delete, sorted(keys)):
             pass
+    bare = bench.open_bare()
+    with contextlib.closing(bare), contextlib.suppress(DvtoolError):
+        if isinstance(bare, Foldered):
+            bare.prune(corner)
     return tuple(sorted(left))
 
 

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 from dvtool.disk.clone import read_blocks
@@ -140,6 +141,12 @@ class LocalRemote:
                 if error.errno not in _ABSENT:
                     raise
                 self._require_root()
+
+    def prune(self, prefix: str) -> None:
+        top = self._path(check_prefix(prefix).rstrip("/"))
+        for directory, _, _ in os.walk(top, topdown=False):
+            with suppress(OSError):
+                os.rmdir(directory)
 
     def _publish(self, key: str, fill: Callable[[int], object], *, create_only: bool) -> bool:
         path = self._path(key)
