@@ -3,7 +3,7 @@
 # (or fail, where DVTOOL_REQUIRE_SERVERS=1). SeaweedFS is not here: it comes with `make test`.
 set -euo pipefail
 
-packages=(xfsprogs)
+packages=(xfsprogs nginx-light libnginx-mod-http-dav-ext)
 
 missing=()
 for package in "${packages[@]}"; do
