@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.chunkscenes import SCENES
 from benchmarks.chunkscenes import Scene
+from dvtool.formats.pack import RECIPE
 from dvtool.formats.records import ChunkerSettings
 from dvtool.formats.records import StoreFile
 from dvtool.formats.records import encode_store_file
@@ -30,6 +31,7 @@ from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
 from dvtool.store.names import INDEX
 from dvtool.store.names import STORE_FILE
+from dvtool.store.recipes import whole_recipe
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
@@ -38,7 +40,7 @@ from dvtool.transfer.types import Wanted
 _KIB = 1 << 10
 _MIB = 1 << 20
 _LONGEST = 8 * _MIB
-AVERAGES = (64 * _KIB, 256 * _KIB, 512 * _KIB, _MIB, 2 * _MIB, 4 * _MIB)
+AVERAGES = (256 * _KIB, 512 * _KIB, _MIB, 2 * _MIB, 4 * _MIB)
 DEFAULT = ChunkerSettings()
 
 
@@ -98,8 +100,12 @@ def _pushed(folder: Path, versions: dict[str, tuple[Path, ObjectId]], chunker: C
         seconds[name] = round(time.process_time() - before, 2)
         if name:
             sent[name] = remote.sent
-            received[name] = _received(folder, versions[""], wanted, place)
+            if chunker == DEFAULT:
+                received[name] = _received(folder, versions[""], wanted, place)
         else:
+            pieces = whole_recipe(oid, wanted.size, lambda key: cache.read_meta(key, RECIPE)).pieces
+            # Where a change is as likely at any byte as at any other, it falls into a piece of this length.
+            row["piece"] = sum(piece.length**2 for piece in pieces) // wanted.size
             row |= {"first": remote.sent, "objects": done.objects, "index": sum(i.size for i in place.list(INDEX))}
             # What a clone has that pulled this version: the file and its recipe.
             shutil.copytree(folder / "cache" / "meta", folder / "meta")
@@ -165,6 +171,7 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
         some = {_way(row): row for row in rows if row["scene"] == scene}
         for what, text in (
             ("MB sent", lambda row: f"{row['first'] / 1e6:,.1f}"),
+            ("MB in the piece that a change falls into", lambda row: f"{row['piece'] / 1e6:,.2f}"),
             ("objects", lambda row: f"{row['objects']:,}"),
             ("index, kB a GB", lambda row: f"{row['index'] / row['size'] * 1e6:,.0f}"),
             ("CPU, s a GB", lambda row: f"{row['cpu'][''] / row['size'] * 1e9:.1f}"),

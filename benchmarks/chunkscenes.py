@@ -59,25 +59,26 @@ def binary(folder: Path, size: int) -> dict[str, Path]:
 
 def csv(folder: Path, size: int) -> dict[str, Path]:
     """Rows of numbers and words, and one row in the middle with a longer value."""
+    first, second = folder / "v1", folder / "v2"
     source = random.Random("csv")
     words = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven"]
-    rows = [
-        f"XXXXXXXX{number:05},{source.random():.12f},{source.gauss(0, 100):.6f},{source.choice(words)},"
-        f"2026-{source.randint(1, 12):02}-{source.randint(1, 28):02}T{source.randint(0, 23):02}:00:00\n"
-        for number in range(16_000)
-    ]
-    block = "".join(rows).encode()
-    count = size // len(block)
-
-    def blocks(changed: int) -> Iterator[bytes]:
-        yield b"id,score,value,word,time\n"
-        for number in range(count):
-            data = block.replace(b"XXXXXXXX", b"%08d" % number)
-            if number == changed:
-                data = data.replace(b",amber,", b",amber and something longer,", 1)
-            yield data
-
-    return {"": _write(folder / "v1", blocks(-1)), "one row changed": _write(folder / "v2", blocks(count // 2))}
+    number = 0
+    with first.open("w") as file:
+        file.write("id,score,value,word,day\n")
+        while file.tell() < size:
+            values = zip(source.choices(words, k=10_000), source.choices(range(1, 29), k=10_000))
+            file.writelines(
+                f"{number + at:09},{source.random():.12f},{source.random() * 1000:.6f},{word},2026-07-{day:02}\n"
+                for at, (word, day) in enumerate(values)
+            )
+            number += 10_000
+    with first.open("rb") as old, second.open("wb") as new:
+        new.write(old.read(size // 2))
+        new.write(old.readline())
+        new.write(old.readline().replace(b"2026-07", b"in the summer of 2026-07"))
+        while data := old.read(_MIB):
+            new.write(data)
+    return {"": first, "one row changed": second}
 
 
 def tar(folder: Path, size: int) -> dict[str, Path]:
@@ -125,7 +126,7 @@ def sqlite(folder: Path, size: int) -> dict[str, Path]:
 
 
 def columns(folder: Path, size: int) -> dict[str, Path]:
-    """As columnar files are: groups of 8 compressed columns, then all their offsets; one column of one group differs."""
+    """As columnar files are: groups of 8 compressed columns, then all their offsets; one column differs once."""
     groups = size // (8 * _MIB)
 
     def parts(changed: int) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.doctor": ("Check", "DoctorRequest", "DoctorResult", "doctor"),
     "dvtool.api.fsck": ("FsckRequest", "FsckResult", "fsck"),
     "dvtool.api.fsckscope": ("Scope",),
+    "dvtool.api.du": ("DuRequest", "DuResult", "du"),
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.oplog": ("OpLogRequest", "OperationView", "op_log"),

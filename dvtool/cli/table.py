@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "log": Verb("log:log", "List the versions of a tracked path, newest first."),
         "whereused": Verb("whereused:whereused", "Find the paths, commits, branches and tags that hold a digest."),
         "list": Verb("list:list_", "List tracked files, also inside tracked directories."),
+        "du": Verb("du:du", "Show how much room tracked data takes: its size, and what is stored for it."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
         "move": Verb("move:move", "Move or rename tracked data with its pointer."),
