@@ -111,13 +111,15 @@ class FsspecRemote:
         # Not `find`: its walk takes an error for an empty directory.
         pending = [self._path(check_prefix(prefix).rstrip("/"))]
         while pending:
-            for info in self._ls(pending.pop()):
+            directory = pending.pop()
+            for info in self._ls(directory):
                 path = info["name"].rstrip("/")
                 key = self._key(path)
                 if info["type"] == "directory":
                     if key + "/" != TEMPORARY:
                         pending.append(path)
-                elif info["type"] == "file" and is_key(key):
+                # A file is listed as itself, and is not below itself.
+                elif info["type"] == "file" and is_key(key) and path.strip("/") != directory.strip("/"):
                     yield item_of(key, info)
 
     def stat(self, key: str) -> RemoteItem | None:

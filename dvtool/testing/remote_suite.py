@@ -41,7 +41,7 @@ class RemoteSuite:
     in other processes are not tried. ``wrap`` is applied to each client.
     """
 
-    large: ClassVar[int] = 40 * MIB
+    large: ClassVar[int] = 20 * MIB
     """Bytes of a large value: more than a driver sends in one part."""
     many: ClassVar[int] = 3_000
     """Keys in the long listing: more than a page of the server."""

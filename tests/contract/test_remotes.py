@@ -84,12 +84,3 @@ class TestS3(RemoteSuite):
     @pytest.fixture
     def open_absent(self, seaweed: Seaweed) -> OpenClient:
         return lambda: open_bare(Address("origin", "s3://no-such-bucket/x", seaweed.settings, b"/", {}))
-
-
-@pytest.mark.s3
-class TestS3AsUsed(TestS3):
-    many = 16
-
-    @pytest.fixture
-    def open_client(self, address: Address) -> OpenClient:
-        return lambda: CountingRemote(open_remote(address))

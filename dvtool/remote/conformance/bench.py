@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TypeVar
@@ -51,7 +52,7 @@ class Bench:
     _opened: list[Remote] = field(default_factory=list)
     _remote: Remote | None = None
     _writer: Remote | None = None
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def remote(self) -> Remote:
@@ -113,10 +114,10 @@ def expect(holds: object, otherwise: str) -> None:
         raise CheckFailed(otherwise)
 
 
-def refused(kind: type[DvtoolError], what: str, call: Callable[[], object]) -> None:
-    """*call* must raise *kind*; *what* it does, for the message."""
+def refused(kind: type[DvtoolError], what: str, call: Callable[..., object], *args: object) -> None:
+    """*call* with *args* must raise *kind*; *what* it does, for the message."""
     try:
-        answer = call()
+        answer = call(*args)
     except kind:
         return
     except DvtoolError as error:

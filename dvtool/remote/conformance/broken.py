@@ -22,7 +22,7 @@ from dvtool.remote.conformance.view import View
 from dvtool.remote.failures import TransientError
 from dvtool.remote.retry import RetryingRemote
 
-_MOMENTS = (0.0, 0.01, 0.03, 0.1)
+_MOMENTS = (0.0, 0.02, 0.1)
 """Seconds after its start at which an upload is broken off."""
 
 
@@ -103,12 +103,12 @@ def absent_place(bench: Bench) -> None:
         uses["put_file"] = lambda remote: remote.put_file("data/k", path)
     if can.delete:
         uses["delete"] = lambda remote: remote.delete("data/k")
-    for what, use in uses.items():
-        remote = bench.open_absent()
-        try:
-            refused(StorageError, f"{what} where no such place exists", lambda use=use, at=remote: use(at))
-        finally:
-            remote.close()
+    remote = bench.open_absent()
+    try:
+        for what, use in uses.items():
+            refused(StorageError, f"{what} where no such place exists", use, remote)
+    finally:
+        remote.close()
 
 
 class _CutOnce(View):

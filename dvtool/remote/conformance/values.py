@@ -9,6 +9,7 @@ from dvtool.remote.conformance.bench import MIB
 from dvtool.remote.conformance.bench import Bench
 from dvtool.remote.conformance.bench import content
 from dvtool.remote.conformance.bench import expect
+from dvtool.remote.conformance.bench import keys
 from dvtool.remote.conformance.bench import read
 from dvtool.remote.conformance.bench import refused
 from dvtool.remote.conformance.bench import shown
@@ -76,9 +77,7 @@ def ranges(bench: Bench) -> None:
 def beyond(bench: Bench) -> None:
     bench.writer.put("k", _DIGITS)
     for start, length in _BEYOND:
-        refused(
-            StorageError, f"get({start}, {length}) of 10 bytes", lambda at=start, n=length: bench.remote.get("k", at, n)
-        )
+        refused(StorageError, f"get({start}, {length}) of 10 bytes", bench.remote.get, "k", start, length)
 
 
 def absent_keys(bench: Bench) -> None:
@@ -87,11 +86,11 @@ def absent_keys(bench: Bench) -> None:
     absent = "data/ab/absent"
     expect(remote.stat(absent) is None, "stat of an absent key is not None")
     expect(remote.stat("there/below") is None, "stat of a key below a value is not None")
-    refused(MissingData, "get of an absent key", lambda: remote.get(absent))
-    refused(MissingData, "get of nothing of an absent key", lambda: remote.get(absent, 0, 0))
-    refused(MissingData, "a range of an absent key", lambda: remote.get(absent, 2, 3))
+    refused(MissingData, "get of an absent key", remote.get, absent)
+    refused(MissingData, "get of nothing of an absent key", remote.get, absent, 0, 0)
+    refused(MissingData, "a range of an absent key", remote.get, absent, 2, 3)
     for size in (5, 20 * MIB):
-        refused(MissingData, "get_file of an absent key", lambda wanted=size: remote.get_file(absent, back, wanted))
+        refused(MissingData, "get_file of an absent key", remote.get_file, absent, back, size)
 
 
 def other_lengths(bench: Bench) -> None:
@@ -99,16 +98,9 @@ def other_lengths(bench: Bench) -> None:
     bench.writer.put("k", data)
     for size in (99_999, 100_001, 20 * MIB):
         back = bench.path()
-        refused(
-            StorageError,
-            "get_file with a wrong size",
-            lambda to=back, wanted=size: bench.remote.get_file("k", to, wanted),
-        )
+        refused(StorageError, "get_file with a wrong size", bench.remote.get_file, "k", back, size)
         left = read(back)
-        expect(
-            data.startswith(left),
-            f"after a wrong size the file holds {shown(left)}, no beginning of the value",
-        )
+        expect(data.startswith(left), f"after a wrong size the file holds {shown(left)}, no beginning of the value")
 
 
 def odd_names(bench: Bench) -> None:
@@ -127,11 +119,11 @@ def odd_names(bench: Bench) -> None:
 def refused_names(bench: Bench) -> None:
     remote = bench.raw()
     for key in _NO_KEYS:
-        refused(UnsafeInput, f"stat of the key {key!r}", lambda name=key: remote.stat(name))
-        refused(UnsafeInput, f"get of the key {key!r}", lambda name=key: remote.get(name))
+        refused(UnsafeInput, f"stat of the key {key!r}", remote.stat, key)
+        refused(UnsafeInput, f"get of the key {key!r}", remote.get, key)
         if bench.is_ours and remote.capabilities.write:
-            refused(UnsafeInput, f"put of the key {key!r}", lambda name=key: remote.put(name, b"x"))
-            refused(UnsafeInput, f"delete of the key {key!r}", lambda name=key: remote.delete(name))
+            refused(UnsafeInput, f"put of the key {key!r}", remote.put, key, b"x")
+            refused(UnsafeInput, f"delete of the key {key!r}", remote.delete, key)
     if remote.capabilities.listing:
         for prefix in _NO_PREFIXES:
-            refused(UnsafeInput, f"the prefix {prefix!r}", lambda name=prefix: [*remote.list(name)])
+            refused(UnsafeInput, f"the prefix {prefix!r}", keys, remote, prefix)

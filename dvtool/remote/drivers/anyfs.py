@@ -192,6 +192,6 @@ def _layout(found: type[AbstractFileSystem], address: Address) -> FsspecLayout:
 
 def _disconnect(filesystem: Any) -> None:
     for name in _CLIENTS:
-        client = getattr(filesystem, name, None)
+        client: Any = getattr(filesystem, name, None)
         if hasattr(client, "close"):
             client.close()
