@@ -12,10 +12,8 @@ from dataclasses import field
 from enum import Enum
 from typing import NamedTuple
 
-from dvtool.model.digest import Digest
-from dvtool.model.pointer import Kind
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import Json
 
 DEFINITION_NAME = b"dvtool.yaml"
 LOCK_NAME = b"dvtool.lock"
@@ -151,36 +149,6 @@ class Definition:
     metrics: tuple[bytes, ...] = ()
     plots: tuple[Json, ...] = ()
     artifacts: Mapping[str, Json] = field(default_factory=dict)
-
-
-class Content(NamedTuple):
-    """What stood at a path, or what a dependency came to. ``size``: bytes; ``files``: in a directory, else 1.
-
-    For a glob, a key, lines, a regular expression, a variable, a URL or a command, the digest is of the canonical text
-    of what was found (see ``docs/formats/lock.md``), and ``kind`` is FILE.
-    """
-
-    kind: Kind
-    digest: Digest
-    size: int
-    files: int = 1
-    executable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LockedStage:
-    """What a stage's last recorded run read and wrote: ``deps`` by `Dep.name`, ``params`` by file and key, ``outs`` by
-    path."""
-
-    commands: tuple[str, ...]
-    argv: tuple[str, ...]
-    deps: Mapping[str, Content]
-    params: Mapping[bytes, Mapping[str, Json]]
-    outs: Mapping[bytes, Content]
-
-
-Lock = Mapping[str, LockedStage]
-"""One ``dvtool.lock``: its stages by name."""
 
 
 @dataclass(frozen=True, slots=True)

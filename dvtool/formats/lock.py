@@ -1,0 +1,286 @@
+"""``dvtool.lock``, version 1: see ``docs/formats/lock.md``."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+from typing import NoReturn
+
+from dvtool.errors import FormatError
+from dvtool.model.digest import Digest
+from dvtool.model.digest import parse_digest
+from dvtool.model.paths import check_path
+from dvtool.model.pointer import Kind
+
+VERSION = 1
+MAX_BYTES = 256 << 20
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+_CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+_SPACED_COLON = re.compile(r'"\s+:')
+_NESTED = (dict, list)
+_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_BLOCK_KEYS = frozenset({"cmd", "argv", "deps", "params", "outs"})
+_CONTENT_KEYS = frozenset({"digest", "size", "files", "executable"})
+_MAX_SIZE = (1 << 63) - 1
+
+
+class Content(NamedTuple):
+    """What stood at a path, or what a dependency came to. ``size``: bytes; ``files``: in a directory, else 1.
+
+    Of a glob, a key, lines, a regular expression, a variable, a URL or a command it is a digest of text, and ``kind``
+    is FILE.
+    """
+
+    kind: Kind
+    digest: Digest
+    size: int
+    files: int = 1
+    executable: bool = False
+
+
+class LockedStage(NamedTuple):
+    """What a stage's last recorded run read and wrote: ``deps`` by name, ``params`` by file and dotted key, ``outs`` by
+    path. One of ``commands`` and ``argv`` is empty."""
+
+    commands: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    deps: Mapping[str, Content] = {}
+    params: Mapping[bytes, Mapping[str, Json]] = {}
+    outs: Mapping[bytes, Content] = {}
+
+
+Lock = Mapping[str, LockedStage]
+"""One ``dvtool.lock``: its stages by name."""
+
+
+def encode_lock(lock: Lock) -> bytes:
+    """The text as the tool writes it."""
+    lines = ["{", '"dvtool": "lock",', f'"version": {VERSION},', '"stages": {']
+    for name in sorted(lock):
+        lines += [f"{_text(name)}: {{", ",\n".join(_block(lock[name])), "},"]
+    return "\n".join([*lines, '"": {}}}', ""]).encode("utf-8")
+
+
+def value_text(value: Json) -> str:
+    """A parameter's value as one line of JSON, keys sorted: what is compared and shown."""
+    return _ESCAPED.sub(_escape, json.dumps(_finite(value), sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def decode_lock(data: bytes, where: str) -> dict[str, LockedStage]:
+    """Read a lock; *where* names it in errors. Raises `FormatError`, `UnsafeInput` for a path that reaches outside."""
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{where}: a lock is not larger than {MAX_BYTES} bytes", path=where)
+    if _CONFLICT.search(data):
+        raise FormatError(
+            f"{where}: a Git merge left conflict markers in it",
+            path=where,
+            hint="keep one side with `git checkout --ours FILE` or `--theirs FILE`, then `dvtool repro`",
+        )
+    return _Reader(where).lock(data)
+
+
+def _block(stage: LockedStage) -> list[str]:
+    parts: list[str] = []
+    if stage.argv:
+        parts.append(f'  "argv": {value_text(list(stage.argv))}')
+    if stage.commands:
+        parts.append(f'  "cmd": {value_text(list(stage.commands))}')
+    if stage.deps:
+        parts.append(_object("deps", [f"{_text(name)}: {_content(stage.deps[name])}" for name in sorted(stage.deps)]))
+    if stage.outs:
+        outs = {path.decode("utf-8"): content for path, content in stage.outs.items()}
+        parts.append(_object("outs", [f"{_text(path)}: {_content(outs[path])}" for path in sorted(outs)]))
+    if stage.params:
+        parts.append(_object("params", [_values(file, stage.params[file]) for file in sorted(stage.params)]))
+    return parts
+
+
+def _object(key: str, lines: Sequence[str], indent: str = "  ") -> str:
+    if not lines:
+        return f"{indent}{_text(key)}: {{}}"
+    inner = f",\n{indent}  ".join(line.lstrip(" ") for line in lines)
+    return f"{indent}{_text(key)}: {{\n{indent}  {inner}\n{indent}}}"
+
+
+def _values(file: bytes, values: Mapping[str, Json]) -> str:
+    lines = [f"{_text(key)}: {value_text(values[key])}" for key in sorted(values)]
+    return _object(file.decode("utf-8"), lines, "    ")
+
+
+def _content(content: Content) -> str:
+    more = ', "executable": true' if content.executable else ""
+    if content.kind is Kind.DIRECTORY:
+        more += f', "files": {content.files}'
+    return f'{{"digest": "{content.digest}"{more}, "size": {content.size}}}'
+
+
+def _text(text: str) -> str:
+    return _ESCAPED.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$number": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return value
+
+
+def _load(data: bytes) -> Any:
+    """The JSON value; ``ValueError`` where a key is repeated."""
+    text = data.decode("utf-8")
+    value = json.loads(text, parse_constant=_no_constant)
+    # A hook for each object takes five times as long as all the rest, so it is asked only if the keys are not
+    # as many as what looks like one.
+    if _SPACED_COLON.search(text) or text.count('":') != _count_keys(value):
+        json.loads(text, object_pairs_hook=_unique)
+    return _with_numbers(value) if '"$number"' in text else value
+
+
+def _count_keys(value: dict[str, Any] | list[Any]) -> int:
+    nested = value.values() if isinstance(value, dict) else value
+    found = len(value) if isinstance(value, dict) else 0
+    for each in nested:
+        if type(each) in _NESTED:
+            found += _count_keys(each)
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return found
+
+
+def _with_numbers(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_numbers(each) for each in value]
+    if isinstance(value, dict):
+        if len(value) == 1 and value.get("$number") in _NUMBERS:
+            return _NUMBERS[value["$number"]]
+        return {key: _with_numbers(each) for key, each in value.items()}
+    return value
+
+
+class _Reader:
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._paths: dict[str, bytes] = {}
+        self._digests: dict[str, Digest] = {}
+
+    def lock(self, data: bytes) -> dict[str, LockedStage]:
+        try:
+            body = _load(data)
+        except UnicodeDecodeError:
+            self._refuse("not UTF-8 text")
+        except (ValueError, RecursionError) as error:
+            self._refuse(f"not a lock: {str(error)[:200] or type(error).__name__}")
+        if not isinstance(body, dict) or body.get("dvtool") != "lock":
+            self._refuse("not a dvtool lock")
+        version = body.get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise FormatError(
+                f"{self._where}: version {version} is newer than this dvtool reads ({VERSION})",
+                path=self._where,
+                hint="upgrade: pip install --upgrade dvtool",
+            )
+        stages = body.get("stages")
+        if (
+            set(body) != {"dvtool", "version", "stages"}
+            or type(version) is not int
+            or version != VERSION
+            or not isinstance(stages, dict)
+        ):
+            self._refuse("not a dvtool lock")
+        if stages.pop("", {}) != {}:
+            self._refuse("a stage without a name")
+        return {name: self._stage(name, block) for name, block in stages.items()}
+
+    def _stage(self, name: str, block: Any) -> LockedStage:
+        if not isinstance(block, dict) or not block.keys() <= _BLOCK_KEYS:
+            self._refuse(f"stage {name!r} is not what a lock holds")
+        deps = self._mapping(name, block, "deps")
+        outs = self._mapping(name, block, "outs")
+        params = self._mapping(name, block, "params")
+        return LockedStage(
+            self._words(name, block, "cmd"),
+            self._words(name, block, "argv"),
+            {dep: self._content(name, content) for dep, content in deps.items()},
+            {self._path(file): self._mapping(name, params, file) for file in params},
+            {self._path(path): self._content(name, content) for path, content in outs.items()},
+        )
+
+    def _mapping(self, stage: str, block: dict[str, Any], key: str) -> dict[str, Any]:
+        found = block.get(key, {})
+        if not isinstance(found, dict):
+            self._refuse(f"stage {stage!r}: {key} is no object")
+        return found
+
+    def _words(self, stage: str, block: dict[str, Any], key: str) -> tuple[str, ...]:
+        found = block.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+            self._refuse(f"stage {stage!r}: {key} is no list of texts")
+        return tuple(found)
+
+    def _path(self, text: str) -> bytes:
+        path = self._paths.get(text)
+        if path is None:
+            try:
+                path = text.encode("utf-8")
+            except UnicodeEncodeError:
+                self._refuse(f"{text!r} is no path")
+            check_path(path, self._where)
+            self._paths[text] = path
+        return path
+
+    def _content(self, stage: str, found: Any) -> Content:
+        if not isinstance(found, dict) or not found.keys() <= _CONTENT_KEYS:
+            self._refuse(f"stage {stage!r}: an entry is not what a lock holds")
+        size: Any = found.get("size")
+        files: Any = found.get("files", 1)
+        executable = found.get("executable", False)
+        if type(size) is not int or type(files) is not int or not (0 <= size <= _MAX_SIZE and 0 <= files <= _MAX_SIZE):
+            self._refuse(f"stage {stage!r}: a size is not a number of bytes")
+        kind = Kind.DIRECTORY if "files" in found else Kind.FILE
+        if type(executable) is not bool or (executable and kind is Kind.DIRECTORY):
+            self._refuse(f"stage {stage!r}: executable is not true of a file")
+        return Content(kind, self._digest(stage, found.get("digest")), size, files, executable)
+
+    def _digest(self, stage: str, text: Any) -> Digest:
+        if not isinstance(text, str):
+            self._refuse(f"stage {stage!r}: an entry has no digest")
+        found = self._digests.get(text)
+        if found is None:
+            try:
+                found = parse_digest(text)
+            except FormatError as error:
+                self._refuse(f"stage {stage!r}: {error.message}")
+            self._digests[text] = found
+        return found
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise FormatError(
+            f"{self._where}: {why}",
+            path=self._where,
+            hint="take it from Git (`git checkout -- FILE`), or remove it: `dvtool repro` writes it anew",
+        )
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,158 @@
+"""``dvtool.lock``: the golden file, round trips, what is refused, and that Git merges it."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvtool.errors import FormatError
+from dvtool.errors import UnsafeInput
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import decode_lock
+from dvtool.formats.lock import encode_lock
+from dvtool.formats.lock import value_text
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.pointer import Kind
+
+GOLDEN = Path(__file__).parents[2] / "golden/lock/all.lock"
+PIN = os.environ.get("DVTOOL_PIN") == "1"
+
+
+def content(number: int, *, size: int = 7, files: int | None = None, executable: bool = False) -> Content:
+    kind = Kind.FILE if files is None else Kind.DIRECTORY
+    return Content(kind, blake3_digest(ObjectId(bytes([number]) * 32)), size, 1 if files is None else files, executable)
+
+
+EVERYTHING = {
+    "prepare": LockedStage(
+        commands=("python prepare.py", 'echo "done: é"'),
+        deps={
+            "prepare.py": content(1, executable=True),
+            "raw": content(2, files=3),
+            "glob:src/**/*.py": content(3),
+            "config.json#key:a.b": content(4, size=0),
+            "env:LANG": content(5),
+        },
+        outs={b"clean": content(6, size=30, files=4), "daten/größe.csv".encode(): content(7)},
+        params={b"params.yaml": {"lr": 1e-3, "on": True, "none": None, "list": [1, "two", {"b": 1, "a": math.inf}]}},
+    ),
+    "train@a-1": LockedStage(argv=("python", "train.py", "a b\u2028\n"), params={b"p.json": {}}),
+    "Z": LockedStage(commands=("true",)),
+}
+
+
+def test_the_golden_file() -> None:
+    if PIN:
+        GOLDEN.write_bytes(encode_lock(EVERYTHING))
+    assert encode_lock(EVERYTHING) == GOLDEN.read_bytes()
+    assert decode_lock(GOLDEN.read_bytes(), "x") == EVERYTHING
+
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+contents = st.builds(
+    content, st.integers(0, 255), size=st.integers(0, (1 << 63) - 1), files=st.none() | st.integers(0, 99)
+)
+paths = st.from_regex(r"[a-z]{1,5}(/[a-z]{1,5}){0,2}", fullmatch=True)
+stages = st.builds(
+    LockedStage,
+    commands=st.lists(names, max_size=2).map(tuple),
+    deps=st.dictionaries(names, contents, max_size=3),
+    params=st.dictionaries(paths.map(str.encode), st.dictionaries(names, values, max_size=3), max_size=2),
+    outs=st.dictionaries(paths.map(str.encode), contents, max_size=3),
+)
+
+
+@given(st.dictionaries(names, stages, max_size=4))
+def test_what_is_written_is_read_again(lock: dict[str, LockedStage]) -> None:
+    text = encode_lock(lock)
+    assert decode_lock(text, "x") == lock
+    assert encode_lock(decode_lock(text, "x")) == text
+
+
+def test_not_a_number_is_kept() -> None:
+    lock = {"s": LockedStage(params={b"p": {"x": math.nan, "y": [-math.inf]}})}
+    again = decode_lock(encode_lock(lock), "x")["s"].params[b"p"]
+    assert isinstance(again["x"], float) and math.isnan(again["x"])
+    assert again["y"] == [-math.inf]
+
+
+def test_values_compare_as_text() -> None:
+    assert value_text({"b": 1, "a": [True, None]}) == '{"a": [true, null], "b": 1}'
+    assert len({value_text(1), value_text(1.0), value_text(True), value_text("1")}) == 4
+
+
+BLOCK = b'{"dvtool": "lock", "version": 1, "stages": {"s": {%s}}}'
+ENTRY = b'{"digest": "blake3:%s", "size": 1}' % (b"0" * 64)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"{" * 100_000,
+        b'{"dvtool": "lock", "version": 1}',
+        b'{"dvtool": "lock", "version": true, "stages": {}}',
+        b'{"dvtool": "roots", "version": 1, "stages": {}}',
+        b'{"dvtool": "lock", "version": 1, "stages": {"": {"cmd": ["x"]}}}',
+        b'{"dvtool": "lock", "version": 1, "stages": {"s": {}, "s": {}}}',
+        b'{"dvtool": "lock", "version": 1, "stages": {"s" : {}, "s":{}}}',
+        BLOCK % b'"cmd": "one"',
+        BLOCK % b'"command": ["one"]',
+        BLOCK % b'"cmd": [1]',
+        BLOCK % b'"deps": []',
+        BLOCK % b'"deps": {"a": {"digest": "blake3:0", "size": 1}}',
+        BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b"-1}")),
+        BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b"true}")),
+        BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b'1, "executable": true, "files": 2}')),
+        BLOCK % (b'"deps": {"a": %s, "a": %s}' % (ENTRY, ENTRY)),
+        BLOCK % b'"params": {"p": {"x": NaN}}',
+    ],
+)
+def test_what_is_no_lock_is_refused(text: bytes) -> None:
+    with pytest.raises(FormatError, match=r"dvtool\.lock"):
+        decode_lock(text, "dvtool.lock")
+
+
+def test_a_newer_version_is_named() -> None:
+    with pytest.raises(FormatError, match="version 2 is newer"):
+        decode_lock(b'{"dvtool": "lock", "version": 2, "stages": {}}', "x")
+
+
+@pytest.mark.parametrize("path", [b"../x", b"/x", b"a/../x", b".git/x", b"a\\\\b", b"C:x"])
+def test_paths_that_reach_outside_are_refused(path: bytes) -> None:
+    for key, value in ((b"outs", ENTRY), (b"params", b"{}")):
+        with pytest.raises(UnsafeInput):
+            decode_lock(BLOCK % (b'"%s": {"%s": %s}' % (key, path, value)), "x")
+
+
+def test_git_merges_what_two_branches_add(tmp_path: Path) -> None:
+    def stage(command: str) -> LockedStage:
+        return LockedStage(commands=(command,), outs={command.encode(): content(1)})
+
+    def merged(ours: dict[str, LockedStage], theirs: dict[str, LockedStage]) -> dict[str, LockedStage]:
+        files = [tmp_path / name for name in ("ours", "base", "theirs")]
+        for path, lock in zip(files, (base | ours, base, base | theirs), strict=True):
+            path.write_bytes(encode_lock(lock))
+        done = subprocess.run(["git", "merge-file", "-p", *files], capture_output=True, check=False)
+        return decode_lock(done.stdout, "x")
+
+    base = {"b": stage("b"), "m": stage("m"), "y": stage("y")}
+    more, other = {"a": stage("a"), "m": stage("m2")}, {"z": stage("z"), "n": stage("n")}
+    assert merged(more, other) == base | more | other
+    with pytest.raises(FormatError, match="conflict markers"):
+        merged({"m": stage("m2")}, {"m": stage("m3")})
