@@ -14,6 +14,7 @@ from benchmarks import places
 from benchmarks import report
 from benchmarks import rows
 from benchmarks import rows_large
+from benchmarks import rows_line
 from benchmarks import s3
 from benchmarks import tools
 from benchmarks.measure import CommandFailed
@@ -42,6 +43,15 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "version": rows_large.version,
     "empty": rows_large.empty_status,
     "million": rows_large.million,
+    "s3up": rows_line.s3_up,
+    "s3down": rows_line.s3_down,
+    "dirup": rows_line.directory_up,
+    "dirdown": rows_line.directory_down,
+    "smallup": rows_line.small_up,
+    "smalldown": rows_line.small_down,
+    "slowup": rows_line.slow_up,
+    "slowdown": rows_line.slow_down,
+    "onechange": rows_line.one_changed,
 }
 
 

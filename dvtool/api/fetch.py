@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dvtool.errors import DvtoolError
@@ -13,91 +13,150 @@ from dvtool.formats.records import Root
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
+from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.project.cacheroots import kept_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.reading import Fetched
+from dvtool.project.reading import FetchReport
+from dvtool.project.reading import fetch_in_turn
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Route
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import merged
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
+from dvtool.transfer.fetch import EVERYTHING
 from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import Only
+from dvtool.transfer.types import Wanted
 from dvtool.workspace.selection import select
+
+__all__ = ["FetchReport", "FetchRequest", "fetch", "raise_for"]
 
 _SHORT = len("blake3:") + 12
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """As `PushRequest`."""
+    """As `PushRequest`. ``remotes`` stand for the default one and are asked in turn. ``only``: the
+    files that this is about; all others stay where they are."""
 
     targets: tuple[bytes, ...] = ()
-    remote: str | None = None
+    remotes: tuple[str, ...] = ()
     revisions: Revisions = NO_REVISIONS
     jobs: int = 0
     dry_run: bool = False
+    only: Only = EVERYTHING
 
 
-def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) -> FetchResult:
+def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) -> FetchReport:
     """Download into the cache what it lacks, every byte verified. The result lists what could not be had;
     `raise_for` turns that into the error to end with.
 
-    Raises `StorageError`, `AccessDenied`, `ConfigError`, `UsageError`.
+    A remote that does not answer, or lacks something, is followed by its mirrors. Raises
+    `StorageError`, `AccessDenied`, `ConfigError`, `UsageError`.
     """
-    settings = project.config.remote(request.remote)
-    jobs = request.jobs or int(settings.options.get("jobs", "0"))
-    with closing(open_remote_of(project, request.remote)) as remote:
-        remote.prepare()
+    with Remotes(project) as remotes:
+        remotes.prepare(request.remotes[:1])
+        routes = Routes(project.config)
         selected = select(open_tracked(project), relative_paths(project, request.targets))
-        wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
-        cache = open_cache(project)
+        wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
+        chains = routes.for_reading(wanted, request.remotes, reporter)
+        if not wanted and not request.remotes:
+            project.config.remote()
+        work = _Work(project, request, remotes, reporter)
         if request.dry_run:
-            return run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter, dry_run=True)
+            return FetchReport(tuple(work.count(chain) for chain in chains))
         with begin(project, "fetch", required=False) as operation:
             if operation.verb == "fetch":
-                operation.record(lasting="what was fetched stays in the cache", summary=f"from {remote.name}")
-            roots = [Root(each.directory, each.oid) for each in wanted]
-            result = None
-            try:
-                with kept_in_shared_cache(project, cache, roots):
-                    result = run_fetch(cache, [remote], wanted, jobs=jobs, reporter=reporter)
-            except StorageError as error:
-                # A cache may be mounted read-only: where nothing was to be stored in it, that is no failure.
-                if result is None or result.objects:
-                    raise
-                reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
-            if operation.verb == "fetch" and not result.objects:
+                names = ", ".join(dict.fromkeys(chain.remotes[0] for chain in chains))
+                operation.record(lasting="what was fetched stays in the cache", summary=f"from {names}")
+            report = work.fetch_all(chains, wanted)
+            if operation.verb == "fetch" and not report.objects:
                 operation.cancel()
-        return result
+        return report
 
 
-def raise_for(result: FetchResult, name: str) -> None:
-    """Raise the error that a fetch from the remote *name* ends with, if it left anything undone."""
+class _Work:
+    def __init__(self, project: Project, request: FetchRequest, remotes: Remotes, reporter: Reporter) -> None:
+        self._project = project
+        self._request = request
+        self._remotes = remotes
+        self._reporter = reporter
+        self._cache = open_cache(project)
+
+    def count(self, route: Route) -> Fetched:
+        """What would come, from whichever remote."""
+        opened = [self._remotes.get(name) for name in route.remotes]
+        return Fetched(route.remotes, self._run(opened, route.wanted, dry_run=True))
+
+    def fetch_all(self, chains: Sequence[Route], wanted: Sequence[Wanted]) -> FetchReport:
+        parts: list[Fetched] = []
+        try:
+            with kept_in_shared_cache(self._project, self._cache, [Root(one.directory, one.oid) for one in wanted]):
+                parts += [self._in_turn(chain) for chain in chains]
+        except StorageError as error:
+            # A cache may be mounted read-only: where nothing was to be stored in it, that is no failure.
+            if len(parts) < len(chains) or any(part.result.objects for part in parts):
+                raise
+            self._reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
+        return FetchReport(tuple(parts))
+
+    def _in_turn(self, route: Route) -> Fetched:
+        return fetch_in_turn(
+            self._remotes, route.remotes, lambda remotes: self._run(remotes, route.wanted), self._reporter
+        )
+
+    def _run(self, remotes: Sequence[Remote], wanted: Sequence[Wanted], *, dry_run: bool = False) -> FetchResult:
+        jobs = self._request.jobs or int(self._project.config.remote(remotes[0].name).options.get("jobs", "0"))
+        return run_fetch(
+            self._cache,
+            remotes,
+            wanted,
+            jobs=jobs,
+            reporter=self._reporter,
+            dry_run=dry_run,
+            only=self._request.only,
+        )
+
+
+def raise_for(report: FetchReport) -> None:
+    """Raise the error that a fetch ends with, if it left anything undone."""
     causes: list[DvtoolError] = [
         IntegrityError(
             f"{show(item.path)}: {blake3_digest(item.oid)} is damaged on {item.remote} ({item.key})", path=item.path
         )
-        for item in result.damaged
+        for item in report.damaged
     ]
     causes += [
-        MissingData(f"{show(item.path)} is not on {name} ({str(blake3_digest(item.oid))[:_SHORT]})", path=item.path)
-        for item in result.missing
+        MissingData(
+            f"{show(item.path)} is not on {' or '.join(part.remotes)} ({str(blake3_digest(item.oid))[:_SHORT]})",
+            path=item.path,
+        )
+        for part in report.parts
+        for item in part.result.missing
     ]
-    causes += result.broken
+    causes += report.broken
     if not causes:
         return
     hint = "somebody who has the data can run `dvtool push` again"
-    if result.broken:
+    if report.missing:
+        hint += f"; who pushed it last: dvtool whereis --check {show(report.missing[0].path)}"
+    if report.broken:
         hint = "dvtool writes no such listing: see where its pointer comes from (`git log -p -- FILE`)"
-    if result.damaged:
-        hint = f"in a clone that has the data: dvtool fsck --remote {result.damaged[0].remote} --deep --repair"
+    if report.damaged:
+        hint = f"in a clone that has the data: dvtool fsck --remote {report.damaged[0].remote} --deep --repair"
     if len(causes) == 1:
         causes[0].hint = hint
         raise causes[0]
-    raise DvtoolError(f"{len(causes):,} objects could not be fetched from {name}", hint=hint, causes=tuple(causes))
+    left = [part for part in report.parts if part.result.missing or part.result.damaged or part.result.broken]
+    names = " or ".join(dict.fromkeys(name for part in left for name in part.remotes))
+    raise DvtoolError(f"{len(causes):,} objects could not be fetched from {names}", hint=hint, causes=tuple(causes))

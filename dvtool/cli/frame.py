@@ -21,9 +21,10 @@ from dvtool.ui.terminal import WHENS
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[bytes]
+    _IntType = click.ParamType[int]
 else:
     # Generic only in newer versions of click.
-    _ParamType = click.ParamType
+    _ParamType = _IntType = click.ParamType
 
 HELP_NAMES = ["-h", "--help"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -138,6 +139,26 @@ class PathArgument(_ParamType):
 
 
 PATH = PathArgument()
+
+
+class ByteSize(_IntType):
+    """A number of bytes as people write it, at least one."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from dvtool.formats.bytesizes import parse_byte_size
+
+        try:
+            size = value if isinstance(value, int) else parse_byte_size(value)
+        except UsageError as error:
+            self.fail(f"{error.message}: {error.hint}", param, ctx)
+        if size < 1:
+            self.fail("0 bytes are no limit", param, ctx)
+        return size
+
+
+BYTE_SIZE = ByteSize()
 
 
 def common_options(own: Sequence[click.Parameter]) -> list[click.Parameter]:

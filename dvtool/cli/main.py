@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import BinaryIO
 from typing import TextIO
@@ -36,6 +37,9 @@ def main() -> int:
         code = _process(argv)
     except KeyboardInterrupt:
         code = INTERRUPTED
+        with suppress(OSError, ValueError):
+            sys.stderr.write("interrupted: nothing is lost, the same command goes on from here\n")
+            sys.stderr.flush()
     if code in (INTERRUPTED, TERMINATED):
         # The interpreter would wait for every worker thread, and one may hang in a request.
         os._exit(code)

@@ -15,12 +15,15 @@ class Type(Enum):
     FLAG = "true or false"
     COUNT = "a whole number from 1"
     SECONDS = "a number of seconds"
+    SIZE = "a number of bytes such as 500k, 2.5M or 64Mi"
     DURATION = "a length of time such as 12h, 14d or 0"
     NAME = "the name of a remote"
     URL = "a URL or a directory"
     PATH = "a path"
     CHOICE = "one of"
     CHOICES = "a comma-separated list of"
+    NAMES = "a comma-separated list of remotes"
+    PATTERNS = "a comma-separated list of patterns"
     ID = "32 hexadecimal digits"
 
 
@@ -29,7 +32,9 @@ class Setting:
     """One row of the table. ``*`` in *key* stands for the name of a remote.
 
     ``in_project``: the committed file may set it, since it can neither reach outside the
-    repository nor weaken a promise. ``only_project``: no other place may.
+    repository nor weaken a promise. ``only_project``: no other place may. ``only_user``: the committed
+    file never may, not even trusted. ``directs``: it says which server gets the requests, as a URL does.
+    ``signs``: a secret that never travels, for it only signs what is sent.
     """
 
     key: str
@@ -40,3 +45,6 @@ class Setting:
     in_project: bool = False
     only_project: bool = False
     secret: bool = False
+    only_user: bool = False
+    directs: bool = False
+    signs: bool = False

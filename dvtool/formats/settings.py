@@ -9,9 +9,12 @@ from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
+from dvtool.formats.bytesizes import is_byte_size
+from dvtool.formats.bytesizes import parse_byte_size
 from dvtool.formats.config import VERSION
 from dvtool.formats.config import Entry
 from dvtool.formats.config import Key
+from dvtool.formats.config import check_name
 from dvtool.formats.durations import is_duration
 from dvtool.formats.setting import Setting
 from dvtool.formats.setting import Type
@@ -45,6 +48,14 @@ SETTINGS: tuple[Setting, ...] = (
         only_project=True,
     ),
     Setting("core.remote", Type.NAME, "the remote used where none is named", in_project=True),
+    Setting("core.push_mirrors", Type.FLAG, "`push` sends to the mirrors of a remote, too", False, in_project=True),
+    Setting(
+        "core.unchunked",
+        Type.PATTERNS,
+        "paths of large files that are cut into pieces of 4 MiB for every remote, as in `.gitignore`; "
+        "for what changes all over at each change",
+        in_project=True,
+    ),
     Setting("core.autostage", Type.FLAG, "`git add` the files that a command writes", False, in_project=True),
     Setting(
         "core.no_scm",
@@ -73,6 +84,13 @@ SETTINGS: tuple[Setting, ...] = (
         "core.checksum_jobs",
         Type.COUNT,
         "processes that read or write many files together; default: one for each processor, 8 at most",
+        in_project=True,
+    ),
+    Setting("core.jobs", Type.COUNT, "requests at once to a remote that has no `jobs` of its own", in_project=True),
+    Setting(
+        "core.bandwidth",
+        Type.SIZE,
+        "bytes a second that a transfer may take, both ways together; default: no limit",
         in_project=True,
     ),
     Setting("gc.grace", Type.DURATION, "`gc` leaves files of the cache alone that are younger", "1d"),
@@ -121,6 +139,8 @@ def parse_value(key: Key, text: str) -> Value:
         return float(text)
     if kind is Type.DURATION and is_duration(text):
         return text
+    if kind is Type.SIZE and is_byte_size(text) and parse_byte_size(text) > 0:
+        return text
     if kind is Type.ID and re.fullmatch(r"[0-9a-f]{32}", text, re.ASCII):
         return text
     if kind is Type.CHOICE and text in setting.choices:
@@ -129,6 +149,10 @@ def parse_value(key: Key, text: str) -> Value:
         parts = tuple(part.strip() for part in text.split(","))
         if set(parts) <= set(setting.choices) and len(set(parts)) == len(parts):
             return parts
+    if kind in (Type.NAMES, Type.PATTERNS):
+        items = tuple(part.strip() for part in text.split(","))
+        if all(items) and len(set(items)) == len(items):
+            return items if kind is Type.PATTERNS else tuple(map(check_name, items))
     if kind is Type.URL:
         _check_url(key, text)
     if kind in (Type.TEXT, Type.PATH, Type.NAME, Type.URL) and text:
@@ -163,6 +187,19 @@ def check_version(entries: Iterable[Entry], where: str) -> None:
             )
 
 
+def needs_trust(key: Key, text: str) -> bool:
+    """Whether the committed file may say it of a remote, but it counts only for those who trust the remote."""
+    setting = setting_of(key)
+    allowed = setting.in_project or setting.only_user or carries_secret(key, text)
+    return setting.key.startswith("remote.*.") and not allowed
+
+
+def directs(key: Key) -> bool:
+    """Whether it says which server gets the requests."""
+    setting = setting_of(key)
+    return setting.directs or (setting.type is Type.URL and setting.key.startswith("remote.*."))
+
+
 def check_in_project(key: Key, text: str) -> None:
     """Raise `UnsafeInput` unless the committed file may hold this setting."""
     setting = setting_of(key)
@@ -172,8 +209,15 @@ def check_in_project(key: Key, text: str) -> None:
     if not setting.in_project:
         raise UnsafeInput(
             f"{key} must not be set by the committed .dvtool/config, since a cloned repository could misuse it",
-            hint=f"each user sets it: dvtool config --local {key} VALUE",
+            hint=f"each user sets it: dvtool config --local {key} VALUE{_for_all(key, text)}",
         )
+
+
+def _for_all(key: Key, text: str) -> str:
+    if not needs_trust(key, text):
+        return ""
+    name = key.subsection
+    return f"; or, for those who then say `remote trust {name}`: dvtool remote modify --project {name} {key.name} VALUE"
 
 
 def shown(key: Key, text: str) -> str:
@@ -193,7 +237,10 @@ def settings_table(settings: Iterable[Setting] = SETTINGS) -> str:
     """The table of the docs, in Markdown."""
     rows = ["| key | value | committed | what |", "|---|---|---|---|"]
     for each in settings:
-        committed = "only there" if each.only_project else "yes" if each.in_project else "no"
+        trusted = each.key.startswith("remote.*.") and not each.secret and not each.only_user
+        committed = (
+            "only there" if each.only_project else "yes" if each.in_project else "if trusted" if trusted else "no"
+        )
         note = "secret: never shown; " if each.secret else ""
         default = "" if each.default is None else f" (default `{_default(each.default)}`)"
         key = each.key.replace("*", "NAME")

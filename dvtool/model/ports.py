@@ -47,8 +47,9 @@ class Capabilities:
     of a value can be read. ``listing``: keys can be listed. ``listing_delay``: seconds until a
     listing by another client is sure to show a finished put. ``server_time``: modification
     times are the server's own. ``server_copy``: a value can be copied without passing through
-    here. ``delete``, ``write``: values can be removed, written. ``concurrency``: requests at
-    once that the remote bears well.
+    here. ``delete``, ``write``: values can be removed, written. ``unfinished``: what uploads that
+    did not end have left can be listed and removed (`Unfinishing`). ``concurrency``: requests at
+    once that the remote bears well; more are tried while they bring more.
     """
 
     create_only: bool = True
@@ -59,6 +60,7 @@ class Capabilities:
     server_copy: bool = False
     delete: bool = True
     write: bool = True
+    unfinished: bool = False
     concurrency: int = 8
 
 
@@ -131,6 +133,30 @@ class Remote(Protocol):
 
     def close(self) -> None:
         """Release connections. Calls under way in other threads end at once with `StorageError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What an upload that did not end has left on a remote. ``started``: Unix seconds, by the server's clock.
+
+    ``size`` is None where the server does not say. ``handle`` is the driver's own.
+    """
+
+    key: str
+    size: int | None
+    started: float
+    handle: str
+
+
+@runtime_checkable
+class Unfinishing(Protocol):
+    """A remote that can tell and remove what uploads have left that did not end. An optional part of the port."""
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """All of it, also what belongs to uploads under way. Raises as `Remote.list`."""
+
+    def discard(self, left: Unfinished) -> None:
+        """Remove it; if it is gone already, that is no error."""
 
 
 @runtime_checkable

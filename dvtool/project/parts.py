@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.ports import Remote
+from dvtool.project.config import Config
+from dvtool.project.config import Level
+from dvtool.project.config import RemoteSettings
 from dvtool.project.config import in_words
 from dvtool.project.open import Project
 from dvtool.workspace.pointers import TrackedPaths
@@ -74,7 +77,10 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> Tracke
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:
-    """The remote of that name, or the default one. Nothing is contacted yet."""
+    """The remote of that name, or the default one. Nothing is contacted yet.
+
+    Raises `UnsafeInput` where the committed file decides more about it than it may: `dvtool.project.trust`.
+    """
     from dvtool.remote.table import open_remote
 
     return open_remote(address_of(project, name))
@@ -82,12 +88,26 @@ def open_remote_of(project: Project, name: str | None = None) -> Remote:
 
 def address_of(project: Project, name: str | None = None) -> Address:
     """Where that remote is, with its settings; raises as `open_remote_of`."""
+    from dvtool.project.trust import require
+    from dvtool.project.trust import standing_of
     from dvtool.remote.address import Address
 
     settings = project.config.remote(name)
     environ = project.environment.environ
+    require(standing_of(project.config, environ, settings.name))
     origins = {key: in_words(origin) for key, origin in settings.origins.items()}
-    return Address(settings.name, settings.url, settings.options, settings.base_dir, environ, origins)
+    options = {**settings.options, **_limits(project.config, settings)}
+    return Address(settings.name, settings.url, options, settings.base_dir, environ, origins)
+
+
+def _limits(config: Config, settings: RemoteSettings) -> dict[str, str]:
+    """What holds for every remote that does not say otherwise; a flag holds for all."""
+    found = {key: config.find(f"core.{key}") for key in ("bandwidth", "jobs")}
+    return {
+        key: each.text
+        for key, each in found.items()
+        if each is not None and (each.origin.level is Level.FLAG or key not in settings.options)
+    }
 
 
 def relative_path(project: Project, path: bytes) -> bytes:

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dvtool.errors import storage_error
-from dvtool.model.ports import Capabilities
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
+from dvtool.remote.wrapper import RemoteWrapper
 
 
-class CountingRemote:
+class CountingRemote(RemoteWrapper):
     """*inner*, counting calls by method name in ``calls``, and bytes in ``sent`` and ``received``.
 
     A call counts when it is made, its bytes when it succeeded. One call may be several requests:
@@ -21,23 +21,11 @@ class CountingRemote:
     """
 
     def __init__(self, inner: Remote) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._guard = threading.Lock()
         self.calls: Counter[str] = Counter()
         self.sent = 0
         self.received = 0
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def url(self) -> str:
-        return self._inner.url
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         self._count("list")
@@ -76,12 +64,6 @@ class CountingRemote:
     def delete(self, key: str) -> None:
         self._count("delete")
         self._inner.delete(key)
-
-    def prepare(self) -> None:
-        self._inner.prepare()
-
-    def close(self) -> None:
-        self._inner.close()
 
     def _count(self, method: str) -> None:
         with self._guard:

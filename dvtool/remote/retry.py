@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from dvtool.errors import storage_error
-from dvtool.model.ports import Capabilities
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
+from dvtool.model.ports import Unfinished
+from dvtool.remote.appending import append_rest
 from dvtool.remote.failures import TransientError
+from dvtool.remote.meter import Meter
+from dvtool.remote.wrapper import RemoteWrapper
 
 T = TypeVar("T")
 
@@ -22,7 +25,6 @@ _TRIES_UNREACHABLE = 2
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 20.0
 _LONGEST_ASKED = 120.0
-_RESUME_BYTES = 8 << 20
 
 
 def backoff(failures: int, asked: float | None, jitter: Callable[[], float] = random.random) -> float:
@@ -31,12 +33,12 @@ def backoff(failures: int, asked: float | None, jitter: Callable[[], float] = ra
     return grown if asked is None else max(grown, min(asked, _LONGEST_ASKED))
 
 
-class RetryingRemote:
+class RetryingRemote(RemoteWrapper):
     """*inner*, with at most five tries of each request but `put_file` and growing, jittered waits.
 
     Only `TransientError` is tried again. A remote that was never reached gets two tries, so that
     a mistyped host is told at once. *pause* waits so many seconds, by default until `close` at
-    most; *jitter* gives a number in [0, 1).
+    most; *jitter* gives a number in [0, 1). *meter* hears of every byte that *inner* moves.
     """
 
     def __init__(
@@ -45,24 +47,14 @@ class RetryingRemote:
         *,
         pause: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
+        meter: Meter | None = None,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
+        self.meter = Meter() if meter is None else meter
         self._closing = threading.Event()
         self._pause = self._closing.wait if pause is None else pause
         self._jitter = jitter
         self._reached = False
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def url(self) -> str:
-        return self._inner.url
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         # Whole or not at all: pages already handed out cannot be taken back at a retry.
@@ -82,7 +74,7 @@ class RetryingRemote:
         def fetch() -> None:
             nonlocal cut
             if cut and self._inner.capabilities.ranges and 0 < _size(path) <= size:
-                self._append_rest(key, path, size)
+                append_rest(self._inner, key, path, size)
                 return
             cut = True
             self._inner.get_file(key, path, size)
@@ -113,8 +105,11 @@ class RetryingRemote:
     def delete(self, key: str) -> None:
         self._tried(lambda: self._inner.delete(key))
 
-    def prepare(self) -> None:
-        self._inner.prepare()
+    def unfinished(self) -> Iterator[Unfinished]:
+        return iter(self._tried(lambda: [*super(RetryingRemote, self).unfinished()]))
+
+    def discard(self, left: Unfinished) -> None:
+        self._tried(lambda: super(RetryingRemote, self).discard(left))
 
     def close(self) -> None:
         self._closing.set()
@@ -140,18 +135,6 @@ class RetryingRemote:
 
     def _tries(self, error: TransientError) -> int:
         return _TRIES_UNREACHABLE if error.unreachable and not self._reached else TRIES
-
-    def _append_rest(self, key: str, path: bytes, size: int) -> None:
-        try:
-            with open(path, "r+b") as target:
-                start = target.seek(0, os.SEEK_END)
-                while start < size:
-                    part = self._inner.get(key, start, min(_RESUME_BYTES, size - start))
-                    target.write(part)
-                    target.flush()
-                    start += len(part)
-        except OSError as error:
-            raise storage_error(error, "write", path) from error
 
 
 def _empty(path: bytes) -> None:

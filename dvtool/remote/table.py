@@ -9,13 +9,36 @@ from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
 from dvtool.model.ports import Remote
 from dvtool.remote.address import Address
+from dvtool.remote.address import SettingsReader
+from dvtool.remote.meter import Meter
+from dvtool.remote.meter import Streaming
+from dvtool.remote.metered import MeteredRemote
+from dvtool.remote.pace import GROWTH
+from dvtool.remote.pace import Pace
+from dvtool.remote.paced import PacedRemote
 from dvtool.remote.redact import redact
 from dvtool.remote.retry import RetryingRemote
 
 _DRIVERS = {
     "": "local",
+    "abfs": "azure",
+    "abfss": "azure",
+    "az": "azure",
+    "azure": "azure",
     "file": "local",
+    "gcs": "gcs",
+    "gdrive": "gdrive",
+    "gs": "gcs",
+    "hf": "hf",
+    "http": "http",
+    "https": "http",
+    "oss": "oss",
     "s3": "s3",
+    "sftp": "ssh",
+    "smb": "smb",
+    "ssh": "ssh",
+    "webdav": "webdav",
+    "webdavs": "webdav",
 }
 """Scheme, and the module of `dvtool.remote.drivers` whose ``open_driver(Address) -> Remote`` serves it."""
 
@@ -32,7 +55,7 @@ def open_remote(address: Address) -> Remote:
     Raises `ConfigError` for a scheme or a setting that is not known, `UnsafeInput` for a URL that
     could start something else than a driver.
     """
-    return RetryingRemote(open_bare(address))
+    return _governed(open_bare(address), address)
 
 
 def open_bare(address: Address) -> Remote:
@@ -41,6 +64,19 @@ def open_bare(address: Address) -> Remote:
     module = _DRIVERS.get(scheme, "anyfs")
     driver: Remote = import_module(f"dvtool.remote.drivers.{module}").open_driver(address)
     return driver
+
+
+def _governed(driver: Remote, address: Address) -> Remote:
+    """*driver* with its rate, its number of requests at once and its retries."""
+    read = SettingsReader(address)
+    meter = Meter(read.byte_count("bandwidth"))
+    if isinstance(driver, Streaming):
+        driver.use_meter(meter)
+    else:
+        driver = MeteredRemote(driver, meter)
+    jobs, usual = read.count("jobs"), driver.capabilities.concurrency
+    pace = Pace(jobs or usual, jobs or GROWTH * usual)
+    return RetryingRemote(PacedRemote(driver, pace), meter=meter)
 
 
 def served_scheme(name: str, url: str) -> str:

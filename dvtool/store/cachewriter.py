@@ -22,6 +22,8 @@ from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import publish
+from dvtool.disk.partial import PARTIAL_PREFIX
+from dvtool.disk.partial import drop_stale_partials
 from dvtool.disk.signature import FileSystemClock
 from dvtool.disk.signature import signature_of
 from dvtool.disk.space import require_space
@@ -53,12 +55,15 @@ _SWEPT = (b"tmp", b"", b"index", b"roots")
 """Folders of a cache in which a killed command may leave a temporary; those who write there hold the lock."""
 
 
+_PARTIALS_KEPT_NS = 7 * 86_400 * 1_000_000_000
+
+
 class CacheWriter:
     """One writing session on a cache: a context manager that holds the cache's shared lock.
 
     Objects count only after `commit`: then all are complete, synced (unless the cache is set
     otherwise) and published, file bytes before the trees and recipes that name them. Without
-    `commit` nothing of what was packed remains; loose blobs may.
+    `commit` nothing of what was packed here remains; loose blobs and packs that came whole may.
     """
 
     def __init__(
@@ -106,16 +111,20 @@ class CacheWriter:
         return self
 
     def _sweep(self) -> None:
-        """Delete what killed commands left in the cache, if nobody else is writing just now."""
+        """Delete what killed commands left in the cache, if nobody else is writing just now.
+
+        Half a download stays for a week: the next fetch goes on with it.
+        """
         leftovers: list[bytes] = []
         for folder in _SWEPT:
             directory = os.path.join(self._cache.root, folder)
             with contextlib.suppress(FileNotFoundError):
+                names = os.listdir(directory)
                 leftovers += [
-                    os.path.join(directory, name)
-                    for name in os.listdir(directory)
-                    if name.startswith((TEMPORARY_PREFIX, PART_PREFIX))
+                    os.path.join(directory, name) for name in names if name.startswith((TEMPORARY_PREFIX, PART_PREFIX))
                 ]
+                if any(name.startswith(PARTIAL_PREFIX) for name in names):
+                    drop_stale_partials(directory, FileSystemClock.start(directory).horizon_ns - _PARTIALS_KEPT_NS)
         if not leftovers:
             return
         try:
@@ -268,9 +277,12 @@ class CacheWriter:
         except OSError as error:
             raise self._not_written(error) from error
 
-    def loose_temporary(self) -> LooseTemporary:
-        """A large blob that arrives in pieces; it counts once it is published under its digest."""
-        return LooseTemporary(self._cache.tmp, self._publish_loose, durable=self._cache.settings.durable)
+    def loose_temporary(self, name: bytes = b"") -> LooseTemporary:
+        """A large blob that arrives in pieces; it counts once it is published under its digest.
+
+        With *name* (no temporary has the same) it can be gone on with by a later command.
+        """
+        return LooseTemporary(self._cache.tmp, self._publish_loose, durable=self._cache.settings.durable, name=name)
 
     def _publish_loose(self, temporary: bytes, oid: ObjectId) -> None:
         final = self._cache.loose_path(oid)
@@ -332,5 +344,15 @@ class CacheWriter:
         return is_wrong
 
     def adopt_pack(self, pack: FinishedPack) -> None:
-        """Publish a whole pack that was received and verified (id, table, every record)."""
-        self._finished.append(pack)
+        """Publish a whole pack that was received and verified (id, table, every record).
+
+        File bytes at once, so that what is killed next has less to bring again; trees with `commit`, after them.
+        """
+        if pack.pack_class != DATA:
+            self._finished.append(pack)
+            return
+        try:
+            self._publish_pack(pack)
+        except OSError as error:
+            raise self._not_written(error) from error
+        self._has_new_packs = True

@@ -18,7 +18,9 @@ from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import RECORD_HEAD_BYTES
 from dvtool.formats.pack import TREE
 from dvtool.formats.pack import RecordDecoder
+from dvtool.formats.pack import check_record
 from dvtool.formats.pack import decode_record_head
+from dvtool.formats.pack import header
 from dvtool.formats.pack import pack_table_entry
 from dvtool.formats.recipe import decode_recipe
 from dvtool.hashing.digests import object_id
@@ -91,6 +93,28 @@ def check_arrived(path: bytes, pack_class: int, pack_id: bytes, size: int, *, sy
     finally:
         os.close(fd)
     return FinishedPack(path, pack_class, pack_id, size, table)
+
+
+def sound_beginning(path: bytes, pack_class: int) -> int:
+    """How many bytes from the start of half a pack are its header and whole records. Raises ``OSError``."""
+    where = show(path)
+    with open(path, "rb", buffering=0) as file:
+        fd = file.fileno()
+        if os.pread(fd, HEADER_BYTES, 0) != header(pack_class):
+            return 0
+        end, window, at = HEADER_BYTES, b"", 0
+        while True:
+            try:
+                if len(window) - at < RECORD_HEAD_BYTES:
+                    window, at = os.pread(fd, _WINDOW, end), 0
+                total = decode_record_head(window, at, where).total
+                if len(window) - at < total:
+                    window, at = os.pread(fd, max(total, _WINDOW), end), 0
+                check_record(window, at, where)
+            except (FormatError, IntegrityError):
+                return end
+            end += total
+            at += total
 
 
 def _table(pack: PackFile, path: bytes, pack_class: int, pack_id: bytes, size: int) -> bytes:

@@ -22,6 +22,7 @@ from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
 from dvtool.store.names import DEAD
+from dvtool.transfer.catalog import renew_catalog
 from dvtool.transfer.collectcopy import Copied
 from dvtool.transfer.collectcopy import Copier
 from dvtool.transfer.collectlook import Look
@@ -44,6 +45,7 @@ from dvtool.transfer.deletion import Proof
 from dvtool.transfer.deletion import delete_doomed
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 
@@ -93,7 +95,7 @@ class Collection:
         self._times = times._replace(grace=max(times.grace, 2 * remote.capabilities.listing_delay))
         self._context = context
         self._reporter = reporter
-        self._workers = Workers(context.jobs or remote.capabilities.concurrency)
+        self._workers = Workers(threads_for([remote], context.jobs))
         self._store = RemoteStore(remote, cache.root, self._workers)
         self._lock: LockHandle | None = None
         self._look: Look | None = None
@@ -189,6 +191,7 @@ class Collection:
         self._remote.put(key, data)
         if self._remote.get(key) != data:
             raise StorageError(f"remote {self._remote.name}: {key} is not there as it was written")
+        renew_catalog(self._remote)
         return key
 
     def _finish(self, plan: FinishPlan, seen: Look, copier: Copier, done: CollectDone) -> CollectDone:

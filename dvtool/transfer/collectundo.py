@@ -26,6 +26,7 @@ from dvtool.transfer.collecttypes import CollectContext
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 from dvtool.transfer.rootrecords import is_proved
@@ -54,7 +55,7 @@ def undo_collection(
     The old keys stay doomed: a key that has once counted as absent never counts as present again.
     Raises `MissingData` when the list is gone, so that collection is finished; `StorageError`.
     """
-    with Workers(context.jobs or remote.capabilities.concurrency) as workers:
+    with Workers(threads_for([remote], context.jobs)) as workers:
         store = RemoteStore(remote, cache.root, workers)
         dead = _read_list(remote, dead_key)
         if not store.open():

@@ -23,6 +23,7 @@ from dvtool.store.cache import Cache
 from dvtool.store.chunker import CHUNKED_FROM
 from dvtool.store.recipes import whole_recipe
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.receive import Item
 from dvtool.transfer.receive import Receiver
@@ -56,7 +57,7 @@ class CopyProofs:
     def __init__(self, cache: Cache, remotes: Sequence[Remote], *, jobs: int = 0) -> None:
         self._cache = cache
         self._remotes = remotes
-        self._workers = Workers(jobs or max((remote.capabilities.concurrency for remote in remotes), default=1))
+        self._workers = Workers(threads_for(remotes, jobs))
         self._places: list[_Place] | None = None
         self.unreachable: list[DvtoolError] = []
         self.same: list[tuple[str, str]] = []
@@ -130,8 +131,8 @@ class _Place:
         self._listed = False
 
     def open(self) -> bool:
-        """False for a place that nothing was pushed to yet."""
-        if not self.store.open():
+        """False for a place that nothing was pushed to yet, and for one that only a catalog describes."""
+        if not self.store.remote.capabilities.listing or not self.store.open():
             return False
         self.store.load_indexes()
         return True

@@ -18,6 +18,7 @@ from dvtool.store.cache import Cache
 from dvtool.store.chunker import CHUNKED_FROM
 from dvtool.store.packwriter import FinishedPack
 from dvtool.transfer.large import LargeBlobs
+from dvtool.transfer.progress import transferring
 from dvtool.transfer.receive import Failure
 from dvtool.transfer.receive import Item
 from dvtool.transfer.session import RemoteDamage
@@ -25,11 +26,13 @@ from dvtool.transfer.session import Session
 from dvtool.transfer.types import DamagedItem
 from dvtool.transfer.types import FetchResult
 from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import Only
 from dvtool.transfer.types import Wanted
 from dvtool.transfer.walk import Walk
 
+EVERYTHING = Only()
 OBJECTS_AT_ONCE = 200_000
-COMMIT_BYTES = 512 << 20
+COMMIT_BYTES = 128 << 20
 """After so many bytes what has arrived is committed, so that an interrupted fetch goes on from there."""
 
 
@@ -41,8 +44,9 @@ def fetch(
     jobs: int = 0,
     reporter: Reporter = SILENT,
     dry_run: bool = False,
+    only: Only = EVERYTHING,
 ) -> FetchResult:
-    """Bring what *wanted* needs and the cache lacks; nothing is contacted when it lacks nothing.
+    """Bring what *wanted* needs, *only* takes and the cache lacks; nothing is contacted when it lacks nothing.
 
     What cannot be had does not stop the rest: the result lists it. *dry_run* fetches tree pages
     only and counts the rest. Raises `StorageError` when the network or the disk fails, and when
@@ -52,9 +56,14 @@ def fetch(
     with Session(cache, remotes, jobs=jobs, reporter=reporter, what="fetch") as session:
         work = _Fetch(session, reporter, dry_run=dry_run)
         walk = Walk(session.load_pages)
+        left_out = left_out_bytes = 0
         for need in walk.needs(wanted):
             if need.kind == BYTES and not cache.has_blob(need.oid):
-                work.add(need.oid, need.size, need.path)
+                if only.takes(need.path, need.size):
+                    work.add(need.oid, need.size, need.path)
+                else:
+                    left_out += 1
+                    left_out_bytes += need.size
         work.flush()
         session.keep()
         broken: list[DvtoolError] = []
@@ -68,13 +77,23 @@ def fetch(
         if work.missing and session.unreachable:
             raise session.unreachable[0]
         missing, damaged = tuple(work.missing), tuple(work.damaged)
-        return FetchResult(work.objects, session.bytes_received, missing, damaged, tuple(broken), work.plain_bytes)
+        return FetchResult(
+            work.objects,
+            session.bytes_received,
+            missing,
+            damaged,
+            tuple(broken),
+            work.plain_bytes,
+            left_out,
+            left_out_bytes,
+        )
 
 
 class _Fetch:
     def __init__(self, session: Session, reporter: Reporter, *, dry_run: bool) -> None:
         self._session = session
         self._reporter = reporter
+        self._progress = reporter
         self._dry_run = dry_run
         self._pending: dict[ObjectId, Item] = {}
         self._paths: dict[ObjectId, bytes] = {}
@@ -101,11 +120,10 @@ class _Fetch:
         if not pending:
             return
         total = sum(item.size or 0 for item in pending.values())
-        self._reporter.begin("downloading", total=total, unit="bytes")
         try:
-            self._receive(pending)
+            with transferring(self._reporter, "downloading", self._session.remotes, total) as self._progress:
+                self._receive(pending)
         finally:
-            self._reporter.end()
             self._paths.clear()
             self._further_paths.clear()
 
@@ -125,7 +143,7 @@ class _Fetch:
         large = {item.oid: item.size for item in pending.values() if item.size and item.size >= CHUNKED_FROM}
         if large:
             session.keep()
-            failures = LargeBlobs(session, self._reporter).fetch(large)
+            failures = LargeBlobs(session, self._progress).fetch(large)
             self.objects += len(large) - len(failures)
             self._fail(failures)
         session.keep()
@@ -133,12 +151,12 @@ class _Fetch:
     def _deliver(self, item: Item, data: bytes) -> None:
         self._session.writer.put_small(data, item.oid)
         self._arrived(len(data))
-        self._reporter.advance(len(data))
+        self._progress.advance(len(data))
 
     def _adopt(self, pack: FinishedPack) -> None:
         self._session.writer.adopt_pack(pack)
         self._arrived(pack.size)
-        self._reporter.advance(pack.size)
+        self._progress.advance(pack.size)
 
     def _arrived(self, size: int) -> None:
         self._uncommitted += size

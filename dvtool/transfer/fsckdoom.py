@@ -41,12 +41,14 @@ from dvtool.store.packcheck import check_whole
 from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
 from dvtool.store.packrescue import table_of
+from dvtool.transfer.catalog import renew_catalog
 from dvtool.transfer.fsckwhole import take_whole
 from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.journal import KnownRemotes
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 from dvtool.transfer.rootrecords import write_records
@@ -117,7 +119,7 @@ def doom(
     """
     if not keys:
         return []
-    with temporaries(cache, reporter), Workers(context.jobs or remote.capabilities.concurrency) as workers:
+    with temporaries(cache, reporter), Workers(threads_for([remote], context.jobs)) as workers:
         store = RemoteStore(remote, cache.root, workers)
         if not store.open():
             return []
@@ -222,6 +224,7 @@ def doom_keys(remote: Remote, packs: Sequence[str] = (), records: Sequence[str] 
     data = encode_dead_list(DeadList(tuple(packs), tuple(records)))
     if not remote.put(f"{DEAD}{os.urandom(8).hex()}", data, create_only=remote.capabilities.create_only):
         raise StorageError(f"remote {remote.name}: a new dead list has the name of an old one")
+    renew_catalog(remote)
 
 
 def renew_indexes(cache: Cache, remote: Remote, damaged: Sequence[str], context: PushContext) -> None:
@@ -229,7 +232,7 @@ def renew_indexes(cache: Cache, remote: Remote, damaged: Sequence[str], context:
 
     An index decides nothing: whoever reads it meanwhile falls back on the packs. Raises `StorageError`.
     """
-    with Workers(context.jobs or remote.capabilities.concurrency) as workers:
+    with Workers(threads_for([remote], context.jobs)) as workers:
         store = RemoteStore(remote, cache.root, workers)
         if not store.open():
             return

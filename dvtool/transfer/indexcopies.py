@@ -23,14 +23,16 @@ from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
 from dvtool.model.paths import show
 from dvtool.model.ports import Remote
+from dvtool.store.names import CATALOG
 from dvtool.store.names import INDEX
+from dvtool.transfer.catalog import list_indexes
+from dvtool.transfer.catalog import write_catalog
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.presence import key_of
+from dvtool.transfer.reread import read_right
 
 _LISTINGS = 4
 _WRITES = 3
-_MOST_BYTES = 512 << 20
-"""No writer makes a larger index file; it would have to be held in memory."""
 _NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -43,6 +45,7 @@ class IndexCopies:
         self._workers = workers
         self._readers: dict[str, IndexReader] = {}
         self._bad: set[str] = set()
+        self._has_catalog = False
         self.notes: list[str] = []
         """One line for each index file that was passed over because it is damaged."""
 
@@ -70,8 +73,14 @@ class IndexCopies:
         """Names of index files that are on the remote and were passed over."""
         return frozenset(self._bad)
 
+    def renew_catalog(self) -> None:
+        """Bring the catalog up to date, where the last listing showed one."""
+        if self._has_catalog:
+            write_catalog(self._remote)
+
     def _list(self) -> list[str]:
-        names = [item.key.removeprefix(INDEX) for item in self._remote.list(INDEX) if item.size <= _MOST_BYTES]
+        names = list_indexes(self._remote)
+        self._has_catalog = CATALOG.removeprefix(INDEX) in names
         return sorted(name for name in names if _NAME.fullmatch(name))
 
     def _get(self, name: str) -> IndexReader | None:
@@ -80,19 +89,11 @@ class IndexCopies:
         known = self._readers.get(name) or self._open(name)
         if known is not None:
             return known
-        try:
-            data = self._remote.get(INDEX + name)
-        except MissingData:
-            return None
         where = f"remote {self._remote.name}: {INDEX}{name}"
         try:
-            if object_id(data).hex() != name:
-                raise IntegrityError(f"{where}: the bytes are not what the name says")
-            reader = IndexReader(data, where)
-            reader.verify()
-            for pack, table in zip(reader.packs, reader.tables()):
-                if pack_id(pack.pack_class, table) != pack.id or len(pack.suffix.strip(b"\0")) == 0:
-                    raise IntegrityError(f"{where}: pack {pack.id.hex()} does not hold what the index says")
+            data, reader = read_right(self._remote, INDEX + name, lambda data: (data, _proved(data, name, where)))
+        except MissingData:
+            return None
         except (FormatError, IntegrityError) as error:
             self._bad.add(name)
             self.notes.append(f"index file passed over: {error.message}")
@@ -187,3 +188,15 @@ class IndexCopies:
             self._remote.delete(INDEX + name)
             self._readers.pop(name, None)
             discard(None, self._path(name))
+
+
+def _proved(data: bytes, name: str, where: str) -> IndexReader:
+    """The index, each of whose tables gives its pack the name that it has."""
+    if object_id(data).hex() != name:
+        raise IntegrityError(f"{where}: the bytes are not what the name says")
+    reader = IndexReader(data, where)
+    reader.verify()
+    for pack, table in zip(reader.packs, reader.tables()):
+        if pack_id(pack.pack_class, table) != pack.id or len(pack.suffix.strip(b"\0")) == 0:
+            raise IntegrityError(f"{where}: pack {pack.id.hex()} does not hold what the index says")
+    return reader

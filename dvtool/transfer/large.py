@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dvtool.disk.space import require_space
@@ -20,25 +23,20 @@ from dvtool.formats.recipe import Piece
 from dvtool.formats.recipe import Recipe
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import Reporter
+from dvtool.store.loosetemporary import LooseTemporary
 from dvtool.store.recipes import whole_recipe
-from dvtool.transfer.localpieces import LocalPiece
 from dvtool.transfer.localpieces import LocalPieces
-from dvtool.transfer.ranges import RANGE_BYTES
-from dvtool.transfer.ranges import RangeJob
-from dvtool.transfer.ranges import RangeResult
-from dvtool.transfer.ranges import Wish
-from dvtool.transfer.ranges import cut_ranges
-from dvtool.transfer.ranges import read_range
 from dvtool.transfer.receive import MEMORY
 from dvtool.transfer.receive import Failure
 from dvtool.transfer.receive import Item
-from dvtool.transfer.remotestore import RemotePlace
 from dvtool.transfer.session import Session
+from dvtool.transfer.windows import Window
+from dvtool.transfer.windows import Windows
 
 _GROUP_BYTES = 64 << 30
 """Blobs of so many bytes in all have their recipes in memory at once."""
-_SLACK = 128 << 10
-"""A range is asked for a little longer than its objects: heads of records, and records shared with others."""
+_GO_ON_FROM = 16 << 20
+"""Blobs from this size on are gone on with after a kill."""
 
 
 class _Failed(Exception):
@@ -49,12 +47,22 @@ class _Failed(Exception):
         self.failure = failure
 
 
-class _Window(NamedTuple):
-    """Pieces that follow each other in the blob and come with one request, or are here already."""
+@dataclass(slots=True)
+class _Blob:
+    """One that is being put together. ``last_data``: the piece before, which is often the next one too."""
 
-    pieces: list[Piece]
-    job: RangeJob | None = None
-    local: LocalPiece | None = None
+    oid: ObjectId
+    recipe: Recipe
+    temporary: LooseTemporary
+    failure: Failure | None = None
+    last: bytes = b""
+    last_data: bytes = b""
+
+
+class _Step(NamedTuple):
+    blob: _Blob
+    window: Window
+    is_last: bool = False
 
 
 class LargeBlobs:
@@ -77,21 +85,20 @@ class LargeBlobs:
         return failures
 
     def _fetch_group(self, blobs: dict[ObjectId, int]) -> dict[ObjectId, Failure]:
-        failures: dict[ObjectId, Failure] = {}
         fetched, missing = self.remote_recipes(blobs)
         recipes = {oid: [*self._candidates(oid, size, fetched)] for oid, size in blobs.items()}
         wanted = {piece.digest for each in recipes.values() for recipe in each for piece in recipe.pieces}
         self._local = LocalPieces(self._session.cache, wanted)
-        for oid in blobs:
-            failure: Failure | None = missing.get(oid, Failure())
-            for recipe in recipes[oid]:
-                failure = self._assemble(oid, recipe)
-                if failure is None:
-                    self._local.add(recipe)
-                    break
-            if failure is not None:
-                failures[oid] = failure
-        return failures
+        nowhere = {oid: missing.get(oid, Failure()) for oid in blobs if not recipes[oid]}
+        failed = {
+            oid: failure
+            for oid, failure in self._assemble([(oid, each[0]) for oid, each in recipes.items() if each])
+            if failure is not None and not self._is_assembled_otherwise(oid, recipes[oid][1:])
+        }
+        return nowhere | failed
+
+    def _is_assembled_otherwise(self, oid: ObjectId, recipes: Sequence[Recipe]) -> bool:
+        return any(failure is None for recipe in recipes for _, failure in self._assemble([(oid, recipe)]))
 
     def remote_recipes(self, blobs: Iterable[ObjectId]) -> tuple[dict[ObjectId, bytes], dict[ObjectId, Failure]]:
         """The remotes' recipes of *blobs*, kept in the cache where it has none."""
@@ -123,93 +130,69 @@ class LargeBlobs:
             fetched.update(more)
         return fetched[key]
 
-    def _assemble(self, oid: ObjectId, recipe: Recipe) -> Failure | None:
+    def _assemble(self, jobs: Sequence[tuple[ObjectId, Recipe]]) -> Iterator[tuple[ObjectId, Failure | None]]:
+        """Put each together, in order; the requests for the next ones are under way meanwhile."""
+        with ExitStack() as stack:
+            steps = self._steps(jobs, stack)
+            work = self._session.workers.map(_read, steps, cost=lambda step: step.window.bytes_held, budget=MEMORY)
+            stack.callback(work.close)
+            for step, arrived in work:
+                self._session.received += step.window.bytes_asked
+                self._append(step.blob, step.window.pieces, arrived)
+                if step.is_last:
+                    yield step.blob.oid, self._finish(step.blob)
+
+    def _steps(self, jobs: Sequence[tuple[ObjectId, Recipe]], stack: ExitStack) -> Iterator[_Step]:
+        assert self._local is not None
+        windows = Windows(self._session.stores, self._local)
+        for oid, recipe in jobs:
+            blob, kept = self._begin(oid, recipe, stack)
+            last = Window([])
+            for window in windows.cut(recipe.pieces[kept:]):
+                if last.pieces:
+                    yield _Step(blob, last)
+                last = window
+                if blob.failure is not None:
+                    break
+            yield _Step(blob, last, is_last=True)
+
+    def _begin(self, oid: ObjectId, recipe: Recipe, stack: ExitStack) -> tuple[_Blob, int]:
         session = self._session
         require_space(session.cache.tmp, recipe.size, "receive into the cache")
-        try:
-            with session.writer.loose_temporary() as temporary:
-                for data in self._pieces(recipe):
-                    temporary.write(data)
-                    self._reporter.advance(len(data))
-                if temporary.digest() != oid:
-                    return Failure(session.stores[0].remote.name, f"recipe of {oid.hex()}")
-                temporary.publish(oid)
-        except _Failed as failed:
-            return failed.failure
-        return None
-
-    def _pieces(self, recipe: Recipe) -> Iterator[bytes]:
+        name = oid.hex().encode("ascii") if recipe.size >= _GO_ON_FROM else b""
+        blob = _Blob(oid, recipe, stack.enter_context(session.writer.loose_temporary(name)))
         if any(piece.length > RECORD_PLAIN_LIMIT for piece in recipe.pieces):
-            raise _Failed(Failure())
-        last = b""
-        last_data = b""
-        windows = self._windows(recipe)
-        work = self._session.workers.map(_read_window, windows, cost=_held, budget=MEMORY)
-        for window, result in work:
-            self._session.received += _bytes_of(window)
-            arrived: dict[bytes, bytes] = {}
-            if isinstance(result, bytes):
-                arrived[window.pieces[0].digest] = result
-            elif result is not None:
-                arrived.update((wish.oid, data) for wish, data in result.objects)
-            for piece in window.pieces:
-                if piece.digest != last:
-                    last_data = arrived.get(piece.digest) or self._alone(piece)
-                    last = piece.digest
-                yield last_data
+            blob.failure = Failure()
+            return blob, 0
+        kept = blob.temporary.go_on((piece.digest, piece.length) for piece in recipe.pieces)
+        self._reporter.advance(blob.temporary.size)
+        return blob, kept
 
-    def _windows(self, recipe: Recipe) -> Iterator[_Window]:
-        pieces: list[Piece] = []
-        places: list[RemotePlace] = []
-        store_number = 0
-        previous = b""
-        for piece in recipe.pieces:
-            if piece.digest == previous and pieces:
-                pieces.append(piece)
-                continue
-            previous = piece.digest
-            local = self._local.get(piece.digest) if self._local is not None else None
-            if local is not None:
-                if pieces:
-                    yield self._window(pieces, places, store_number)
-                pieces, places, previous = [], [], b""
-                yield _Window([piece], local=local)
-                continue
-            found = self._place(piece)
-            fits = (
-                found is not None
-                and places
-                and found[0] == store_number
-                and found[1].pack == places[-1].pack
-                and found[1].offset - places[-1].offset > 0
-                and found[1].offset + piece.length - places[0].offset <= RANGE_BYTES - _SLACK
-            )
-            if pieces and not fits:
-                yield self._window(pieces, places, store_number)
-                pieces, places = [], []
-            pieces.append(piece)
-            if found is None:
-                yield _Window(pieces)
-                pieces, places = [], []
-                continue
-            store_number = found[0]
-            places.append(found[1])
-        if pieces:
-            yield self._window(pieces, places, store_number)
+    def _append(self, blob: _Blob, pieces: Sequence[Piece], arrived: dict[bytes, bytes]) -> None:
+        if blob.failure is not None:
+            return
+        try:
+            for piece in pieces:
+                if piece.digest != blob.last:
+                    blob.last_data = arrived.get(piece.digest) or self._alone(piece)
+                    blob.last = piece.digest
+                blob.temporary.write(blob.last_data)
+                self._reporter.advance(len(blob.last_data))
+        except _Failed as failed:
+            blob.failure = failed.failure
 
-    def _place(self, piece: Piece) -> tuple[int, RemotePlace] | None:
-        for number, store in enumerate(self._session.stores):
-            for place in store.find(piece.digest, DATA):
-                if place.size == piece.length:
-                    return number, place
+    def _finish(self, blob: _Blob) -> Failure | None:
+        temporary = blob.temporary
+        if blob.failure is None and temporary.digest() != blob.oid:
+            blob.failure = Failure(self._session.stores[0].remote.name, f"recipe of {blob.oid.hex()}")
+        blob.last_data = b""
+        if blob.failure is not None:
+            temporary.drop()
+            return blob.failure
+        temporary.publish(blob.oid)
+        assert self._local is not None
+        self._local.add(blob.recipe)
         return None
-
-    def _window(self, pieces: list[Piece], places: list[RemotePlace], store_number: int) -> _Window:
-        digests = dict.fromkeys(piece.digest for piece in pieces)
-        wishes = [Wish(place.offset, ObjectId(digest), BYTES, place.size) for digest, place in zip(digests, places)]
-        remote = self._session.stores[store_number].remote
-        jobs = list(cut_ranges(remote, places[0].pack, wishes))
-        return _Window(pieces, jobs[0] if len(jobs) == 1 else None)
 
     def _alone(self, piece: Piece) -> bytes:
         """A piece that did not come with its neighbours: every copy of it is tried."""
@@ -221,15 +204,5 @@ class LargeBlobs:
         return got[0]
 
 
-def _bytes_of(window: _Window) -> int:
-    return window.job.length if window.job else 0
-
-
-def _held(window: _Window) -> int:
-    return sum(piece.length for piece in window.pieces) if window.local else _bytes_of(window)
-
-
-def _read_window(window: _Window) -> tuple[_Window, RangeResult | bytes | None]:
-    if window.local is not None:
-        return window, window.local.read(window.pieces[0].digest)
-    return window, read_range(window.job) if window.job else None
+def _read(step: _Step) -> tuple[_Step, dict[bytes, bytes]]:
+    return step, step.window.read()

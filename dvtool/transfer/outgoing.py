@@ -30,6 +30,8 @@ from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 
 _SUFFIX_BYTES = 4
+_AHEAD = 512 << 20
+"""So many bytes of packs are under way at once: they lie in the temporary folder, and a kill loses them."""
 INDEX_EVERY = 4 << 30
 """After so many bytes an index is written, so that others, and the next try, find what is there."""
 
@@ -61,7 +63,7 @@ class Outgoing:
         self._journal = journal
         self._tmp = tmp
         self._reporter = reporter
-        self._pending: set[Future[Sent]] = set()
+        self._pending: dict[Future[Sent], int] = {}
         self._temporary: dict[Future[Sent], bytes] = {}
         self._made: list[FinishedPack] = []
         self._writers: list[PackWriter] = []
@@ -89,7 +91,7 @@ class Outgoing:
     def send_local(self, path: bytes, pack_class: int, pack_id: bytes, size: int, table: bytes) -> None:
         """Upload a pack of the cache as it is; its record checksums are verified on the way out."""
         pack = FinishedPack(path, pack_class, pack_id, size, table)
-        self._start(lambda: self._upload(pack, verify=True))
+        self._start(lambda: self._upload(pack, verify=True), size)
 
     def writer(self, pack_class: int) -> PackWriter:
         """Makes new packs, which are uploaded when they are full; `finish_writer` sends the last one."""
@@ -111,14 +113,16 @@ class Outgoing:
         """Start the upload of packs that writers have finished by now."""
         while self._made:
             pack = self._made.pop(0)
-            future = self._start(partial(self._upload_made, pack))
+            future = self._start(partial(self._upload_made, pack), pack.size)
             self._temporary[future] = pack.path
 
-    def _start(self, upload: Callable[[], Sent]) -> Future[Sent]:
-        while len(self._pending) >= self._store.workers.count:
+    def _start(self, upload: Callable[[], Sent], size: int) -> Future[Sent]:
+        while self._pending and (
+            len(self._pending) >= self._store.workers.count or sum(self._pending.values()) + size > _AHEAD
+        ):
             self._collect(wait(self._pending, return_when="FIRST_COMPLETED").done)
         future = self._store.workers.submit(upload)
-        self._pending.add(future)
+        self._pending[future] = size
         return future
 
     def flush(self) -> None:
@@ -126,7 +130,8 @@ class Outgoing:
         self._collect(wait(self._pending).done)
 
     def _collect(self, done: set[Future[Sent]]) -> None:
-        self._pending -= done
+        for future in done:
+            del self._pending[future]
         for future in done:
             self._temporary.pop(future, None)
             sent = future.result()

@@ -10,8 +10,16 @@ from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from dvtool.model.ports import Remote
+from dvtool.remote.pace import GROWTH
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def threads_for(remotes: Iterable[Remote], jobs: int = 0) -> int:
+    """How many threads can keep *remotes* busy: *jobs* if given, else as many as their pace may grow to."""
+    return jobs or GROWTH * max((remote.capabilities.concurrency for remote in remotes), default=1)
 
 
 class Workers:

@@ -17,7 +17,9 @@ from dvtool.store.names import CLASS_FOLDER
 from dvtool.store.names import DEAD
 from dvtool.store.names import pack_name
 from dvtool.store.names import parse_pack_name
+from dvtool.transfer.catalog import read_catalog
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.reread import read_right
 
 ASKED_ONE_BY_ONE = 16
 """More packs than that are always looked up in a listing."""
@@ -59,17 +61,21 @@ class Presence:
 
     def read_dead(self) -> None:
         """Read every dead list that is there now."""
-        if not self._remote.capabilities.listing:
-            return
-        names = [item.key for item in self.saw(self._remote.list(DEAD)) if item.key not in self._lists_read]
+        names = [key for key in self._dead_keys() if key not in self._lists_read]
         for dead in self._workers.map(self._read_list, names):
             self._doomed.update(parsed for parsed in map(parse_pack_name, dead.packs) if parsed is not None)
             self._released.update(dead.records)
         self._lists_read.update(names)
 
+    def _dead_keys(self) -> list[str]:
+        if not self._remote.capabilities.listing:
+            return [DEAD + name for name in read_catalog(self._remote).dead]
+        return [item.key for item in self.saw(self._remote.list(DEAD))]
+
     def _read_list(self, name: str) -> DeadList:
         try:
-            return decode_dead_list(self._remote.get(name), f"remote {self._remote.name}: {name}")
+            where = f"remote {self._remote.name}: {name}"
+            return read_right(self._remote, name, lambda data: decode_dead_list(data, where))
         except MissingData:
             return DeadList(())  # a finished collection deletes its list last: all that it names is gone already
 

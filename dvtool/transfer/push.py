@@ -24,6 +24,7 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.remote.failures import TransientError
+from dvtool.remote.failures import read_only
 from dvtool.store.cache import Cache
 from dvtool.store.salvage import set_aside_damage
 from dvtool.transfer.journal import Done
@@ -32,6 +33,7 @@ from dvtool.transfer.journal import Journal
 from dvtool.transfer.journal import KnownRemotes
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.presence import key_of
+from dvtool.transfer.progress import transferring
 from dvtool.transfer.pushplan import Base
 from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import explain
@@ -161,6 +163,8 @@ class _Push:
 
         One that this clone has pushed to before is not: a share that is not mounted now.
         """
+        if not self._remote.capabilities.write:
+            raise read_only(self._remote.name, self._remote.url)
         known = KnownRemotes(self._context.journal_dir)
         try:
             opened = self._store.open()
@@ -186,8 +190,7 @@ class _Push:
             self._send_until_proved(found, roots)
             return self._result()
         found = self._survey()
-        chunker = ChunkerSettings() if self._context.chunk else ChunkerSettings(name="fixed")
-        self._store.open_or_create(os.urandom(16).hex(), chunker)
+        self._store.open_or_create(os.urandom(16).hex(), ChunkerSettings())
         KnownRemotes(self._context.journal_dir).remember(self._remote.url, self._store.id)
         self._session.use_stores([self._store])
         self._send_until_proved(found, None)
@@ -219,14 +222,23 @@ class _Push:
     def _survey(self) -> Survey:
         store = self._store
         if store.store_file is None:
-            return survey(self._session, store, self._wanted, damaged=self._damaged)
+            return survey(
+                self._session, store, self._wanted, damaged=self._damaged, cuts_at_content=self._context.cuts_at_content
+            )
         store.load_indexes()
         with self._journal() as journal:
             store.read_tables(journal.earlier().items())
         listed = False
         base = self._base()
         while True:
-            found = survey(self._session, store, self._wanted, base, damaged=self._damaged)
+            found = survey(
+                self._session,
+                store,
+                self._wanted,
+                base,
+                damaged=self._damaged,
+                cuts_at_content=self._context.cuts_at_content,
+            )
             if not listed and (found.send.bytes >= _LIST_FROM or (found.send.objects and not store.has_indexes)):
                 listed = True
                 if store.find_uncovered():
@@ -280,12 +292,11 @@ class _Push:
         with self._journal() as journal:
             journal.earlier()
             if not found.send.nothing:
-                self._reporter.begin("uploading", total=found.send.bytes, unit="bytes")
-                try:
-                    with Outgoing(store, journal, self._cache.tmp, self._reporter, self._promise) as outgoing:
-                        bad = send(self._session, store, found, outgoing, store.store_file.chunker)
-                finally:
-                    self._reporter.end()
+                with (
+                    transferring(self._reporter, "uploading", [self._remote], found.send.bytes) as progress,
+                    Outgoing(store, journal, self._cache.tmp, progress, self._promise) as outgoing,
+                ):
+                    bad = send(self._session, store, found, outgoing, store.store_file.chunker)
                 self._session.keep()
                 self._damaged |= bad
                 found.relied.update(outgoing.sent)

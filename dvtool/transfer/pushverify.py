@@ -14,6 +14,7 @@ from dvtool.transfer.fsckwhole import PackLook
 from dvtool.transfer.fsckwhole import look_at
 from dvtool.transfer.fsckwhole import temporaries
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.types import PushResult
 
@@ -28,7 +29,7 @@ def verify_push(cache: Cache, remote: Remote, result: PushResult, *, jobs: int =
     total = sum(pack.size for pack in sent)
     causes: list[DvtoolError] = []
     reporter.begin("reading back", total=total or None, unit="bytes")
-    with temporaries(cache, reporter) as tmp, Workers(jobs or remote.capabilities.concurrency) as workers:
+    with temporaries(cache, reporter) as tmp, Workers(threads_for([remote], jobs)) as workers:
         packs = dict.fromkeys((*result.sent, *result.relied))
         looks = [LookJob(remote, pack, tmp if pack in sent else b"") for pack in packs]
         for look in workers.map(look_at, looks, cost=lambda job: job.pack.size if job.tmp else 0, budget=_AT_ONCE):

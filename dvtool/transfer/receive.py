@@ -31,6 +31,8 @@ _MANY = 1_000
 _TABLES_PER_ITEM = 4
 MEMORY = 64 << 20
 """So many bytes of objects are held for whoever takes them, at most."""
+_WHOLE_AHEAD = 256 << 20
+"""So many bytes of whole packs are under way at once: what a kill can cost, at most."""
 META_WHOLE = 8 << 20
 """Packs of trees up to this size are taken whole: walking them page by page costs a request a level."""
 
@@ -163,7 +165,9 @@ class Receiver:
         pending: dict[ObjectId, Item],
     ) -> None:
         jobs = [WholeJob(self._stores[each.store].remote, each.pack, self._tmp, self._sync) for each in groups]
-        results = self._workers.map(receive_whole, jobs, drop=drop_whole)
+        results = self._workers.map(
+            receive_whole, jobs, cost=lambda job: job.pack.size, budget=_WHOLE_AHEAD, drop=drop_whole
+        )
         try:
             self._adopt(groups, zip(groups, results), adopt, pending)
         finally:
@@ -177,12 +181,12 @@ class Receiver:
         pending: dict[ObjectId, Item],
     ) -> None:
         for source, result in results:
+            self.bytes_received += result.received
             if result.pack is None:
                 if result.gone:
                     self._gone(source)
                 self._only_ranges.add(source)
                 continue
-            self.bytes_received += result.pack.size
             held = digests_of(result.pack.table)
             adopt(result.pack)
             self._only_ranges.add(source)

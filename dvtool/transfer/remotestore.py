@@ -41,6 +41,8 @@ from dvtool.transfer.indexcopies import IndexCopies
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.presence import Presence
 from dvtool.transfer.presence import key_of
+from dvtool.transfer.reread import read_right
+from dvtool.transfer.reread import twice
 
 _TAIL = 64 << 10
 _STORE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -86,8 +88,13 @@ class RemoteStore:
         """Read the store file; False for a place that nothing was pushed to yet."""
         if self.store_file is None:
             try:
-                self._take(self.remote.get(STORE_FILE))
-            except MissingData:
+                read_right(self.remote, STORE_FILE, self._take)
+            except MissingData as error:
+                if not self.remote.capabilities.write:
+                    raise StorageError(
+                        f"remote {self.remote.name}: there is no store at {self.remote.url}",
+                        hint=f"the URL must be that of the directory which holds {STORE_FILE}",
+                    ) from error
                 return False
         return True
 
@@ -107,7 +114,8 @@ class RemoteStore:
     def _create(self, store_id: str, chunker: ChunkerSettings) -> None:
         data = encode_store_file(StoreFile(store_id, chunker))
         if not self.remote.put(STORE_FILE, data, create_only=True):
-            data = self.remote.get(STORE_FILE)
+            read_right(self.remote, STORE_FILE, self._take)
+            return
         self._take(data)
 
     def _take(self, data: bytes) -> None:
@@ -121,8 +129,8 @@ class RemoteStore:
         self.presence.pack_count = self._copies.pack_count
 
     def load_indexes(self) -> None:
-        """List the index files now and have a proven copy of each here."""
-        if self._copies is not None and self.remote.capabilities.listing:
+        """List the index files now, or take their names from the catalog, and have a proven copy of each here."""
+        if self._copies is not None:
             self._copies.refresh()
 
     def find(self, oid: bytes, pack_class: int) -> Iterator[RemotePlace]:
@@ -175,6 +183,7 @@ class RemoteStore:
         if self._copies is not None:
             self._copies.refresh()
             self._copies.drop_packs(keys)
+            self._copies.renew_catalog()
 
     def renew_indexes(self, names: Collection[str]) -> None:
         """Cover what damaged index files covered by a new one, made from the packs' own tables; then those go."""
@@ -219,7 +228,7 @@ class RemoteStore:
             return None, b""
         pack = IndexedPack(parsed[1], parsed[2], parsed[0], size)
         try:
-            return pack, proved_table(self.remote, pack)
+            return pack, twice(lambda: proved_table(self.remote, pack))
         except MissingData:
             return None, b""
         except (FormatError, IntegrityError) as error:
@@ -243,6 +252,7 @@ class RemoteStore:
             self._copies.publish(encode_index(rows))
         if self.remote.capabilities.delete and self.remote.capabilities.listing:
             self._merge_tiers(self._copies)
+        self._copies.renew_catalog()
 
     def _merge_tiers(self, copies: IndexCopies) -> None:
         for tier, largest in enumerate(TIER_BYTES[:-1]):

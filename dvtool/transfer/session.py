@@ -21,6 +21,7 @@ from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.packwriter import FinishedPack
 from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.receive import Failure
 from dvtool.transfer.receive import Item
 from dvtool.transfer.receive import Receiver
@@ -39,7 +40,7 @@ class Session:
         self.cache = cache
         self.remotes = remotes
         self.reporter = reporter
-        self.workers = Workers(jobs or max((remote.capabilities.concurrency for remote in remotes), default=1))
+        self.workers = Workers(threads_for(remotes, jobs))
         self.unreachable: list[StorageError] = []
         """Why remotes could not be asked, where others could."""
         self.received = 0

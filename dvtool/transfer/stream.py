@@ -20,10 +20,12 @@ from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
 from dvtool.store.chunker import CHUNKED_FROM
+from dvtool.store.chunker import FIXED_PIECES
 from dvtool.store.chunker import Reader
 from dvtool.transfer.cutting import Cutter
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.outgoing import Outgoing
+from dvtool.transfer.progress import transferring
 from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import rely
 from dvtool.transfer.remotestore import RemoteStore
@@ -51,22 +53,20 @@ def push_stream(
     """
     with Session(cache, [remote], jobs=context.jobs, reporter=reporter, what="push") as session:
         store = RemoteStore(remote, cache.root, session.workers)
-        chunker = ChunkerSettings() if context.chunk else ChunkerSettings(name="fixed")
-        chunker = store.open_or_create(os.urandom(16).hex(), chunker).chunker
+        chunker = store.open_or_create(os.urandom(16).hex(), ChunkerSettings()).chunker
+        if not context.chunk:
+            chunker = FIXED_PIECES
         store.load_indexes()
         store.presence.read_dead()
         found = Survey()
-        reporter.begin("uploading", unit="bytes")
-        try:
-            with (
-                Journal(context.journal_dir, store.id, os.urandom(8).hex()) as journal,
-                Outgoing(store, journal, cache.tmp, reporter) as outgoing,
-            ):
-                oid, size = _send(session, store, found, outgoing, reader, chunker)
-                store.write_index()
-                journal.covered()
-        finally:
-            reporter.end()
+        with (
+            transferring(reporter, "uploading", [remote]) as progress,
+            Journal(context.journal_dir, store.id, os.urandom(8).hex()) as journal,
+            Outgoing(store, journal, cache.tmp, progress) as outgoing,
+        ):
+            oid, size = _send(session, store, found, outgoing, reader, chunker)
+            store.write_index()
+            journal.covered()
         found.relied.update(outgoing.sent)
         packs = sorted(found.relied)
         session.keep()
@@ -95,9 +95,9 @@ def _send(
         outgoing.finish_writer(writer)
         outgoing.flush()
         return oid, len(beginning)
-    cutter = Cutter(store, found, writer, chunker, outgoing.start_made)
+    cutter = Cutter(store, found, writer, outgoing.start_made)
     try:
-        cut = cutter.cut(_Joined(beginning, reader))
+        cut = cutter.cut(_Joined(beginning, reader), chunker)
     except OSError as error:
         raise storage_error(error, "read the stream") from error
     outgoing.finish_writer(writer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
@@ -14,7 +15,8 @@ class Wanted(NamedTuple):
 
     ``oid``: of the file, or of the directory's top page; ``size`` and ``files`` as the pointer
     states them. ``path`` is for messages. ``below``: relative paths inside a directory that alone
-    are wanted; empty means all of it.
+    are wanted; empty means all of it. ``remote``: the one that it belongs to, empty for the default
+    one; for the caller, who chooses the remotes.
     """
 
     directory: bool
@@ -23,6 +25,12 @@ class Wanted(NamedTuple):
     files: int
     path: bytes
     below: tuple[bytes, ...] = ()
+    remote: str = ""
+
+
+def none_unchunked(_path: bytes) -> bool:
+    """Every file is cut at its content."""
+    return False
 
 
 class PushContext(NamedTuple):
@@ -31,8 +39,8 @@ class PushContext(NamedTuple):
     ``commits``: full hex names, empty for a push without a commit. ``journal_dir`` is private to
     this clone; it is made when absent, and losing it costs only time. ``now``: Unix seconds by the
     caller's clock, used together with the server's times to tell how old a root record is.
-    ``chunk``: cut large files at their content; False means fixed pieces (matters where the store
-    is new). ``jobs``: requests at once, 0 for what the remote bears well.
+    ``chunk``: cut large files at their content; False means pieces of equal length, which also
+    those get whose path is ``unchunked``. ``jobs``: requests at once, 0 for what the remote bears well.
     """
 
     repository_id: str
@@ -42,6 +50,11 @@ class PushContext(NamedTuple):
     now: float
     jobs: int = 0
     chunk: bool = True
+    unchunked: Callable[[bytes], bool] = none_unchunked
+
+    def cuts_at_content(self, path: bytes) -> bool:
+        """How a large file at *path* is to be cut."""
+        return self.chunk and not self.unchunked(path)
 
 
 class MissingItem(NamedTuple):
@@ -79,12 +92,26 @@ class PushResult(NamedTuple):
     relied: tuple[IndexedPack, ...] = ()
 
 
+class Only(NamedTuple):
+    """Which files a fetch is about: those of at most *max_size* bytes, whose names end in one of *suffixes*
+    (small letters, with the dot). None and empty: all."""
+
+    max_size: int | None = None
+    suffixes: tuple[bytes, ...] = ()
+
+    def takes(self, path: bytes, size: int) -> bool:
+        """Whether it is about this file."""
+        if self.max_size is not None and size > self.max_size:
+            return False
+        return not self.suffixes or path.lower().endswith(self.suffixes)
+
+
 class FetchResult(NamedTuple):
     """What a fetch did, or with *dry_run* would do. Everything that is not listed is in the cache now.
 
     ``broken``: one error for each listing whose bytes are what its digest says, and that is none.
     ``plain_bytes``: after a dry run the size of all that would come: an upper bound, as it may travel
-    compressed and parts of it may be here.
+    compressed and parts of it may be here. ``left_out``: files, and their bytes, that the request was not about.
     """
 
     objects: int
@@ -93,3 +120,5 @@ class FetchResult(NamedTuple):
     damaged: tuple[DamagedItem, ...]
     broken: tuple[DvtoolError, ...] = ()
     plain_bytes: int = 0
+    left_out: int = 0
+    left_out_bytes: int = 0

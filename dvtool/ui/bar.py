@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import TextIO
 
-from dvtool.ui.sizes import duration
-
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -25,23 +23,25 @@ class Bar:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[amount]}", markup=False),
-            TextColumn("{task.fields[left]}", markup=False),
+            TextColumn("{task.fields[pace]}", markup=False),
             console=console,
             transient=True,
             auto_refresh=False,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._progress.add_task("", total=None, amount="", left="")
+        self._task = self._progress.add_task("", total=None, amount="", pace="")
         self._progress.start()
 
-    def show(self, name: str, done: int, total: int | None, amount: str, seconds: float) -> None:
-        """The state of the work now, *seconds* after its start."""
-        left = ""
-        if total and 0 < done < total:
-            left = f"{duration(seconds * (total - done) / done)} left"
+    def show(self, name: str, done: int, total: int | None, amount: str, pace: str) -> None:
+        """The state of the work now."""
         self._progress.update(
-            self._task, description=name, completed=done, total=total or None, amount=amount, left=left
+            self._task,
+            description=name,
+            completed=min(done, total or done),
+            total=total or None,
+            amount=amount,
+            pace=pace,
         )
         self._progress.refresh()
 

@@ -7,8 +7,10 @@ threads and often, so it only adds; a thread of our own looks at the clock four 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Literal
 from typing import TextIO
 
@@ -23,6 +25,8 @@ Mode = Literal["bar", "lines", "off"]
 BAR_AFTER = 0.5
 LINE_EVERY = 10.0
 TICK = 0.25
+RATE_OVER = 15.0
+"""The rate is that of the last so many seconds."""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Phase:
     last_line: float
     done: int = 0
     lines: int = 0
+    seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     def amount(self) -> str:
         """``1,200 of 5,000 files (24 %)``, ``1.2 MB``"""
@@ -44,6 +49,25 @@ class Phase:
         if not self.total:
             return f"{text(self.done)}{noun.removesuffix('s') if self.done == 1 else noun}"
         return f"{text(self.done)} of {text(self.total)}{noun} ({min(100, 100 * self.done // self.total)} %)"
+
+    def look(self, now: float) -> None:
+        """Remember how far it is now."""
+        if not self.seen:
+            self.seen.append((self.started, 0))
+        self.seen.append((now, self.done))
+        while len(self.seen) > 2 and now - self.seen[1][0] >= RATE_OVER:
+            self.seen.popleft()
+
+    def pace(self) -> str:
+        """``12 MB/s, 3 min 20 s left``, as it went lately; empty where nothing can be said."""
+        (before, had), (now, has) = self.seen[0], self.seen[-1]
+        if now <= before or has <= had:
+            return ""
+        rate = (has - had) / (now - before)
+        parts = [f"{size(round(rate))}/s"] if self.unit == "bytes" else []
+        if self.total and self.done < self.total:
+            parts.append(f"{duration((self.total - self.done) / rate)} left")
+        return ", ".join(parts)
 
 
 class ProgressReporter:
@@ -115,15 +139,17 @@ class ProgressReporter:
                 return
             phase = self._phases[-1]
             now = self._clock()
+            phase.look(now)
             if self._mode == "bar":
                 if self._bar is None and now - phase.started >= BAR_AFTER:
                     self._bar = bar.Bar(self._stream)
                 if self._bar is not None:
-                    self._bar.show(phase.name, phase.done, phase.total, phase.amount(), now - phase.started)
+                    self._bar.show(phase.name, phase.done, phase.total, phase.amount(), phase.pace())
             elif now - phase.last_line >= LINE_EVERY:
                 phase.last_line = now
                 phase.lines += 1
-                self._write(f"{phase.name}: {phase.amount()}, {duration(now - phase.started)}")
+                parts = (phase.amount(), duration(now - phase.started), phase.pace())
+                self._write(f"{phase.name}: {', '.join(part for part in parts if part)}")
 
     def close(self) -> None:
         """Take the bar away; the reporter stays usable for notes."""

@@ -8,23 +8,38 @@ from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
 from dvtool.cli.session import Session
+from dvtool.cli.transfer_options import choice_options
+from dvtool.cli.transfer_options import limits
+from dvtool.cli.transfer_options import only
 from dvtool.cli.transfer_options import transfer_options
 
 
-@verb("fetch", examples=("dvtool fetch", "dvtool fetch data/images/cats", "dvtool fetch --all-tags"))
+@verb(
+    "fetch",
+    examples=(
+        "dvtool fetch",
+        "dvtool fetch data/images/cats",
+        "dvtool fetch --all-tags",
+        "dvtool fetch --type jpg --max-size 10M",
+    ),
+)
 @click.argument("targets", nargs=-1, type=PATH)
 @transfer_options
+@choice_options
 @json_option
 @click.pass_obj
 def fetch(
     session: Session,
     targets: tuple[bytes, ...],
-    remote: str | None,
+    remotes: tuple[str, ...],
     jobs: int | None,
+    limit_rate: int | None,
     all_branches: bool,
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    max_size: int | None,
+    types: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Download into the cache what it lacks; the worktree stays as it is.
@@ -39,13 +54,12 @@ def fetch(
     from dvtool.ui.transfer import fetch_json
     from dvtool.ui.transfer import fetch_lines
 
-    project = session.project()
     revisions = Revisions(all_branches, all_tags, all_commits)
-    request = FetchRequest(targets, remote, revisions, jobs or 0, dry_run)
-    result = run(project, request, session.reporter)
+    request = FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types))
+    result = run(session.project(limits(jobs, limit_rate)), request, session.reporter)
     if as_json:
         session.json("fetch/1", fetch_json(result, dry_run=dry_run))
     else:
         for line in fetch_lines(result, dry_run=dry_run):
             session.summary(line)
-    raise_for(result, project.config.remote(remote).name)
+    raise_for(result)

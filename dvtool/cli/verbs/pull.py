@@ -10,6 +10,9 @@ from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
 from dvtool.cli.session import Session
+from dvtool.cli.transfer_options import choice_options
+from dvtool.cli.transfer_options import limits
+from dvtool.cli.transfer_options import only
 from dvtool.cli.transfer_options import transfer_options
 
 
@@ -19,10 +22,12 @@ from dvtool.cli.transfer_options import transfer_options
         "git clone URL repo && cd repo && dvtool pull",
         "dvtool pull data/images/cats     # only this part",
         "dvtool pull --allow-missing",
+        "dvtool pull --max-size 50M --limit-rate 2M",
     ),
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @transfer_options
+@choice_options
 @click.option("-f", "--force", is_flag=True, help="Replace your own changed files; their bytes stay in the cache.")
 @click.option("--allow-missing", is_flag=True, help="What the remote does not hold is no failure.")
 @json_option
@@ -30,12 +35,15 @@ from dvtool.cli.transfer_options import transfer_options
 def pull(
     session: Session,
     targets: tuple[bytes, ...],
-    remote: str | None,
+    remotes: tuple[str, ...],
     jobs: int | None,
+    limit_rate: int | None,
     all_branches: bool,
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    max_size: int | None,
+    types: tuple[str, ...],
     force: bool,
     allow_missing: bool,
     as_json: bool,
@@ -43,7 +51,8 @@ def pull(
     """Download what the pointers name and put it into the worktree.
 
     Restores all that can be had and lists the rest by path (exit 4). Your own changed or
-    untracked files are never replaced without `--force`.
+    untracked files are never replaced without `--force`. What --max-size and --type leave out comes
+    with a later pull, or earlier where it travels in one pack with the rest.
     """
     from dvtool.api.checkout import CheckoutRequest
     from dvtool.api.fetch import FetchRequest
@@ -56,13 +65,12 @@ def pull(
     from dvtool.ui.transfer import fetch_json
     from dvtool.ui.transfer import fetch_lines
 
-    project = session.project()
     revisions = Revisions(all_branches, all_tags, all_commits)
     request = PullRequest(
-        FetchRequest(targets, remote, revisions, jobs or 0, dry_run),
+        FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types)),
         CheckoutRequest(targets, force=force, allow_missing=allow_missing, now=time.time()),
     )
-    result = run(project, request, session.reporter)
+    result = run(session.project(limits(jobs, limit_rate)), request, session.reporter)
     if as_json:
         checkout = None if result.checkout is None else checkout_json(result.checkout)
         session.json("pull/1", {"fetch": fetch_json(result.fetched, dry_run=dry_run), "checkout": checkout})
@@ -72,6 +80,8 @@ def pull(
         fetched = result.fetched
         told = {item.path for item in fetched.missing} | {item.path for item in fetched.damaged}
         if result.checkout is not None:
+            if fetched.left_out:
+                told |= {left.path for left in result.checkout.missing}
             for line in checkout_lines(result.checkout, () if allow_missing else told):
                 session.summary(line)
-    raise_for(result, request, project.config.remote(remote).name)
+    raise_for(result, request)

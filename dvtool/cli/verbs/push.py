@@ -10,6 +10,7 @@ from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
 from dvtool.cli.session import Session
+from dvtool.cli.transfer_options import limits
 from dvtool.cli.transfer_options import transfer_options
 
 
@@ -20,22 +21,27 @@ from dvtool.cli.transfer_options import transfer_options
         "dvtool push data/images -r backup",
         "dvtool push --all-tags --dry-run",
         "dvtool push --verify",
+        "dvtool push -r origin -r backup",
+        "dvtool push --mirrors",
     ),
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @transfer_options
+@click.option("--mirrors", is_flag=True, help="Also to the mirrors of each remote.")
 @click.option("--verify", is_flag=True, help="Read back and hash what was sent.")
 @json_option
 @click.pass_obj
 def push(
     session: Session,
     targets: tuple[bytes, ...],
-    remote: str | None,
+    remotes: tuple[str, ...],
     jobs: int | None,
+    limit_rate: int | None,
     all_branches: bool,
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    mirrors: bool,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -43,25 +49,32 @@ def push(
 
     When it ends with 0, the remote can give back every byte that the pointers name: what is on
     the remote is looked at, never believed. Only what was asked for leaves this machine.
+
+    Each tracked path goes to the remote that it belongs to: the one in its pointer, the one whose
+    `paths` match it, or the default one. With -r only what may go there. Of several remotes each
+    is reported, and one that fails does not stop the others.
     """
     from dvtool.api.push import PushRequest
     from dvtool.api.push import push as run
+    from dvtool.api.push import raise_for
     from dvtool.project.transfers import Revisions
     from dvtool.ui.transfer import push_json
     from dvtool.ui.transfer import push_lines
 
     request = PushRequest(
         targets,
-        remote=remote,
+        remotes=remotes,
+        mirrors=mirrors,
         revisions=Revisions(all_branches, all_tags, all_commits),
         jobs=jobs or 0,
         dry_run=dry_run,
         now=time.time(),
         verify=verify,
     )
-    report = run(session.project(), request, session.reporter)
+    report = run(session.project(limits(jobs, limit_rate)), request, session.reporter)
     if as_json:
         session.json("push/1", push_json(report))
-        return
-    for line in push_lines(report):
-        session.summary(line)
+    else:
+        for line in push_lines(report):
+            session.summary(line)
+    raise_for(report)

@@ -10,6 +10,8 @@ from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
 from dvtool.cli.options import complete_remote
 from dvtool.cli.options import level_options
+from dvtool.cli.remote_cleanup import cleanup
+from dvtool.cli.remote_login import login
 from dvtool.cli.remote_test import test
 from dvtool.cli.session import Session
 from dvtool.errors import UsageError
@@ -30,6 +32,8 @@ def remote() -> None:
     """
 
 
+remote.add_command(cleanup)
+remote.add_command(login)
 remote.add_command(test)
 
 
@@ -107,7 +111,8 @@ def modify(
     """Change an option of a remote.
 
     OPTION is url, jobs, endpointurl, region, profile and so on; a wrong one is answered with those
-    that come near.
+    that come near. A secret is bound to the server that the remote has now: should the committed
+    settings name another one later, it is not sent there before `dvtool remote trust`.
     """
     from dvtool.api.remote import remote_modify
     from dvtool.project.config import Level
@@ -117,7 +122,8 @@ def modify(
             "--unset takes no VALUE" if unset else f"which value for {option}?",
             hint=f"`dvtool remote modify {name} {option} VALUE`, or `-u {name} {option}` to remove it",
         )
-    path = remote_modify(session.environment, name, option, value, level or Level.PROJECT)
+    where = level or Level.PROJECT
+    path = remote_modify(session.environment, name, option, value, where, with_trust=level is Level.PROJECT)
     if as_json:
         session.json("remote-modify/1", {"name": name, "option": option, "path": path})
 
@@ -186,3 +192,55 @@ def default(session: Session, name: str | None, unset: bool, level: Level | None
         session.json("remote-default/1", {"name": found})
     else:
         session.line(found)
+
+
+@remote.command(
+    "trust",
+    examples=(
+        "dvtool remote trust origin",
+        "dvtool remote trust origin --json    # the digest, for DVTOOL_TRUST in CI",
+        "dvtool remote trust --revoke origin",
+    ),
+)
+@NAME
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--revoke", is_flag=True, help="Trust it no longer.")
+@json_option
+@click.pass_obj
+def trust(session: Session, name: str, yes: bool, revoke: bool, as_json: bool) -> None:
+    """Confirm what the committed file says of a remote.
+
+    Needed where it sets what a repository must not decide alone (key files, TLS off), and where
+    your secrets would go to a server that you did not set them for. Shows the values and asks;
+    this clone then remembers their digest, so any other value has to be confirmed anew.
+    `--json` alone only shows them. In CI the variable DVTOOL_TRUST holds the digest.
+    """
+    from dvtool.api.remote import remote_standing
+    from dvtool.api.remote import remote_trust
+    from dvtool.ui.settings import trust_lines
+
+    view = remote_standing(session.environment, name)
+    if revoke:
+        remote_trust(session.environment, name, None)
+    elif not as_json or yes:
+        _confirm(session, trust_lines(view), name, yes=yes)
+        remote_trust(session.environment, name, view.digest)
+    if as_json:
+        session.json("remote-trust/1", remote_standing(session.environment, name))
+    elif revoke:
+        session.summary(f"remote {name} is not trusted any more")
+    else:
+        session.summary(f"remote {name} is trusted as it stands: {view.digest}")
+
+
+def _confirm(session: Session, about: list[str], name: str, *, yes: bool) -> None:
+    if yes:
+        for line in about:
+            session.note(line)
+        return
+    if not session.stdin.isatty():
+        raise UsageError("nobody is there to answer", hint=f"dvtool remote trust --yes {name}")
+    if not session.ask(f"trust the remote {name} as it stands?", about):
+        raise UsageError(
+            "nothing was changed", hint=f"`dvtool config --list --show-origin` shows who says what of {name}"
+        )

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from dvtool.disk.clone import read_blocks
 from dvtool.disk.clone import reflink
+from dvtool.disk.durable import TEMPORARY_PREFIX
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
@@ -30,6 +31,7 @@ from dvtool.model.ports import WHOLE_BYTES
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
+from dvtool.model.ports import Unfinished
 from dvtool.remote.address import Address
 from dvtool.remote.failures import file_failure
 from dvtool.remote.failures import too_long
@@ -55,7 +57,7 @@ class LocalRemote:
     def __init__(self, name: str, root: bytes) -> None:
         self.name = name
         self.url = os.fsdecode(root)
-        self.capabilities = Capabilities(create_only=True, ranges=True, listing=True, server_copy=False)
+        self.capabilities = Capabilities(create_only=True, ranges=True, listing=True, unfinished=True)
         self._root = root
         self._temporary = os.path.join(root, os.fsencode(TEMPORARY.rstrip("/")))
 
@@ -141,6 +143,29 @@ class LocalRemote:
                 if error.errno not in _ABSENT:
                     raise
                 self._require_root()
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        self._require_root()
+        with self._failures("list", self._temporary):
+            try:
+                names = sorted(os.listdir(self._temporary))
+            except FileNotFoundError:
+                return
+        for name in names:
+            path = os.path.join(self._temporary, name)
+            with self._failures("look at", path):
+                try:
+                    status = os.lstat(path)
+                except FileNotFoundError:  # its upload has just ended
+                    continue
+            if name.startswith(TEMPORARY_PREFIX) and stat.S_ISREG(status.st_mode):
+                shown = TEMPORARY + os.fsdecode(name)
+                yield Unfinished(shown, status.st_size, status.st_mtime, os.fsdecode(name))
+
+    def discard(self, left: Unfinished) -> None:
+        path = os.path.join(self._temporary, os.path.basename(os.fsencode(left.handle)))
+        with self._failures("delete", path), suppress(FileNotFoundError):
+            os.unlink(path)
 
     def prune(self, prefix: str) -> None:
         top = self._path(check_prefix(prefix).rstrip("/"))

@@ -57,8 +57,8 @@ def test_a_line_every_ten_seconds_and_one_at_the_end() -> None:
     screen.reporter.advance(25_000)
     screen.reporter.end()
     assert screen.text.splitlines() == [
-        "hashing: 12,000 of 50,000 files (24 %), 10 s",
-        "hashing: 25,000 of 50,000 files (50 %), 20 s",
+        "hashing: 12,000 of 50,000 files (24 %), 10 s, 32 s left",
+        "hashing: 25,000 of 50,000 files (50 %), 20 s, 20 s left",
         "hashing: 50,000 of 50,000 files (100 %) in 20 s",
     ]
 
@@ -68,7 +68,25 @@ def test_bytes_are_shown_as_sizes() -> None:
     screen.reporter.begin("uploading", total=2_000_000, unit="bytes")
     screen.reporter.advance(500_000)
     screen.later(10)
-    assert screen.text == "uploading: 500 kB of 2.0 MB (25 %), 10 s\n"
+    assert screen.text == "uploading: 500 kB of 2.0 MB (25 %), 10 s, 50.0 kB/s, 30 s left\n"
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    screen = Screen("lines")
+    screen.reporter.begin("downloading", total=100_000_000, unit="bytes")
+    screen.reporter.advance(60_000_000)
+    screen.later(10)
+    for _ in range(4):
+        screen.reporter.advance(1_000_000)
+        screen.later(10)
+    assert screen.text.splitlines()[-1] == "downloading: 64.0 MB of 100 MB (64 %), 50 s, 100 kB/s, 6 min 0 s left"
+
+
+def test_where_nothing_moves_no_time_is_promised() -> None:
+    screen = Screen("lines")
+    screen.reporter.begin("downloading", total=1_000_000, unit="bytes")
+    screen.later(10)
+    assert screen.text == "downloading: 0 B of 1.0 MB (0 %), 10 s\n"
 
 
 def test_without_a_total_there_is_no_share() -> None:

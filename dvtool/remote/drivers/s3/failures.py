@@ -9,8 +9,10 @@ from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
 from dvtool.remote.drivers.s3.options import S3Options
+from dvtool.remote.failures import OVERLOADED
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
+from dvtool.remote.failures import retry_after
 from dvtool.remote.redact import redact
 
 _CREDENTIALS = frozenset(
@@ -40,17 +42,21 @@ _DENIED_CODES = {
     "InvalidToken": "the session token is wrong",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
 }
-_TRANSIENT_CODES = frozenset(
+_BUSY_CODES = frozenset(
     {
         "SlowDown",
         "RequestTimeout",
         "RequestTimeoutException",
-        "InternalError",
         "ServiceUnavailable",
         "Throttling",
         "ThrottlingException",
         "TooManyRequests",
         "RequestLimitExceeded",
+    }
+)
+_TRANSIENT_CODES = _BUSY_CODES | frozenset(
+    {
+        "InternalError",
         "OperationAborted",
         "ConditionalRequestConflict",
         "BadDigest",
@@ -106,11 +112,12 @@ def _answered(error: Exception, name: str, options: S3Options, doing: str) -> Dv
             f"remote {name}: cannot {doing} on {options.host}: {reason}",
             hint=f"tried {_identity(options)}; {_credential_help(name)}",
         )
-    if code in _TRANSIENT_CODES or status == 429 or (status >= 500 and status != 501):
+    if code in _TRANSIENT_CODES or status in OVERLOADED or (status >= 500 and status != 501):
         return TransientError(
             f"remote {name}: cannot {doing} on {options.host}: {said}",
             hint="the server is overloaded or in trouble: run the same command again later",
-            retry_after=_retry_after(error),
+            retry_after=retry_after(_headers(error)),
+            overloaded=code in _BUSY_CODES or status in OVERLOADED,
         )
     if code in _REGION_CODES:
         return StorageError(
@@ -150,6 +157,7 @@ def _unanswered(error: Exception, name: str, options: S3Options, doing: str) -> 
         f"remote {name}: cannot {doing}: {_connection_trouble(error, options)}",
         hint=f"check the network and `dvtool config remote.{name}.endpointurl`",
         unreachable=_never_connected(error),
+        overloaded=_is_timeout(error) and not _never_connected(error),
     )
 
 
@@ -157,9 +165,13 @@ def _never_connected(error: Exception) -> bool:
     return type(error).__name__ in ("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError")
 
 
+def _is_timeout(error: Exception) -> bool:
+    return isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
+
+
 def _connection_trouble(error: Exception, options: S3Options) -> str:
     text = redact(one_line(error))
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+    if _is_timeout(error):
         return f"{options.host} does not answer in time"
     cause = error.__context__
     if (cause is not None and "DNS" in type(cause).__name__) or "Name or service not known" in text:
@@ -189,7 +201,7 @@ def _said(error: Exception, code: str, status: int) -> str:
     return redact(" ".join(part for part in (str(status or ""), code if code != str(status) else "", message) if part))
 
 
-def _retry_after(error: Exception) -> float | None:
+def _headers(error: Exception) -> dict[str, str]:
     response: dict[str, Any] = getattr(error, "response", None) or {}
-    value = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
-    return float(value) if str(value).isdigit() else None
+    headers: dict[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
 from dvtool.remote.address import Address
 from dvtool.remote.address import SettingsReader
+from dvtool.remote.network import network_of
 from dvtool.remote.redact import redact
 
 CONNECT_SECONDS = 10.0
@@ -37,6 +37,7 @@ class S3Options:
     secret_key: str | None = None
     session_token: str | None = None
     verify: bool | str = True
+    proxy: str | None = None
     use_ssl: bool = True
     anonymous: bool = False
     addressing: str = "auto"
@@ -77,6 +78,9 @@ def parse_s3(address: Address) -> S3Options:
         access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ["AWS_SECRET_ACCESS_KEY"]
         token = environ.get("AWS_SESSION_TOKEN")
     endpoint = read.endpoint("endpointurl")
+    secure = read.flag("use_ssl", default=True)
+    server = endpoint or f"{'https' if secure else 'http'}://{bucket}.s3.amazonaws.com"
+    network = network_of(address, server, ca_variables=("AWS_CA_BUNDLE",))
     return S3Options(
         bucket=bucket,
         prefix=prefix,
@@ -88,23 +92,14 @@ def parse_s3(address: Address) -> S3Options:
         access_key=access_key,
         secret_key=secret_key,
         session_token=token,
-        verify=_verify(read, endpoint),
-        use_ssl=read.flag("use_ssl", default=True),
+        verify=network.verify,
+        proxy=network.proxy,
+        use_ssl=secure,
         anonymous=read.flag("allow_anonymous_login", default=False),
         addressing=read.choice("addressing_style", _ADDRESSING),
         connect_timeout=read.seconds("connect_timeout", CONNECT_SECONDS),
         read_timeout=read.seconds("read_timeout", READ_SECONDS),
     )
-
-
-def _verify(read: SettingsReader, endpoint: str | None) -> bool | str:
-    # Loading the certificate store costs 30 ms, also where no TLS will be spoken.
-    if endpoint is not None and endpoint.startswith("http://"):
-        return False
-    value = read.text("ssl_verify")
-    if value is not None and os.sep in value:
-        return read.path("ssl_verify") or False
-    return read.flag("ssl_verify", default=True)
 
 
 def _bucket_and_prefix(name: str, url: str) -> tuple[str, str]:

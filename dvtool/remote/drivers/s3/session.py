@@ -34,6 +34,8 @@ def connect(options: S3Options, connections: int) -> tuple[asyncio.AbstractEvent
             "read_timeout": options.read_timeout,
             "max_pool_connections": connections,
             "retries": {"max_attempts": 0},
+            # Never None: botocore would then look into this process's own environment.
+            "proxies": {} if options.proxy is None else {"http": options.proxy, "https": options.proxy},
             "s3": {"addressing_style": options.addressing},
             # Every value is verified by its own digest; CRC32 in the client halves the speed of small puts.
             "request_checksum_calculation": "when_required",

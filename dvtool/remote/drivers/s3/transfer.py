@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -14,11 +13,13 @@ from typing import Any
 from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.model.ports import WHOLE_BYTES
+from dvtool.remote.drivers.s3.body import send_part
 from dvtool.remote.drivers.s3.failures import response_status
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
+from dvtool.remote.meter import Meter
 
 PART = 8 << 20
 """Bytes in one part, and the largest value that travels in one request."""
@@ -29,7 +30,7 @@ _READ = 1 << 20
 _Where = dict[str, str]
 
 
-async def read_range(client: Any, where: _Where, start: int, length: int | None, remote: str) -> bytes:
+async def read_range(client: Any, where: _Where, start: int, length: int | None, remote: str, meter: Meter) -> bytes:
     """*length* bytes from *start*, or all that follow it. Raises `StorageError` for a short value."""
     key = where["Key"]
     if length == 0 or (start and length is None):
@@ -50,31 +51,42 @@ async def read_range(client: Any, where: _Where, start: int, length: int | None,
     async with answer["Body"] as body:
         if length is not None:
             _check_answer(answer, remote, key, start, length)
-        data = await _whole(body, remote, key, WHOLE_BYTES if length is None else length)
+        data = await _whole(body, remote, key, WHOLE_BYTES if length is None else length, meter)
     expected = answer.get("ContentLength", len(data)) if length is None else length
     if len(data) != expected:
         raise cut_short(remote, key, expected, len(data))
     return data
 
 
-async def _whole(body: Any, remote: str, key: str, most: int) -> bytes:
+async def _whole(body: Any, remote: str, key: str, most: int, meter: Meter) -> bytes:
     """All of a body, which a server could make longer than it said, or endless."""
     parts: list[bytes] = []
     left = most
-    while part := await body.read(_READ):
+    while part := await body.read(_read_size(meter)):
         left -= len(part)
         if left < 0:
             raise too_long(remote, key, most)
         parts.append(part)
+        await _passed(meter, len(part))
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def download(client: Any, where: _Where, target: int, size: int, remote: str) -> None:
+def _read_size(meter: Meter) -> int:
+    return meter.block if meter.is_limited else _READ
+
+
+async def _passed(meter: Meter, count: int) -> None:
+    seconds = meter.passed(count)
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+
+
+async def download(client: Any, where: _Where, target: int, size: int, remote: str, meter: Meter) -> None:
     """Write the whole value of *size* bytes into the descriptor *target*.
 
     After a failure *target* holds a beginning of the value: it is cut where the first gap was.
     """
-    work = _Download(client, where, target, size, remote)
+    work = _Download(client, where, target, size, remote, meter)
     try:
         await work.run()
     except BaseException:
@@ -83,17 +95,15 @@ async def download(client: Any, where: _Where, target: int, size: int, remote: s
         raise
 
 
-async def upload(
-    client: Any, where: _Where, source: int, slots: asyncio.Semaphore, patience: Callable[[int], float]
-) -> None:
+async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semaphore, meter: Meter, idle: float) -> None:
     """Send all bytes of the descriptor *source*.
 
-    *slots* bounds the parts of all uploads in memory; *patience* gives the seconds for so many bytes.
+    *slots* bounds the parts of all uploads on the line; nothing may stand still for *idle* seconds.
     """
     size = os.fstat(source).st_size
     if size <= PART:
-        body = _read_exactly(source, 0, size)
-        await asyncio.wait_for(client.put_object(**where, Body=body), patience(size))
+        async with slots:
+            await send_part(lambda body: client.put_object(**where, Body=body or b""), source, 0, size, meter, idle)
         return
     part = max(PART, -(-size // _MOST_PARTS))
     started = await client.create_multipart_upload(**where)
@@ -103,16 +113,24 @@ async def upload(
         tags: list[str] = [""] * count
         numbers = iter(range(count))
 
-        async def send() -> None:
+        async def send(number: int) -> None:
+            start = number * part
+            answer = await send_part(
+                lambda body: client.upload_part(**where, PartNumber=number + 1, Body=body),
+                source,
+                start,
+                min(part, size - start),
+                meter,
+                idle,
+            )
+            tags[number] = answer["ETag"]
+
+        async def send_each() -> None:
             for number in numbers:
                 async with slots:
-                    start = number * part
-                    body = _read_exactly(source, start, min(part, size - start))
-                    sending = client.upload_part(**where, PartNumber=number + 1, Body=body)
-                    answer = await asyncio.wait_for(sending, patience(len(body)))
-                    tags[number] = answer["ETag"]
+                    await send(number)
 
-        await _together(send() for _ in range(min(PARTS_AT_ONCE, count)))
+        await _together(send_each() for _ in range(min(PARTS_AT_ONCE, count)))
         parts = [{"PartNumber": number + 1, "ETag": tag} for number, tag in enumerate(tags)]
         await client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
     except BaseException:
@@ -122,12 +140,13 @@ async def upload(
 
 
 class _Download:
-    def __init__(self, client: Any, where: _Where, target: int, size: int, remote: str) -> None:
+    def __init__(self, client: Any, where: _Where, target: int, size: int, remote: str, meter: Meter) -> None:
         self._client = client
         self._where = where
         self._target = target
         self._size = size
         self._remote = remote
+        self._meter = meter
         self._tag: str | None = None
         self._written = [0] * max(1, -(-size // PART))
 
@@ -161,11 +180,12 @@ class _Download:
             elif answer["ContentLength"] != length:
                 raise wrong_length(self._remote, key, length, answer["ContentLength"])
             self._check_tag(answer.get("ETag"), key)
-            while data := await body.read(min(_READ, length - self._written[number] + 1)):
+            while data := await body.read(min(_read_size(self._meter), length - self._written[number] + 1)):
                 if self._written[number] + len(data) > length:
                     raise StorageError(f"remote {self._remote}: more of {key} arrives than was asked for")
                 _write_at(self._target, data, start + self._written[number])
                 self._written[number] += len(data)
+                await _passed(self._meter, len(data))
         if self._written[number] != length:
             raise cut_short(self._remote, key, self._size, start + self._written[number])
 
@@ -198,21 +218,6 @@ async def _together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _read_exactly(source: int, start: int, length: int) -> bytes:
-    parts: list[bytes] = []
-    while length:
-        try:
-            data = os.pread(source, length, start)
-        except OSError as error:
-            raise storage_error(error, "read the file being sent") from error
-        if not data:
-            raise StorageError("the file being sent became shorter while it was read")
-        parts.append(data)
-        start += len(data)
-        length -= len(data)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _write_at(target: int, data: bytes, offset: int) -> None:

@@ -1,0 +1,69 @@
+"""Files that a killed command leaves for the next one to go on with, under names that say what they become."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dvtool.disk.durable import discard
+
+PARTIAL_PREFIX = b".dvtool-resume-"
+
+_OPEN = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIES = 3
+
+
+def open_partial(directory: bytes, name: bytes) -> tuple[int, bytes] | None:
+    """Open or make the file for what is called *name*: a descriptor that also is the lock on it, and its path.
+
+    None where another process or user has it, or where the file system has no locks. Raises ``OSError``.
+    """
+    path = os.path.join(directory, PARTIAL_PREFIX + name)
+    for _ in range(_TRIES):
+        try:
+            fd = os.open(path, _OPEN, 0o600)
+        except PermissionError:
+            return None  # another user's, in a cache that is shared
+        try:
+            if not _lock(fd):
+                break
+            if os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False)):
+                locked, fd = fd, -1
+                return locked, path
+        except FileNotFoundError:
+            continue  # the one that had it has just finished
+        finally:
+            if fd >= 0:
+                os.close(fd)
+    return None
+
+
+def drop_stale_partials(directory: bytes, before_ns: int) -> None:
+    """Delete those in *directory* that were last written before that time and that nobody is at work on."""
+    try:
+        names = [name for name in os.listdir(directory) if name.startswith(PARTIAL_PREFIX)]
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            if os.lstat(path).st_mtime_ns >= before_ns:
+                continue
+            found = open_partial(directory, name[len(PARTIAL_PREFIX) :])
+        except OSError:
+            continue
+        if found is not None:
+            discard(None, path)
+            os.close(found[0])
+
+
+def _lock(fd: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
