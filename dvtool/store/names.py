@@ -11,6 +11,7 @@ CLASS_FOLDER = {DATA: "data", META: "meta"}
 FOLDER_CLASS = {folder: pack_class for pack_class, folder in CLASS_FOLDER.items()}
 INDEX = "index/"
 DEAD = "dead/"
+CATALOG = "index/catalog"
 ROOTS = "roots/"
 CLOCK = "clock/"
 OBJECTS = "objects/"

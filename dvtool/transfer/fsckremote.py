@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
-from dvtool.errors import StorageError
 from dvtool.formats.index import IndexedPack
 from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
@@ -88,8 +87,6 @@ class _Check:
         self._trees: list[Finding] = []
 
     def run(self, wanted: Sequence[Wanted], choice: Choice, state_dir: bytes) -> StoreReport:
-        if not self._remote.capabilities.listing:
-            raise StorageError(f"remote {self._remote.name} cannot be listed, and so not be checked")
         opened = self._open()
         if isinstance(opened, Finding):
             return self._report([opened])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TypeVar
@@ -20,10 +21,13 @@ from dvtool.formats.records import decode_root_record
 from dvtool.hashing.digests import object_id
 from dvtool.store.fsckvalues import Finding
 from dvtool.store.fsckvalues import Kind
+from dvtool.store.names import CATALOG
 from dvtool.store.names import DEAD
 from dvtool.store.names import INDEX
 from dvtool.store.names import ROOTS
 from dvtool.store.names import parse_pack_name
+from dvtool.transfer.catalog import read_catalog
+from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 
 _WRONG = (FormatError, IntegrityError)
@@ -49,33 +53,51 @@ def view_remote(store: RemoteStore, roots: set[Root]) -> RemoteView:
 
     Raises `StorageError` when a listing fails; a damaged document is a finding.
     """
+    if not store.remote.capabilities.listing:
+        return _view_through_indexes(store, roots)
     view = RemoteView()
     released: set[str] = set()
-    for dead in _documents(store, DEAD, Kind.DEAD, decode_dead_list, view, released):
+    for dead in _documents(store, _keys(store, DEAD), Kind.DEAD, decode_dead_list, view):
         view.doomed.update(dead.packs)
         released.update(dead.records)
     view.damaged_lists = any(finding.kind is Kind.DEAD for finding in view.findings)
-    for record in _documents(store, ROOTS, Kind.ROOTS, decode_root_record, view, released):
+    records = [key for key in _keys(store, ROOTS) if key not in released]
+    for record in _documents(store, records, Kind.ROOTS, decode_root_record, view):
         view.records += 1
         view.kept.update(roots.intersection(record.roots))
     for item in store.presence.list_packs((DATA, META)):
         parsed = parse_pack_name(item.key)
         if parsed is not None and parsed[2] and item.key not in view.doomed:
             view.packs.append(IndexedPack(parsed[1], parsed[2], parsed[0], item.size))
-    view.indexes = {item.key: item.size for item in store.remote.list(INDEX)}
+    view.indexes = {item.key: item.size for item in store.remote.list(INDEX) if item.key != CATALOG}
     return view
 
 
+def _view_through_indexes(store: RemoteStore, roots: set[Root]) -> RemoteView:
+    """What can be known without a listing: packs that an index names, each asked for. Nothing is said of records."""
+    view = RemoteView(kept=roots)
+    keys = [DEAD + name for name in read_catalog(store.remote).dead]
+    for dead in _documents(store, keys, Kind.DEAD, decode_dead_list, view):
+        view.doomed.update(dead.packs)
+    view.damaged_lists = bool(view.findings)
+    store.load_indexes()
+    view.indexes = {INDEX + name: reader.size for name, reader in store.indexes().items()}
+    named = sorted({pack for reader in store.index_readers for pack in reader.packs})
+    alive = [pack for pack in named if key_of(pack) not in view.doomed]
+    for pack, item in zip(alive, store.workers.map(store.remote.stat, map(key_of, alive))):
+        if item is not None and item.size == pack.size:
+            view.packs.append(pack)
+    return view
+
+
+def _keys(store: RemoteStore, prefix: str) -> list[str]:
+    return [item.key for item in store.remote.list(prefix)]
+
+
 def _documents(
-    store: RemoteStore,
-    prefix: str,
-    kind: Kind,
-    decode: Callable[[bytes, str], T],
-    view: RemoteView,
-    released: set[str],
+    store: RemoteStore, keys: Sequence[str], kind: Kind, decode: Callable[[bytes, str], T], view: RemoteView
 ) -> Iterator[T]:
     remote = store.remote
-    keys = [item.key for item in remote.list(prefix) if item.key not in released]
 
     def read(key: str) -> tuple[T | None, str]:
         try:
