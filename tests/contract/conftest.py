@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from tests.support.nginx import nginx
 from tests.support.seaweed import seaweed
+from tests.support.sshd import sshd
 
-__all__ = ["seaweed"]
+__all__ = ["nginx", "seaweed", "sshd"]

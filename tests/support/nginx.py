@@ -31,7 +31,7 @@ HEADER = "X-Auth-Token"
 _MODULE = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
 _DAV = (
     "dav_methods PUT DELETE MKCOL COPY MOVE; dav_ext_methods PROPFIND OPTIONS LOCK UNLOCK; dav_ext_lock zone=locks;"
-    " create_full_put_path on; dav_access user:rw;"
+    " dav_access user:rw;"
 )
 _BASIC = "auth_basic data; auth_basic_user_file passwords;"
 HOWS = {

@@ -38,6 +38,7 @@ _PORT_OPTIONS = (
     "admin.port",
     "admin.port.grpc",
     "s3.port.grpc",
+    "webdav.port",
 )
 
 
@@ -47,11 +48,12 @@ class Seaweed:
 
     A bucket costs it a second and several of its volumes, of which it has about a hundred: tests
     share ``bucket`` and have an URL of their own in it, unless the bucket is what they are about.
-    ``other_service`` answers HTTP and is no S3.
+    ``other_service`` answers HTTP and is no S3; ``webdav`` is the URL of the root of its WebDAV service.
     """
 
     endpoint: str
     other_service: str
+    webdav: str
     bucket: str = "shared"
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -77,6 +79,13 @@ class Seaweed:
     def new_url(self) -> str:
         """The URL of an empty place."""
         return f"s3://{self.bucket}/{os.getpid()}-{next(self.numbers)}"
+
+    def new_webdav_url(self) -> str:
+        """The URL of an empty directory, over WebDAV."""
+        url = f"{self.webdav}/{os.getpid()}-{next(self.numbers)}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(urllib.request.Request(url.replace("webdav", "http", 1), method="MKCOL"), timeout=30):
+            return url
 
     def new_bucket(self) -> str:
         """Create an empty bucket; its name."""
@@ -147,7 +156,6 @@ def serving(directory: Path) -> Iterator[Seaweed]:
             "-s3.port.lance=0",
             "-s3.autoCreateBucket=false",
             "-master.telemetry=false",
-            "-webdav=false",
             "-admin.ui=false",
         ],
         cwd=directory,
@@ -166,7 +174,9 @@ def serving(directory: Path) -> Iterator[Seaweed]:
         endpoint = f"http://127.0.0.1:{port}"
         if not _answers(endpoint, process):
             unavailable(f"SeaweedFS did not start: {(directory / 'log').read_text(errors='replace')[-2000:]}")
-        server = Seaweed(endpoint, other_service=f"http://127.0.0.1:{others[0]}")
+        server = Seaweed(
+            endpoint, other_service=f"http://127.0.0.1:{others[0]}", webdav=f"webdav://127.0.0.1:{others[-1]}"
+        )
         server.make_bucket(server.bucket)
         yield server
     finally:
