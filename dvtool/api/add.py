@@ -58,11 +58,13 @@ class AddRequest:
     """``targets`` are relative to the current directory: files, directories, paths inside tracked directories.
 
     ``force``: record each as it stands, also where files of the pointer were never placed here or
-    stem from another version. Without it only what the user changed is recorded.
+    stem from another version. Without it only what the user changed is recorded. ``remote``: the
+    one that they belong to from now on, as their pointers say; None leaves that as it is.
     """
 
     targets: tuple[bytes, ...]
     force: bool = False
+    remote: str | None = None
 
 
 class Added(NamedTuple):
@@ -112,11 +114,15 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
     tracked target that is not there), `StorageError`, `Locked`.
     """
     cache = open_cache(project)
+    if request.remote is not None:
+        project.config.remote(request.remote)
     with open_worktree(project, cache) as worktree, begin(project, "add") as operation:
         worktree.lock("dvtool add")
         paths = relative_paths(project, request.targets)
         tracked = open_tracked(project, data_in=paths)
         targets = _plan(project, worktree, tracked, paths)
+        if request.remote is not None:
+            _refuse_parts(targets, request.remote)
         with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:
             if any(not _is_plain(worktree, target.owner) for target in targets):
                 writer.keep_pages()
@@ -127,6 +133,8 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             writer.keep_pages()
             with PageSource(project, writer, reporter) as pages:
                 new = _Composer(worktree, writer, pages, force=request.force).compose(entries)
+            if request.remote is not None:
+                new = [_New(bound(item, request.remote), standing) for item, standing in new]
             pointers = [each.item for each in new]
             beside = worktree.leftovers_beside(path for item in pointers for path in (item.path, item.pointer_path))
             worktree.sweep([*snapshot.leftovers, *beside], reporter)
@@ -185,6 +193,22 @@ def _plan(project: Project, worktree: Worktree, tracked: TrackedPaths, paths: tu
         for target in targets
         if not any(target.path != other and target.path.startswith(other + b"/") for other in covered)
     ]
+
+
+def bound(item: Tracked, remote: str) -> Tracked:
+    """The same, belonging to *remote*."""
+    return item._replace(pointer=item.pointer._replace(remote=remote))
+
+
+def _refuse_parts(targets: list[_Target], remote: str) -> None:
+    for target in targets:
+        if target.is_partial and target.owner is not None:
+            whole = show(target.owner.path)
+            raise UsageError(
+                f"{show(target.path)} lies in {whole}, and a tracked directory belongs to one remote as a whole",
+                path=target.path,
+                hint=f"dvtool add --remote {remote} {whole}",
+            )
 
 
 def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
@@ -339,14 +363,14 @@ class _Composer:
 
 def _tracked(target: _Target, entry: Entry) -> Tracked:
     path = target.path
-    extra = target.owner.pointer.extra if target.owner is not None else ""
+    extra, remote = ("", "") if target.owner is None else (target.owner.pointer.extra, target.owner.pointer.remote)
     pointer_path = target.owner.pointer_path if target.owner is not None else pointer_path_of(path)
     name = split(path)[1]
     digest = blake3_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
-        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra)
+        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra, remote=remote)
     else:
-        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra)
+        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra, remote=remote)
     return Tracked(pointer_path, pointer)
 
 

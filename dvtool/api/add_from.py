@@ -35,10 +35,14 @@ from dvtool.workspace.worktree import Worktree
 
 @dataclass(frozen=True, slots=True)
 class AddFromRequest:
-    """``source``: a file or directory anywhere on the disk. ``output``: the path in the project that it gets."""
+    """``source``: a file or directory anywhere on the disk. ``output``: the path in the project that it gets.
+
+    ``remote`` as in `AddRequest`.
+    """
 
     source: bytes
     output: bytes
+    remote: str | None = None
 
 
 def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SILENT) -> AddResult:
@@ -63,7 +67,7 @@ def add_from(project: Project, request: AddFromRequest, reporter: Reporter = SIL
         except OSError as error:
             raise storage_error(error, "copy", error.filename or source) from error
     full = os.path.join(project.root, path)
-    return add(project, AddRequest((full,)), reporter)
+    return add(project, AddRequest((full,), remote=request.remote), reporter)
 
 
 def _is_copied(worktree: Worktree, source: bytes, path: bytes) -> bool:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from dvtool.api.add import Added
+from dvtool.api.add import bound
 from dvtool.disk.beneath import open_file
 from dvtool.disk.beneath import open_root
 from dvtool.disk.signature import signature_of
@@ -14,6 +15,7 @@ from dvtool.errors import StorageError
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats.oplog import Row
+from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -33,11 +35,14 @@ from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_path
 from dvtool.project.recording import Recorded
 from dvtool.project.recording import record_pointers
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import push_context
 from dvtool.transfer.stream import StreamResult
 from dvtool.transfer.stream import push_stream
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
+
+_NO_DIGEST = blake3_digest(ObjectId(bytes(32)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class AddToRemoteRequest:
     """``source``: one file, relative to the current directory, inside the project or outside.
 
     ``name``: what it shall be called in the project; needed for a source outside. ``now``: Unix
-    seconds by the caller's clock.
+    seconds by the caller's clock. ``remote``: where it goes, and what it belongs to from now on; None
+    is where the path belongs already.
     """
 
     source: bytes
@@ -88,30 +94,39 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
             check_new_path(project, worktree, tracked, path, is_dir=False)
             if tracked.owner(path) is not None:
                 raise UsageError(f"{show(path)} lies in a tracked directory: `dvtool add {show(path)}` adds it there")
-        sent, executable = _send(project, request, source, reporter)
-        extra = owner.pointer.extra if owner is not None else ""
-        pointer = Pointer(
-            split(path)[1], Kind.FILE, blake3_digest(sent.oid), sent.size, executable=executable, extra=extra
+        old = owner or Tracked(pointer_path_of(path), Pointer(split(path)[1], Kind.FILE, _NO_DIGEST, 0))
+        remote = project.config.remote(request.remote or Routes(project.config).owner(old) or None).name
+        sent, executable = _send(project, request, remote, path, source, reporter)
+        digest = blake3_digest(sent.oid)
+        item = old._replace(
+            pointer=old.pointer._replace(kind=Kind.FILE, digest=digest, size=sent.size, files=1, executable=executable)
         )
-        item = Tracked(owner.pointer_path if owner is not None else pointer_path_of(path), pointer)
+        if request.remote and not _is_at_home(project, item, remote):
+            item = bound(item, remote)
         keep_in_shared_cache(project, cache, [item])
         operation.prepare(
             lasting="what was sent stays on the remote", bases=[Row(path, worktree.base(path), item.as_entry)]
         )
         recorded = record_pointers(project, [item], durable=is_durable(project))
         worktree.set_base(path, item.as_entry)
-    name = project.config.remote(request.remote).name
-    return AddToRemoteResult(_added(item, recorded), sent.bytes_sent, name, recorded.git_files)
+    return AddToRemoteResult(_added(item, recorded), sent.bytes_sent, remote, recorded.git_files)
+
+
+def _is_at_home(project: Project, item: Tracked, remote: str) -> bool:
+    """Whether the path belongs to that remote without its pointer saying so."""
+    owner = Routes(project.config).owner(item._replace(pointer=item.pointer._replace(remote="")))
+    return remote == (owner or project.config.text("core.remote"))
 
 
 def _send(
-    project: Project, request: AddToRemoteRequest, source: bytes, reporter: Reporter
+    project: Project, request: AddToRemoteRequest, name: str, path: bytes, source: bytes, reporter: Reporter
 ) -> tuple[StreamResult, bool]:
-    settings = project.config.remote(request.remote)
+    settings = project.config.remote(name)
     context = push_context(project, settings, (), jobs=request.jobs, now=request.now)
+    context = context._replace(chunk=context.cuts_at_content(path))
     try:
         fd = _open(source)
-        with open(fd, "rb", buffering=0) as stream, closing(open_remote_of(project, request.remote)) as remote:
+        with open(fd, "rb", buffering=0) as stream, closing(open_remote_of(project, name)) as remote:
             before = os.fstat(fd)
             sent = push_stream(open_cache(project), remote, stream, context, reporter)
             after = os.fstat(fd)

@@ -14,8 +14,8 @@ from dvtool.formats.settings import shown
 from dvtool.project.config import Found
 from dvtool.project.config import Level
 from dvtool.project.config import load_config
-from dvtool.project.edit import set_setting
-from dvtool.project.edit import unset_setting
+from dvtool.project.confirm import set_confirmed
+from dvtool.project.confirm import unset_confirmed
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.layout import plan_layout
@@ -73,7 +73,7 @@ def config_set(environment: Environment, key: str, value: str, level: Level = Le
     layout = layout_of(environment, level)
     with begin_at(layout, environment, "config") as operation:
         operation.prepare(summary=f"{key} set")
-        return set_setting(layout, level, key, value)
+        return set_confirmed(layout, environment, level, key, value)
 
 
 def config_unset(environment: Environment, key: str, level: Level = Level.PROJECT) -> bytes:
@@ -81,7 +81,7 @@ def config_unset(environment: Environment, key: str, level: Level = Level.PROJEC
     layout = layout_of(environment, level)
     with begin_at(layout, environment, "config") as operation:
         operation.prepare(summary=f"{key} unset")
-        return unset_setting(layout, level, key)
+        return unset_confirmed(layout, environment, level, key)
 
 
 def _view(found: Found) -> SettingView:

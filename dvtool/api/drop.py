@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import ExitStack
-from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,10 +29,11 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_paths
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import push_context
 from dvtool.project.transfers import wanted_now
 from dvtool.project.workspaces import all_workspaces_locked
@@ -43,6 +43,7 @@ from dvtool.store.freeing import free_blobs
 from dvtool.store.unnamed import Marks
 from dvtool.transfer.push import push
 from dvtool.transfer.session import Session
+from dvtool.transfer.types import Wanted
 from dvtool.transfer.walk import Need
 from dvtool.transfer.walk import Walk
 from dvtool.workspace.applying import Applied
@@ -62,8 +63,8 @@ _SHOWN = 3
 class DropRequest:
     """``targets``: tracked paths, parts of them, or directories above them; at least one.
 
-    ``remotes``: names of those that are asked; none means the default one, or all where more than
-    one copy is wanted. ``copies``: so many remotes must each hold all of it. ``now``: Unix seconds.
+    ``remotes``: names of those that are asked; none means the one that each path belongs to, or all
+    where more than one copy is wanted. ``copies``: so many remotes must each hold all of it. ``now``: Unix seconds.
     """
 
     targets: tuple[bytes, ...]
@@ -110,19 +111,38 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
     now, and promise to keep it as after a push; only then something goes. Raises `MissingData` when
     the proof fails, `DvtoolError` for the user's own changes, `StorageError`, `UsageError`, `Locked`.
     """
-    names = proving_remotes(project, request.remotes, request.copies)
     with ExitStack() as stack:
-        remotes = [stack.enter_context(closing(open_remote_of(project, name))) for name in names]
-        for remote in remotes:
-            remote.prepare()
+        remotes = stack.enter_context(Remotes(project))
+        remotes.prepare(request.remotes)
         selected = select(open_tracked(project), relative_paths(project, request.targets))
+        groups = _grouped(project, request, remotes, selected)
         cache = open_cache(project)
         with open_worktree(project, cache) as worktree:
             if not request.dry_run:
                 worktree.lock("dvtool drop")
                 # What a command elsewhere has stored and not yet named must not go under its hands.
                 stack.enter_context(all_workspaces_locked(project, "dvtool drop", but_this=True))
-            return _Drop(project, request, reporter, worktree, cache, remotes, selected).run()
+            return _Drop(project, request, reporter, worktree, cache, groups).run()
+
+
+class _Group(NamedTuple):
+    """What is dropped, and the remotes that are asked for it."""
+
+    selected: list[Selected]
+    wanted: list[Wanted]
+    remotes: list[Remote]
+
+
+def _grouped(project: Project, request: DropRequest, remotes: Remotes, selected: Sequence[Selected]) -> list[_Group]:
+    routes = Routes(project.config)
+    by_owner: dict[str, list[Selected]] = {}
+    for one in selected:
+        by_owner.setdefault("" if request.remotes else routes.owner(one.item), []).append(one)
+    groups = []
+    for owner, some in by_owner.items():
+        names = proving_remotes(project, request.remotes, request.copies, [owner])
+        groups.append(_Group(some, wanted_now(routes, some), [remotes.get(name) for name in names]))
+    return groups
 
 
 class _Drop:
@@ -133,30 +153,31 @@ class _Drop:
         reporter: Reporter,
         worktree: Worktree,
         cache: Cache,
-        remotes: Sequence[Remote],
-        selected: Sequence[Selected],
+        groups: Sequence[_Group],
     ) -> None:
         self._project = project
         self._request = request
         self._reporter = reporter
         self._worktree = worktree
         self._cache = cache
-        self._remotes = remotes
-        self._selected = selected
-        self._wanted = wanted_now(selected)
+        self._groups = groups
+        self._selected = [one for group in groups for one in group.selected]
+        self._wanted = [one for group in groups for one in group.wanted]
 
     def run(self) -> DropResult:
         rest, needed = self._read_listings()
         applying = Applying(self._worktree, link_types(self._project), self._reporter, now=self._request.now)
         plans = [self._plan(applying, one, needed) for one in self._selected]
         _refuse_changes(plans)
-        names = self._prove()
+        proved = [self._prove(group) for group in self._groups]
+        names = tuple(dict.fromkeys(name for each in proved for name in each))
         if self._request.dry_run:
             held = holders(self._project, self._cache, self._selected, rest)
             return self._result(names, plans, held, None, [])
-        for remote in self._remotes:
-            if remote.name in names[: self._request.copies]:
-                self._promise(remote)
+        for group, holding in zip(self._groups, proved, strict=True):
+            for remote in group.remotes:
+                if remote.name in holding[: self._request.copies]:
+                    self._promise(remote, group.wanted)
         # From here on everything is on the remotes: a kill leaves what the next `drop` or `pull` goes on from.
         with begin(self._project, "drop") as operation:
             note_plans(
@@ -166,7 +187,7 @@ class _Drop:
             )
             rows = [Row(one.path, self._entry(one), None) for one in self._selected]
             operation.record(summary=_shown(self._selected), dropped=rows)
-            self._note(names)
+            self._note(proved)
             done = [applying.apply(plan, one.item if one.below else None) for plan, one in zip(plans, self._selected)]
             _refuse_problems(done)
             held, freed = self._free_cache(rest)
@@ -178,7 +199,8 @@ class _Drop:
     def _read_listings(self) -> tuple[Rest, Marks]:
         """Bring every listing into the cache, where it stays; and what is needed below the dropped paths."""
         needed = Marks()
-        with Session(self._cache, self._remotes, jobs=self._request.jobs, reporter=self._reporter, what="drop") as got:
+        remotes = list({remote.name: remote for group in self._groups for remote in group.remotes}.values())
+        with Session(self._cache, remotes, jobs=self._request.jobs, reporter=self._reporter, what="drop") as got:
             walk = Walk(got.load_pages)
             for need in walk.needs(self._wanted):
                 needed.add(need.oid)
@@ -188,10 +210,10 @@ class _Drop:
             got.keep()
         return rest, needed
 
-    def _needs(self) -> Iterator[Need]:
+    def _needs(self, wanted: Sequence[Wanted] | None = None) -> Iterator[Need]:
         with Session(self._cache, (), what="drop") as session:
             walk = Walk(session.load_pages)
-            yield from walk.needs(self._wanted)
+            yield from walk.needs(self._wanted if wanted is None else wanted)
             if walk.failed:
                 raise _unreadable(walk)
 
@@ -205,30 +227,31 @@ class _Drop:
             is_kept=lambda oid: oid in needed or self._cache.has_blob(oid),
         )
 
-    def _prove(self) -> tuple[str, ...]:
-        """The remotes that hold everything, enough of them."""
+    def _prove(self, group: _Group) -> tuple[str, ...]:
+        """The remotes that hold all of it, enough of them."""
         return prove(
             self._cache,
-            self._remotes,
-            self._needs(),
+            group.remotes,
+            self._needs(group.wanted),
             copies=self._request.copies,
             jobs=self._request.jobs,
             reporter=self._reporter,
         )
 
-    def _promise(self, remote: Remote) -> None:
+    def _promise(self, remote: Remote, wanted: Sequence[Wanted]) -> None:
         """A push of what is there already: it writes the root record that keeps it, and looks once more."""
         settings = self._project.config.remote(remote.name)
         context = push_context(self._project, settings, (), jobs=self._request.jobs, now=self._request.now)
-        push(self._cache, remote, self._wanted, context, self._reporter)
+        push(self._cache, remote, wanted, context, self._reporter)
 
-    def _note(self, names: tuple[str, ...]) -> None:
+    def _note(self, proved: Sequence[tuple[str, ...]]) -> None:
         notes = Dropped(self._worktree.state_dir)
         rows = notes.read()
-        for one in self._selected:
-            entry = self._entry(one)
-            files = entry.files if entry is not None else 0
-            rows.append(DroppedPath(one.path, one.item.pointer.digest.oid, files, names, self._request.now))
+        for group, names in zip(self._groups, proved, strict=True):
+            for one in group.selected:
+                entry = self._entry(one)
+                files = entry.files if entry is not None else 0
+                rows.append(DroppedPath(one.path, one.item.pointer.digest.oid, files, names, self._request.now))
         notes.replace(rows)
 
     def _unheld(self, held: Sequence[Holder]) -> Iterator[ObjectId]:

@@ -27,6 +27,7 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import push_context
 from dvtool.store.cache import Cache
 from dvtool.store.fsckchoice import STRUCTURE
@@ -140,6 +141,8 @@ def _cache(
 def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], reporter: Reporter) -> FsckResult:
     state_dir = project.layout.state_dir
     settings = project.config.remote(request.remote)
+    routes = Routes(project.config)
+    wanted = [one for one in wanted if routes.may_hold(one.remote, settings.name)]
     with closing(open_remote_of(project, request.remote)) as remote:
 
         def check(choice: Choice) -> StoreReport:

@@ -14,6 +14,7 @@ from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
@@ -44,14 +45,15 @@ EVERYTHING = Scope()
 
 def wanted_in(project: Project, scope: Scope) -> list[Wanted]:
     """Everything that has to be there. Raises `UsageError`, `FormatError`, `UnsafeInput`."""
+    routes = Routes(project.config)
     selected = select(open_tracked(project), relative_paths(project, scope.targets))
-    history = wanted_in_history(project, scope.revisions)
+    history = wanted_in_history(project, routes, scope.revisions)
     commits = [*scope.revs, *([] if scope.targets else _head(project))]
     further = [item for commit in commits for item in tracked_at(project, commit)]
     if not scope.targets:
         further += _staged(project)
-    now = wanted_now(one for one in selected if _is_stored(one.item))
-    return merged(now, [*history, *_each_once(wanted_of(item) for item in further if _is_stored(item))])
+    now = wanted_now(routes, (one for one in selected if _is_stored(one.item)))
+    return merged(now, [*history, *_each_once(wanted_of(routes, item) for item in further if _is_stored(item))])
 
 
 def as_options(scope: Scope) -> list[str]:
@@ -82,7 +84,7 @@ def _is_stored(item: Tracked) -> bool:
 
 
 def _each_once(wanted: Iterable[Wanted]) -> list[Wanted]:
-    return list({(one.directory, one.oid): one for one in wanted}.values())
+    return list({(one.directory, one.oid, one.remote): one for one in wanted}.values())
 
 
 def _head(project: Project) -> list[str]:

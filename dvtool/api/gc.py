@@ -271,10 +271,14 @@ def _mark_unproved(
 ) -> int:
     """Mark what too few remotes prove to hold; how many objects that are. Raises what a remote raises."""
     from dvtool.project.copies import proving_remotes
+    from dvtool.project.parts import open_tracked
+    from dvtool.project.routes import Routes
     from dvtool.transfer.copies import Asked
     from dvtool.transfer.copies import CopyProofs
 
-    names = proving_remotes(project, request.remotes, request.min_copies)
+    routes = Routes(project.config)
+    owners = {"": None, **{routes.owner(item): None for item in open_tracked(project)}}
+    names = proving_remotes(project, request.remotes, request.min_copies, owners)
     unproved = Marks()
     with ExitStack() as stack:
         remotes = [stack.enter_context(closing(open_remote_of(project, name))) for name in names]

@@ -27,8 +27,10 @@ from dvtool.project.keeping import roots_to_keep
 from dvtool.project.lastnames import last_names
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.pages import fetch_below
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.project.routes import Routes
 from dvtool.store.collect import DeadObject
 from dvtool.store.unnamed import Marks
 from dvtool.transfer.collect import Collection
@@ -114,7 +116,7 @@ def gc_cloud(
     context = CollectContext(os.path.join(project.layout.state_dir, b"push"), request.now, request.jobs)
     with closing(open_remote_of(project, request.remote)) as remote:
         remote.prepare()
-        selection = _selection(project, rules)
+        selection = _selection(project, rules, remote.name, reporter)
         with Collection(cache, remote, selection, times, context, reporter) as work:
             plan = work.plan(dry_run=request.dry_run)
             objects = _objects(project, work, plan)
@@ -136,11 +138,19 @@ def gc_cloud(
             return replace(result, done=True, report=report)
 
 
-def _selection(project: Project, rules: KeepRules) -> Selection:
+def _selection(project: Project, rules: KeepRules, name: str, reporter: Reporter) -> Selection:
+    """Everything is kept as far as it is there; what belongs to another remote need not be."""
+    routes = Routes(project.config)
     roots: dict[Root, str] = {}
+    others: dict[Root, str] = {}
     for keep in roots_to_keep(project, rules):
         label = keep.commit if " " in keep.commit else keep.commit[:_SHORT]
-        roots.setdefault(keep.root, f"{show(keep.path)} in {label}" if label else show(keep.path))
+        words = f"{show(keep.path)} in {label}" if label else show(keep.path)
+        owner = routes.owner_of(keep.path, keep.remote, is_directory=keep.root.directory)
+        (roots if routes.may_hold(owner, name) else others).setdefault(keep.root, words)
+    # What they need must be known all the same, for some of it may lie here; their own remote has the listings.
+    fetch_below(project, [root.oid for root in others if root.directory and root not in roots], reporter)
+    elsewhere = frozenset(words for root, words in others.items() if root not in roots)
 
     def known(commits: Several[str]) -> set[str]:
         if project.git is None:
@@ -149,7 +159,7 @@ def _selection(project: Project, rules: KeepRules) -> Selection:
 
         return commits_there(project.git, commits)
 
-    return Selection(project.repo_id, roots, commits_to_keep(project, rules), known)
+    return Selection(project.repo_id, {**others, **roots}, commits_to_keep(project, rules), known, elsewhere)
 
 
 def _objects(project: Project, work: Collection, plan: CollectPlan) -> GcObjects:

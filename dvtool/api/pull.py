@@ -21,7 +21,7 @@ from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
-from dvtool.transfer.types import FetchResult
+from dvtool.project.reading import FetchReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class PullRequest:
 class PullResult:
     """Both results; ``checkout`` is None after a dry run."""
 
-    fetched: FetchResult
+    fetched: FetchReport
     checkout: CheckoutResult | None
 
 
@@ -60,9 +60,7 @@ def _pull(project: Project, request: PullRequest, reporter: Reporter) -> PullRes
     if damage:
         _set_aside(project, damage, reporter)
         again = fetch(project, request.fetch, reporter)
-        fetched = again._replace(
-            objects=fetched.objects + again.objects, bytes_received=fetched.bytes_received + again.bytes_received
-        )
+        fetched = again.after(fetched)
         done = done.followed_by(checkout(project, request.checkout, reporter))
     return PullResult(fetched, done)
 
@@ -75,15 +73,15 @@ def _set_aside(project: Project, damage: list[IntegrityError], reporter: Reporte
         reporter.note(f"{show(aside.path)} was damaged and is set aside in {show(aside.moved_to)}")
 
 
-def raise_for(result: PullResult, request: PullRequest, name: str) -> None:
-    """Raise the error that a pull from the remote *name* ends with, if it left anything undone.
+def raise_for(result: PullResult, request: PullRequest) -> None:
+    """Raise the error that a pull ends with, if it left anything undone.
 
-    What the remote did not have is named by the fetch; the checkout's list of the same paths adds nothing.
+    What the remotes did not have is named by the fetch; the checkout's list of the same paths adds nothing.
     """
-    fetched = result.fetched._replace(missing=()) if request.checkout.allow_missing else result.fetched
+    fetched = result.fetched.without_missing() if request.checkout.allow_missing else result.fetched
     problems: list[DvtoolError] = []
     try:
-        fetch_raise_for(fetched, name)
+        fetch_raise_for(fetched)
     except DvtoolError as error:
         problems.append(error)
     try:

@@ -1,18 +1,20 @@
-"""Bringing data to a remote."""
+"""Bringing data to remotes."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 
+from dvtool.errors import DvtoolError
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_remote_of
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Route
+from dvtool.project.routes import Routes
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
@@ -24,22 +26,25 @@ from dvtool.transfer.push import PushPlan
 from dvtool.transfer.push import plan_push
 from dvtool.transfer.push import push as run_push
 from dvtool.transfer.pushverify import verify_push
+from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import select
 
-__all__ = ["PushReport", "PushRequest", "push"]
+__all__ = ["PushReport", "PushRequest", "PushedTo", "push", "raise_for"]
 
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """``targets`` as in `StatusRequest`; ``remote`` None is the default one. ``jobs``: requests at
-    once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
+    """``targets`` as in `StatusRequest`. ``remotes``: to these, each as far as a path may go there; none
+    means to the one that each path belongs to. ``mirrors``: to their mirrors as well. ``jobs``: requests
+    at once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
     ``verify``: read back what was sent.
     """
 
     targets: tuple[bytes, ...] = ()
-    remote: str | None = None
+    remotes: tuple[str, ...] = ()
+    mirrors: bool = False
     revisions: Revisions = NO_REVISIONS
     jobs: int = 0
     dry_run: bool = False
@@ -48,41 +53,122 @@ class PushRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PushReport:
-    """``plan`` after a dry run, ``result`` otherwise. ``read_back``: bytes, None if that was not asked for."""
+class PushedTo:
+    """One remote: ``plan`` after a dry run, else ``result``, or the ``error`` that it ended with.
+
+    ``read_back``: bytes, None if that was not asked for.
+    """
 
     remote: str
     url: str
-    plan: PushPlan | None
-    result: PushResult | None
+    plan: PushPlan | None = None
+    result: PushResult | None = None
     read_back: int | None = None
+    error: DvtoolError | None = None
+
+    @property
+    def up_to_date(self) -> bool:
+        if self.result is not None:
+            return self.result.up_to_date and self.error is None
+        return self.plan is not None and self.plan.up_to_date
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What became of each remote, in the order of the work."""
+
+    remotes: tuple[PushedTo, ...]
+
+    @property
+    def up_to_date(self) -> bool:
+        return all(one.up_to_date for one in self.remotes)
 
 
 def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) -> PushReport:
-    """Upload what the remote lacks. When it returns, the remote can give back every byte asked for.
+    """Upload what the remotes lack. A remote without an error in the report can give back every byte asked
+    for. Of several, one that fails does not stop the others, and `raise_for` tells.
 
-    Raises `MissingData` (neither here nor there, by path, after the rest was sent),
-    `IntegrityError`, `StorageError`, `AccessDenied`, `ConfigError`.
+    Raises `MissingData` (neither here nor there, by path, after the rest was sent), `IntegrityError`,
+    `StorageError`, `AccessDenied` where there is one remote; `ConfigError`, `UnsafeInput`.
     """
-    settings = project.config.remote(request.remote)
-    with closing(open_remote_of(project, request.remote)) as remote:
-        # A driver takes up to half a second to load: it does so while pointers are read.
-        remote.prepare()
+    with Remotes(project) as remotes:
+        remotes.prepare(request.remotes)
         tracked = open_tracked(project)
+        routes = Routes(project.config)
         selected = select(tracked, relative_paths(project, request.targets))
-        wanted = merged(wanted_now(selected), wanted_in_history(project, request.revisions))
-        commits = _commits(project, request, tracked)
-        context = push_context(project, settings, commits, jobs=request.jobs, now=request.now)
-        cache = open_cache(project)
+        wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
+        mirrors = request.mirrors or project.config.flag("core.push_mirrors")
+        going = routes.for_pushing(wanted, request.remotes, reporter, mirrors=mirrors)
+        if not wanted:
+            going = [Route((name or project.config.remote().name,), []) for name in request.remotes or ("",)]
+        for route in going:
+            remotes.get(route.remotes[0])
+        work = _Work(project, request, remotes, _commits(project, request, tracked), reporter)
         if request.dry_run:
-            return PushReport(remote.name, remote.url, plan_push(cache, remote, wanted, context, reporter), None)
-        with begin(project, "push", required=False) as operation:
-            operation.record(lasting="what was uploaded stays on the remote", summary=f"to {remote.name}")
-            result = run_push(cache, remote, wanted, context, reporter)
-            if result.up_to_date:
-                operation.cancel()
-        read_back = verify_push(cache, remote, result, jobs=request.jobs, reporter=reporter) if request.verify else None
-        return PushReport(remote.name, remote.url, None, result, read_back)
+            return PushReport(tuple(work.plan(route) for route in going))
+        pushed: list[PushedTo] = []
+        try:
+            with begin(project, "push", required=False) as operation:
+                names = ", ".join(route.remotes[0] for route in going)
+                operation.record(lasting="what was uploaded stays on the remote", summary=f"to {names}")
+                pushed += [work.push(route) for route in going]
+                # Inside, so that the operation stays marked as one that failed.
+                raise_for(PushReport(tuple(pushed)))
+                if all(one.up_to_date for one in pushed):
+                    operation.cancel()
+        except DvtoolError:
+            if len(pushed) < 2:
+                raise
+        return PushReport(tuple(pushed))
+
+
+def raise_for(report: PushReport) -> None:
+    """Raise the error that a push ends with, if it failed on any remote."""
+    errors = [one.error for one in report.remotes if one.error is not None]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        failed = ", ".join(one.remote for one in report.remotes if one.error is not None)
+        hint = "`dvtool push -r NAME` tries one of them again"
+        causes = tuple(cause for error in errors for cause in (error, *error.causes))
+        raise DvtoolError(f"the push to {len(errors)} remotes failed: {failed}", hint=hint, causes=causes)
+
+
+class _Work:
+    def __init__(
+        self, project: Project, request: PushRequest, remotes: Remotes, commits: tuple[str, ...], reporter: Reporter
+    ) -> None:
+        self._project = project
+        self._request = request
+        self._remotes = remotes
+        self._commits = commits
+        self._reporter = reporter
+
+    def plan(self, route: Route) -> PushedTo:
+        name = route.remotes[0]
+        remote = self._remotes.get(name)
+        context = self._context(name)
+        plan = plan_push(open_cache(self._project), remote, route.wanted, context, self._reporter)
+        return PushedTo(name, remote.url, plan=plan)
+
+    def push(self, route: Route) -> PushedTo:
+        """What becomes of one remote; an error of its own is no reason to leave out the next."""
+        name = route.remotes[0]
+        remote = self._remotes.get(name)
+        try:
+            cache = open_cache(self._project)
+            result = run_push(cache, remote, route.wanted, self._context(name), self._reporter)
+            read_back = None
+            if self._request.verify:
+                read_back = verify_push(cache, remote, result, jobs=self._request.jobs, reporter=self._reporter)
+            return PushedTo(name, remote.url, result=result, read_back=read_back)
+        except DvtoolError as error:
+            return PushedTo(name, remote.url, error=error)
+
+    def _context(self, name: str) -> PushContext:
+        settings = self._project.config.remote(name)
+        request = self._request
+        return push_context(self._project, settings, self._commits, jobs=request.jobs, now=request.now)
 
 
 def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 
 from dvtool.api.config import layout_of
 from dvtool.api.config import stored_path
@@ -11,11 +12,16 @@ from dvtool.errors import ConfigError
 from dvtool.errors import UsageError
 from dvtool.formats.config import Key
 from dvtool.formats.config import check_name
+from dvtool.formats.config import parse_key
+from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
 from dvtool.project.config import Config
 from dvtool.project.config import Level
+from dvtool.project.config import in_words
 from dvtool.project.config import load_config
 from dvtool.project.config import read_level
+from dvtool.project.confirm import set_confirmed
+from dvtool.project.confirm import unset_confirmed
 from dvtool.project.edit import remove_remote
 from dvtool.project.edit import rename_remote
 from dvtool.project.edit import set_setting
@@ -23,6 +29,7 @@ from dvtool.project.edit import unset_setting
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.oplog import begin_at
+from dvtool.project.trust import standing_of
 from dvtool.remote.redact import redact
 from dvtool.remote.table import served_scheme
 
@@ -32,13 +39,20 @@ _OF_THE_CLONE = (Level.LOCAL, Level.PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class RemoteView:
-    """A remote as it may be shown: no secrets. ``level`` is where its URL stands."""
+    """A remote as it may be shown: no secrets. ``level`` is where its URL stands.
+
+    ``secrets``: each that is set, and where. ``trust``: "needed", "given", or empty where none is.
+    """
 
     name: str
     url: str
     default: bool
     level: str
     options: dict[str, str]
+    secrets: dict[str, str] = field(default_factory=dict)
+    mirrors: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    trust: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ def remote_add(environment: Environment, request: RemoteAddRequest) -> str:
     with begin_at(layout, environment, "remote add") as operation:
         operation.prepare(summary=f"the remote {name}")
         remove_remote(layout, level, name)
-        set_setting(layout, level, f"remote.{name}.url", url)
+        set_confirmed(layout, environment, level, f"remote.{name}.url", url)
         if request.default:
             set_setting(layout, level, "core.remote", name)
     return redact(url)
@@ -84,24 +98,49 @@ def remote_list(environment: Environment, level: Level | None = None) -> tuple[R
         origin = remote.origins["url"]
         if level in (None, origin.level):
             options = {key: shown(Key("remote", name, key), text) for key, text in remote.options.items()}
-            views.append(RemoteView(name, redact(remote.url), name == chosen, origin.level.value, options))
+            secrets = {
+                key: in_words(remote.origins[key]) for key in options if setting_of(Key("remote", name, key)).secret
+            }
+            standing = standing_of(config, environment.environ, name)
+            trust = "" if not standing.needs_trust else "given" if standing.trusted else "needed"
+            view = RemoteView(
+                name,
+                redact(remote.url),
+                name == chosen,
+                origin.level.value,
+                options,
+                secrets,
+                remote.names("mirrors"),
+                remote.names("paths"),
+                trust,
+            )
+            views.append(view)
     return tuple(views)
 
 
 def remote_modify(
-    environment: Environment, name: str, option: str, value: str | None, level: Level = Level.PROJECT
+    environment: Environment,
+    name: str,
+    option: str,
+    value: str | None,
+    level: Level = Level.PROJECT,
+    *,
+    with_trust: bool = False,
 ) -> bytes:
-    """Set one option of a remote, or remove it with None; returns the path of the file."""
+    """Set one option of a remote, or remove it with None; returns the path of the file.
+
+    *with_trust*: into the committed file also what counts only for those who trust the remote.
+    """
     layout = layout_of(environment, level)
     key = f"remote.{name}.{option}"
     with begin_at(layout, environment, "remote modify") as operation:
         operation.prepare(summary=f"{option} of the remote {name}")
         if value is None:
-            return unset_setting(layout, level, key)
+            return unset_confirmed(layout, environment, level, key)
         _require(load_config(layout, environment, {}), name)
         if option.lower() == "url":
             value = _stored_url(layout, environment, name, value, level)
-        return set_setting(layout, level, key, value)
+        return set_confirmed(layout, environment, level, key, value, with_trust=with_trust)
 
 
 def remote_remove(environment: Environment, name: str, level: Level | None = None) -> tuple[bytes, ...]:
@@ -115,6 +154,7 @@ def remote_remove(environment: Environment, name: str, level: Level | None = Non
             raise _not_there(load_config(layout, environment, {}), name)
         for each in _default_levels(layout, levels, name):
             unset_setting(layout, each, "core.remote")
+        _change_mirrors(layout, levels, name, None)
     return tuple(changed)
 
 
@@ -135,6 +175,7 @@ def remote_rename(environment: Environment, old: str, new: str, level: Level | N
             raise _not_there(config, old)
         for each in default:
             set_setting(layout, each, "core.remote", new)
+        _change_mirrors(layout, levels, old, new)
     return tuple(changed)
 
 
@@ -155,6 +196,53 @@ def remote_set_default(environment: Environment, name: str | None, level: Level 
         set_setting(layout, level, "core.remote", name)
 
 
+@dataclass(frozen=True, slots=True)
+class TrustView:
+    """What is to be trusted. ``stated``: the committed settings concerned, as they may be shown. ``doubtful``:
+    those of them that count only then. ``secrets``: what may then go to ``server``. ``tokens``: so may this
+    machine's own credentials. ``digest`` is what ``DVTOOL_TRUST`` would hold."""
+
+    name: str
+    server: str
+    stated: dict[str, str]
+    doubtful: tuple[str, ...]
+    secrets: dict[str, str]
+    tokens: bool
+    digest: str
+    trusted: bool
+    needed: bool
+
+
+def remote_standing(environment: Environment, name: str) -> TrustView:
+    """What trusting a remote would mean; raises `ConfigError` for one that does not exist."""
+    config = load_config(layout_of(environment), environment, {})
+    _require(config, name)
+    standing = standing_of(config, environment.environ, name)
+    return TrustView(
+        name,
+        standing.server,
+        {found.key.name: shown(found.key, found.text) for found in standing.stated},
+        tuple(found.key.name for found in standing.doubtful),
+        {found.key.name: in_words(found.origin) for found, _ in standing.unbound},
+        standing.tokens,
+        standing.digest,
+        standing.trusted,
+        standing.needs_trust,
+    )
+
+
+def remote_trust(environment: Environment, name: str, digest: str | None) -> None:
+    """Remember in this clone that its user trusts those exact values, or no others any more (None)."""
+    layout = layout_of(environment)
+    key = f"remote.{name}.trusted"
+    with begin_at(layout, environment, "remote trust") as operation:
+        operation.prepare(summary=f"the remote {name} is trusted" if digest else f"the remote {name} is not trusted")
+        if digest is not None:
+            set_setting(layout, Level.LOCAL, key, digest)
+        elif parse_key(key) in read_level(layout, Level.LOCAL):
+            unset_setting(layout, Level.LOCAL, key)
+
+
 def _stored_url(layout: Layout, environment: Environment, name: str, url: str, level: Level) -> str:
     if served_scheme(name, url):
         return url
@@ -170,6 +258,20 @@ def _is_of(key: Key, name: str) -> bool:
 def _default_levels(layout: Layout, levels: Sequence[Level], name: str) -> list[Level]:
     key = Key("core", None, "remote")
     return [each for each in levels if (found := read_level(layout, each).get(key)) and found.text == name]
+
+
+def _change_mirrors(layout: Layout, levels: Sequence[Level], old: str, new: str | None) -> None:
+    """Where other remotes name it as a mirror, it goes by its new name, or goes."""
+    for level in levels:
+        for key, found in read_level(layout, level).items():
+            names = [name.strip() for name in found.text.split(",")]
+            if key.section == "remote" and key.name == "mirrors" and old in names:
+                kept = [new if name == old else name for name in names]
+                texts = [name for name in kept if name is not None]
+                if texts:
+                    set_setting(layout, level, str(key), ", ".join(texts))
+                else:
+                    unset_setting(layout, level, str(key))
 
 
 def _require(config: Config, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from dvtool.project.history import changed_since_head
 from dvtool.project.open import Project
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
 
 
@@ -18,12 +20,13 @@ from dvtool.workspace.selection import select
 class StatusRequest:
     """``targets``: tracked paths, directories above them or paths inside; empty is everything.
 
-    ``cloud``: also say what the remote (``remote``, or the default one) does not hold.
+    ``cloud``: also say what the remotes do not hold: for each path the one that it belongs to, or of
+    ``remotes`` those that it may go to.
     """
 
     targets: tuple[bytes, ...] = ()
     cloud: bool = False
-    remote: str | None = None
+    remotes: tuple[str, ...] = ()
 
 
 class Difference(NamedTuple):
@@ -45,7 +48,7 @@ class StatusResult:
     """``workspace``: worktree against pointers, to be taken over by `add`. ``committed``: pointers
     against ``HEAD``, to be committed by Git. ``missing``: what the pointers name and the worktree
     does not have, or has in another version that dvtool placed there ("outdated"). ``cloud``:
-    paths whose bytes the remote does not hold; None when not asked.
+    paths whose bytes the remote does not hold, ``why`` names it where there are several; None when not asked.
     """
 
     tracked: int
@@ -79,12 +82,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     workspace, missing, committed, counts = compare(project, tracked, selected, changed, reporter)
     cloud = None
     if request.cloud:
-        from dvtool.project.transfers import missing_on_remote
-
-        cloud = tuple(
-            Difference("missing", path, size)
-            for path, size in missing_on_remote(project, selected, request.remote, reporter)
-        )
+        cloud = _missing_on_remotes(project, selected, request.remotes, reporter)
     return StatusResult(
         len(selected),
         tuple(workspace),
@@ -95,3 +93,24 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         counts.files_hashed,
         counts.bytes_hashed,
     )
+
+
+def _missing_on_remotes(
+    project: Project, selected: Sequence[Selected], names: Sequence[str], reporter: Reporter
+) -> tuple[Difference, ...]:
+    from dvtool.project.parts import open_cache
+    from dvtool.project.remotes import Remotes
+    from dvtool.project.routes import Routes
+    from dvtool.project.transfers import wanted_now
+    from dvtool.transfer.cloudstatus import remote_status
+
+    routes = Routes(project.config)
+    mirrors = project.config.flag("core.push_mirrors")
+    going = routes.for_pushing(wanted_now(routes, selected), names, reporter, mirrors=mirrors)
+    lacking = []
+    with Remotes(project) as remotes:
+        for (name,), wanted in going:
+            found = remote_status(open_cache(project), remotes.get(name), wanted, reporter=reporter)
+            why = f"not on {name}" if len(going) > 1 else ""
+            lacking += [Difference("missing", item.path, item.size, why=why) for item in found]
+    return tuple(lacking)

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
+from dvtool.errors import UsageError
+from dvtool.formats.config import check_name
 from dvtool.formats.yamltext import check_yaml_mapping
 from dvtool.model.digest import parse_digest
 from dvtool.model.paths import MAX_NAME_BYTES
@@ -40,6 +42,8 @@ def encode_pointer(pointer: Pointer) -> bytes:
     lines.append(f"size: {pointer.size}")
     if pointer.kind is Kind.DIRECTORY:
         lines.append(f"files: {pointer.files}")
+    if pointer.remote:
+        lines.append(f"remote: {_remote(pointer.remote)}")
     return ("\n".join(lines) + "\n" + pointer.extra).encode("utf-8")
 
 
@@ -115,10 +119,11 @@ class _Reader:
             raise UnsafeInput(f"{self._place(back=1)}: {error.message}", path=self._where) from None
         size = self._count("size")
         files = self._count("files") if kind is Kind.DIRECTORY else 1
+        remote = self._remote()
         extra = "\n".join(self._lines[self._at :])
         if extra:
             check_yaml_mapping(extra, self._where, first_line=self._at + 1, reserved=_RESERVED)
-        pointer = Pointer(name, kind, digest, size, files, executable, extra)
+        pointer = Pointer(name, kind, digest, size, files, executable, extra, remote)
         if encode_pointer(pointer) != "\n".join(self._lines).encode("utf-8"):
             raise FormatError(f"{self._where}: not in the one valid form", path=self._where, hint=_RESTORE)
         return pointer
@@ -154,6 +159,17 @@ class _Reader:
             )
         return name
 
+    def _remote(self) -> str:
+        text = self._optional("remote")
+        if text is None:
+            return ""
+        name = text[1:-1] if text.startswith('"') else text
+        try:
+            check_name(name)
+        except UsageError:
+            self._refuse("the remote's name is not written in the one valid form", back=1)
+        return name
+
     def _count(self, key: str) -> int:
         text = self._value(key)
         if not _COUNT.fullmatch(text) or int(text) > MAX_SIZE:
@@ -169,7 +185,7 @@ class _Reader:
 
 _RESTORE = "restore it with `git checkout -- FILE`, or delete it and run `dvtool add` again"
 _UNTRUSTED = "dvtool writes no such pointer: see who changed it (`git log -p -- FILE`) before you trust it"
-_RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files"))
+_RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files", "remote"))
 
 
 def _name_line(name: bytes) -> str:
@@ -178,6 +194,11 @@ def _name_line(name: bytes) -> str:
     except UnicodeDecodeError:
         return "path64: " + base64.b64encode(name).decode("ascii")
     return "path: " + (text if _is_bare(text) else _quote(text))
+
+
+def _remote(name: str) -> str:
+    # A name that YAML would read as a number or a truth value; the names of remotes need no escapes.
+    return name if _is_bare(name) else f'"{name}"'
 
 
 def _is_bare(text: str) -> bool:

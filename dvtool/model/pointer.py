@@ -21,7 +21,8 @@ class Pointer(NamedTuple):
     ``name``: the file or directory, a single component beside the pointer. ``digest``: of the
     file's bytes or of the directory's top tree page. ``size``: bytes in all. ``files``: files
     and links in a directory, 1 for a file. ``extra``: text behind the known lines (keys of
-    later versions, comments), kept as it is.
+    later versions, comments), kept as it is. ``remote``: the one that its bytes belong to; empty
+    for what the settings say.
     """
 
     name: bytes
@@ -31,6 +32,7 @@ class Pointer(NamedTuple):
     files: int = 1
     executable: bool = False
     extra: str = ""
+    remote: str = ""
 
     def same_content(self, other: Pointer) -> bool:
         """True when both stand for the same bytes and mode, whatever the name."""

@@ -25,6 +25,7 @@ from dvtool.formats.setting import Value
 from dvtool.formats.settings import SETTINGS
 from dvtool.formats.settings import check_in_project
 from dvtool.formats.settings import check_version
+from dvtool.formats.settings import needs_trust
 from dvtool.formats.settings import parse_value
 from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
@@ -81,6 +82,12 @@ class RemoteSettings:
     options: Mapping[str, str]
     base_dir: bytes
     origins: Mapping[str, Origin]
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A setting that is a list (``mirrors``, ``paths``); empty where it is not set."""
+        text = self.options.get(key)
+        value = () if text is None else parse_value(Key("remote", self.name, key), text)
+        return value if isinstance(value, tuple) else ()
 
 
 class Config:
@@ -246,7 +253,9 @@ def _check_entry(entry: Entry, level: Level, where: str) -> None:
     try:
         setting = setting_of(entry.key)
         if level is Level.PROJECT:
-            check_in_project(entry.key, entry.value)
+            # What needs trust is refused where the remote is used: `dvtool.project.trust`.
+            if not needs_trust(entry.key, entry.value):
+                check_in_project(entry.key, entry.value)
         elif setting.only_project:
             raise ConfigError(f"{entry.key} belongs into the committed .dvtool/config only")
         parse_value(entry.key, entry.value)

@@ -24,16 +24,19 @@ from dvtool.transfer.walk import Need
 _SHOWN = 3
 
 
-def proving_remotes(project: Project, names: Sequence[str], copies: int) -> list[str]:
-    """The remotes to ask for so many *copies*: those named, else the default one, or all where one is not enough.
+def proving_remotes(project: Project, names: Sequence[str], copies: int, owners: Iterable[str] = ("",)) -> list[str]:
+    """The remotes to ask for so many *copies*: those named, else the one that what goes belongs to (*owners*,
+    empty for the default one), or all where one is not enough.
 
     Raises `UsageError` where that are too few, `ConfigError`.
     """
     if copies < 1:
         raise UsageError("at least one copy is needed", hint="--min-copies 1")
     chosen = list(dict.fromkeys(names))
-    if not chosen:
-        chosen = [project.config.remote().name] if copies == 1 else list(project.config.remotes())
+    if not chosen and copies == 1:
+        chosen = list(dict.fromkeys(project.config.remote(owner or None).name for owner in owners))
+    elif not chosen:
+        chosen = list(project.config.remotes())
     if len(chosen) < copies:
         number = "1 remote is" if len(chosen) == 1 else f"{len(chosen)} remotes are"
         raise UsageError(

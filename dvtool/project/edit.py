@@ -14,6 +14,7 @@ from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats import config as text
 from dvtool.formats.settings import check_in_project
+from dvtool.formats.settings import needs_trust
 from dvtool.formats.settings import parse_value
 from dvtool.formats.settings import setting_of
 from dvtool.project.config import Level
@@ -26,8 +27,9 @@ from dvtool.project.oplog import file_changes
 _PRIVATE = (Level.LOCAL, Level.USER)
 
 
-def set_setting(layout: Layout, level: Level, key: str, value: str) -> bytes:
-    """Write one setting into the file of a level and return the file's path.
+def set_setting(layout: Layout, level: Level, key: str, value: str, *, with_trust: bool = False) -> bytes:
+    """Write one setting into the file of a level and return the file's path. *with_trust*: into the
+    committed one also what counts only for those who trust the remote.
 
     Raises `UnsafeInput` for a secret, or anything else that must not be committed, aimed at the
     project; `ConfigError` for an unknown key or a wrong value.
@@ -35,7 +37,8 @@ def set_setting(layout: Layout, level: Level, key: str, value: str) -> bytes:
     parsed = text.parse_key(key)
     setting = setting_of(parsed)
     if level is Level.PROJECT:
-        check_in_project(parsed, value)
+        if not (with_trust and needs_trust(parsed, value)):
+            check_in_project(parsed, value)
     elif setting.only_project:
         raise UsageError(f"{key} belongs into the committed file", hint=f"dvtool config --project {key} VALUE")
     parse_value(parsed, value)

@@ -60,12 +60,13 @@ class Keep(NamedTuple):
 
     ``path`` is relative to the root of the project (``../`` in front for another project of the
     same repository). ``commit`` is its full name; empty for this worktree, or words such as
-    "index", "stash", "worktree /path".
+    "index", "stash", "worktree /path". ``remote``: the one that the pointer states.
     """
 
     root: Root
     path: bytes
     commit: str
+    remote: str = ""
 
 
 def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
@@ -239,5 +240,5 @@ def _keep(pointer: Pointer, pointer_path: bytes, prefix: bytes, label: str) -> K
     shown = path[len(prefix) :] if path.startswith(prefix) else os.path.relpath(path, prefix)
     digest = pointer.digest
     if digest.algorithm is not Algorithm.BLAKE3:
-        return Keep(Root(False, object_id(str(digest).encode("ascii"))), shown, label)
-    return Keep(Root(pointer.kind is Kind.DIRECTORY, digest.oid), shown, label)
+        return Keep(Root(False, object_id(str(digest).encode("ascii"))), shown, label, pointer.remote)
+    return Keep(Root(pointer.kind is Kind.DIRECTORY, digest.oid), shown, label, pointer.remote)

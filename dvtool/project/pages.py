@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dvtool.errors import ConfigError
+from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
+from dvtool.errors import StorageError
+from dvtool.errors import UnsafeInput
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_remote_of
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Routes
 from dvtool.store.cache import Cache
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class PageSource:
-    """Reads tree pages; one that is not in the cache is fetched from the default remote, if there is one.
+    """Reads tree pages; one that is not in the cache is fetched from the first remote that has it.
 
     With *writer*, pages just put there but not yet committed are found as well.
     """
@@ -36,7 +39,10 @@ class PageSource:
         self._cache: Cache = open_cache(project)
         self._reporter = reporter
         self._stack = ExitStack()
-        self._trees: RemoteTrees | None = None
+        self._remotes = Remotes(project)
+        self._order: tuple[str, ...] | None = None
+        self._trees: dict[str, RemoteTrees] = {}
+        self._failed: dict[str, DvtoolError] = {}
 
     def __enter__(self) -> PageSource:
         return self
@@ -44,7 +50,10 @@ class PageSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        try:
+            self._stack.__exit__(kind, error, trace)
+        finally:
+            self._remotes.__exit__(kind, error, trace)
 
     def get(self, oid: ObjectId) -> bytes:
         """The bytes of a page. Raises `MissingData` with the next step, `IntegrityError`, `StorageError`."""
@@ -53,25 +62,44 @@ class PageSource:
         try:
             return self._cache.read_meta(oid, TREE)
         except MissingData:
-            return self._remote_trees(oid).get_page(oid)
+            return self._from_remotes(oid)
 
-    def _remote_trees(self, oid: ObjectId) -> RemoteTrees:
-        if self._trees is None:
+    def _from_remotes(self, oid: ObjectId) -> bytes:
+        """In turn. One that fails is told of once, and is not asked again."""
+        if self._order is None:
+            self._order = Routes(self._project.config).reading_order()
+        if not self._order:
+            raise MissingData(
+                f"the listing blake3:{oid.hex()} is not in the cache, and there is no remote to fetch it from",
+                hint="dvtool remote add -d NAME URL, then dvtool fetch",
+            )
+        missing: MissingData | None = None
+        for name in self._order:
+            try:
+                if name not in self._failed:
+                    return self._trees_of(name).get_page(oid)
+            except MissingData as error:
+                missing = missing or error
+            except (StorageError, ConfigError, UnsafeInput) as error:
+                self._failed[name] = error
+                if len(self._order) > 1:
+                    self._reporter.note(f"{error.message}; asking other remotes instead")
+        if self._failed:
+            raise next(iter(self._failed.values()))
+        assert missing is not None
+        raise missing
+
+    def _trees_of(self, name: str) -> RemoteTrees:
+        if name not in self._trees:
             from dvtool.transfer.pages import RemoteTrees
 
-            try:
-                remote = self._stack.enter_context(closing(open_remote_of(self._project)))
-            except ConfigError:
-                raise MissingData(
-                    f"the listing blake3:{oid.hex()} is not in the cache, and there is no remote to fetch it from",
-                    hint="dvtool remote add -d NAME URL, then dvtool fetch",
-                ) from None
-            self._trees = self._stack.enter_context(RemoteTrees(self._cache, [remote], reporter=self._reporter))
-        return self._trees
+            trees = RemoteTrees(self._cache, [self._remotes.get(name)], reporter=self._reporter)
+            self._trees[name] = self._stack.enter_context(trees)
+        return self._trees[name]
 
 
 def fetch_below(project: Project, pages: Iterable[ObjectId], reporter: Reporter = SILENT) -> None:
-    """Bring pages that the cache lacks, and those below them, from the default remote. Raises as `PageSource.get`."""
+    """Bring pages that the cache lacks, and those below them, from the remotes. Raises as `PageSource.get`."""
     from dvtool.formats.tree import Leaf
     from dvtool.formats.tree import decode_page
     from dvtool.model.tree import DIRECTORY

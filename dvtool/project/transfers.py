@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 
 from dvtool.formats.settings import is_true
-from dvtool.model.ports import Reporter
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
-from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_remote_of
+from dvtool.project.routes import Routes
+from dvtool.project.unchunked import unchunked_paths
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
@@ -37,18 +35,18 @@ NO_REVISIONS = Revisions()
 """The worktree alone."""
 
 
-def wanted_of(item: Tracked, below: Iterable[bytes] = ()) -> Wanted:
-    """One tracked path for the transfer engine."""
-    pointer = item.pointer
-    return Wanted(item.is_directory, pointer.digest.oid, pointer.size, pointer.files, item.path, tuple(below))
+def wanted_of(routes: Routes, item: Tracked, below: Iterable[bytes] = ()) -> Wanted:
+    """One tracked path for the transfer engine. Raises `ConfigError` where two remotes claim it."""
+    pointer, owner = item.pointer, routes.owner(item)
+    return Wanted(item.is_directory, pointer.digest.oid, pointer.size, pointer.files, item.path, tuple(below), owner)
 
 
-def wanted_now(selected: Iterable[Selected]) -> list[Wanted]:
+def wanted_now(routes: Routes, selected: Iterable[Selected]) -> list[Wanted]:
     """The worktree's selection; several parts of one directory are one wish."""
     parts: dict[Tracked, list[bytes]] = {}
     for one in selected:
         parts.setdefault(one.item, []).append(one.below)
-    return [wanted_of(item, () if b"" in below else sorted(below)) for item, below in parts.items()]
+    return [wanted_of(routes, item, () if b"" in below else sorted(below)) for item, below in parts.items()]
 
 
 def commits_of(project: Project, revisions: Revisions) -> list[str]:
@@ -67,35 +65,38 @@ def commits_of(project: Project, revisions: Revisions) -> list[str]:
     return list(found)
 
 
-def wanted_in_history(project: Project, revisions: Revisions) -> list[Wanted]:
-    """Everything that the pointers of those commits stand for, each content once."""
+def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) -> list[Wanted]:
+    """Everything that the pointers of those commits stand for, each content once for a remote."""
     from dvtool.git.blobs import read_blobs
     from dvtool.git.history import all_pointer_blobs
 
     if project.git is None or not revisions.is_any:
         return []
-    found: dict[tuple[bool, bytes], Wanted] = {}
+    found: dict[tuple[bool, bytes, str], Wanted] = {}
     if revisions.all_commits:
         from dvtool.formats.pointer import decode_pointer
         from dvtool.model.paths import show
 
         layout = project.layout
         subdir = layout.prefix.rstrip(b"/")
-        blobs = {blob.blob: blob.path for blob in all_pointer_blobs(project.git, subdir=subdir)}
+        blobs: dict[str, dict[bytes, None]] = {}
+        for blob in all_pointer_blobs(project.git, subdir=subdir):
+            blobs.setdefault(blob.blob, {})[layout.from_git(blob.path)] = None
         for sha, data in read_blobs(project.git, blobs):
-            path = layout.from_git(blobs[sha])
-            item = Tracked(path, decode_pointer(data, f"{show(path)} in history"))
-            found.setdefault((item.is_directory, item.pointer.digest.raw), wanted_of(item))
+            for path in blobs[sha]:
+                one = wanted_of(routes, Tracked(path, decode_pointer(data, f"{show(path)} in history")))
+                found.setdefault((one.directory, one.oid, one.remote), one)
     for commit in commits_of(project, Revisions(revisions.all_branches, revisions.all_tags)):
         for item in tracked_at(project, commit):
-            found.setdefault((item.is_directory, item.pointer.digest.raw), wanted_of(item))
+            one = wanted_of(routes, item)
+            found.setdefault((one.directory, one.oid, one.remote), one)
     return list(found.values())
 
 
 def merged(now: Iterable[Wanted], history: Iterable[Wanted]) -> list[Wanted]:
     """Both, without asking twice for one content; a whole directory covers its parts."""
-    whole = {(one.directory, one.oid): one for one in history}
-    rest = [one for one in now if (one.directory, one.oid) not in whole]
+    whole = {(one.directory, one.oid, one.remote): one for one in history}
+    rest = [one for one in now if (one.directory, one.oid, one.remote) not in whole]
     return [*rest, *whole.values()]
 
 
@@ -111,6 +112,7 @@ def push_context(
         now=now,
         jobs=jobs or int(settings.options.get("jobs", "0")),
         chunk=is_true(settings.options.get("chunk", "true")),
+        unchunked=unchunked_paths(project.config),
     )
 
 
@@ -120,14 +122,3 @@ def _author(project: Project) -> str:
         return ""
     output = project.git.run("var", "GIT_AUTHOR_IDENT", expect=(0, 128))
     return output.stdout.decode("utf-8", "replace").rpartition(">")[0] + ">" if b">" in output.stdout else ""
-
-
-def missing_on_remote(
-    project: Project, selected: Iterable[Selected], name: str | None, reporter: Reporter
-) -> list[tuple[bytes, int]]:
-    """Path and size of everything selected that the remote does not hold."""
-    from dvtool.transfer.cloudstatus import remote_status
-
-    with closing(open_remote_of(project, name)) as remote:
-        found = remote_status(open_cache(project), remote, wanted_now(selected), reporter=reporter)
-    return [(item.path, item.size) for item in found]

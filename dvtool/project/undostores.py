@@ -17,6 +17,11 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.project.open import Project
 from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
+from dvtool.project.reading import fetch_in_turn
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Route
+from dvtool.project.routes import Routes
 from dvtool.store.cache import Cache
 
 AGAIN = "what was collected and came back stays: `dvtool gc` collects it again"
@@ -81,22 +86,34 @@ def _uncollect(project: Project, cache: Cache, collection: Collection, reporter:
 
 
 def _fetch(project: Project, cache: Cache, dropped: Sequence[Row], reporter: Reporter) -> None:
-    from dvtool.transfer.fetch import fetch
     from dvtool.transfer.types import Wanted
 
-    wanted = [
-        Wanted(row.before.kind == DIRECTORY, row.before.oid, row.before.size, row.before.files, row.path)
-        for row in dropped
-        if row.before is not None and row.before.kind in (FILE, DIRECTORY)
-    ]
-    with closing(open_remote_of(project)) as remote:
-        result = fetch(cache, [remote], wanted, reporter=reporter)
-        name = remote.name
+    routes = Routes(project.config)
+    tracked = open_tracked(project)
+    wanted = []
+    for row in dropped:
+        if row.before is not None and row.before.kind in (FILE, DIRECTORY):
+            owner = tracked.owner(row.path)
+            home = routes.owner(owner) if owner is not None else ""
+            entry = row.before
+            wanted.append(Wanted(entry.kind == DIRECTORY, entry.oid, entry.size, entry.files, row.path, remote=home))
+    with Remotes(project) as remotes:
+        for route in routes.for_reading(wanted, (), reporter):
+            _fetch_route(cache, remotes, route, reporter)
+
+
+def _fetch_route(cache: Cache, remotes: Remotes, route: Route, reporter: Reporter) -> None:
+    from dvtool.transfer.fetch import fetch
+
+    fetched = fetch_in_turn(
+        remotes, route.remotes, lambda asked: fetch(cache, asked, route.wanted, reporter=reporter), reporter
+    )
+    result, name = fetched.result, " or ".join(fetched.remotes)
     lost = [*(item.path for item in result.missing), *(item.path for item in result.damaged)]
     if lost:
         raise MissingData(
             f"nothing was taken back: {name} does not hold {show(lost[0])}"
             + (f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""),
             path=lost[0],
-            hint="dvtool fsck --remote " + name,
+            hint=f"dvtool whereis --check {show(lost[0])}",
         )

@@ -68,7 +68,7 @@ def look(store: RemoteStore, pages: MetaPages, selection: Selection, times: Time
             Standing.DOOMED if key in doomed else Standing.CANDIDATE if key in candidates else Standing.KEPT
         )
     marks = Marks(readers, standings)
-    walk = LiveWalk(pages, marks)
+    walk = LiveWalk(pages, marks, selection.elsewhere)
     walk.run(_roots(view, released, selection))
     packs = {key_of(pack): pack for pack in standings}
     return Look(view, marks, packs, released, tuple(walk.missing), walk.missing_count)

@@ -39,12 +39,14 @@ class Selection(NamedTuple):
     """What this clone keeps. ``name`` says in words whose a root is, for messages.
 
     ``commits``: those that the keep rules select; ``known`` tells which of some commits this clone has.
+    ``elsewhere``: names of roots that belong to another remote: what is absent here is not missing.
     """
 
     repository: str
     roots: dict[Root, str]
     commits: frozenset[str]
     known: Callable[[Collection[str]], set[str]]
+    elsewhere: frozenset[str] = frozenset()
 
 
 class CollectContext(NamedTuple):

@@ -41,11 +41,14 @@ class _Open(NamedTuple):
 
 
 class LiveWalk:
-    """Marks what *roots* need. ``missing``: what no pack holds, the first thousand; ``missing_count`` all."""
+    """Marks what *roots* need. ``missing``: what no pack holds, the first thousand; ``missing_count`` all.
 
-    def __init__(self, pages: MetaPages, marks: Marks) -> None:
+    *elsewhere*: names of roots whose data belongs to another remote: it may lie here, and need not."""
+
+    def __init__(self, pages: MetaPages, marks: Marks, elsewhere: frozenset[str] = frozenset()) -> None:
         self._pages = pages
         self._marks = marks
+        self._elsewhere = elsewhere
         self._open: list[_Open] = []
         self._absent_pages: set[bytes] = set()
         self.missing: list[MissingObject] = []
@@ -130,6 +133,8 @@ class LiveWalk:
                 self._blob(oid, entry.size, each.needed_by)
 
     def _lacks(self, oid: ObjectId, needed_by: str) -> None:
+        if needed_by in self._elsewhere:
+            return
         self.missing_count += 1
         if len(self.missing) < _MISSING_KEPT:
             self.missing.append(MissingObject(oid, needed_by))

@@ -11,6 +11,7 @@ from dvtool.ui.tables import table
 if TYPE_CHECKING:
     from dvtool.api.config import SettingView
     from dvtool.api.remote import RemoteView
+    from dvtool.api.remote import TrustView
 
 
 def setting_lines(settings: Sequence[SettingView], *, with_keys: bool, with_origin: bool) -> list[str]:
@@ -22,8 +23,34 @@ def setting_lines(settings: Sequence[SettingView], *, with_keys: bool, with_orig
 
 
 def remote_lines(remotes: Sequence[RemoteView]) -> list[str]:
-    """Name, URL, and which one is the default."""
-    return table([(each.name, each.url, "(default)" if each.default else "") for each in remotes])
+    """Name, URL, which one is the default, and what else sets one apart."""
+    return table([(each.name, each.url, _remarks(each)) for each in remotes])
+
+
+def trust_lines(view: TrustView) -> list[str]:
+    """What is to be confirmed, before the question."""
+    lines = [f"the committed .dvtool/config says of the remote {view.name}:"]
+    for key, value in view.stated.items():
+        alone = "   (a repository must not decide this alone)" if key in view.doubtful else ""
+        lines.append(f"  {key} = {value}{alone}")
+    if view.secrets:
+        lines.append(f"to {view.server} would then be sent:")
+        lines += [f"  {key}   ({place})" for key, place in view.secrets.items()]
+    if view.tokens:
+        lines.append(f"this machine's own credentials would then be sent to {view.server}")
+    return lines
+
+
+def _remarks(remote: RemoteView) -> str:
+    parts = ["default"] if remote.default else []
+    if remote.paths:
+        parts.append("for " + ", ".join(remote.paths))
+    if remote.mirrors:
+        parts.append("then " + ", ".join(remote.mirrors))
+    parts += [f"{key} *** ({place})" for key, place in remote.secrets.items()]
+    if remote.trust:
+        parts.append("trusted" if remote.trust == "given" else f"not usable before `dvtool remote trust {remote.name}`")
+    return f"({'; '.join(parts)})" if parts else ""
 
 
 def _place(setting: SettingView) -> str:

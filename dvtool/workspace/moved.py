@@ -202,10 +202,11 @@ def _edited_base(
 def _new_pointer(path: bytes, entry: Entry, source: Spot) -> Tracked:
     name = split(path)[1]
     is_whole = source.owner is not None and source.tree_owner is None
-    extra = source.owner.pointer.extra if source.owner is not None and is_whole else ""
+    before = source.owner.pointer if source.owner is not None and is_whole else None
+    extra, remote = ("", "") if before is None else (before.extra, before.remote)
     digest = blake3_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
-        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra)
+        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra, remote=remote)
     else:
-        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra)
+        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra, remote=remote)
     return Tracked(pointer_path_of(path), pointer)

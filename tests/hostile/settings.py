@@ -15,14 +15,9 @@ REFUSED = {
     "cache-dir-outside": ("[cache]\n    dir = ../outside\n", 6),
     "cache-dir-absolute": ("[cache]\n    dir = /tmp/elsewhere\n", 6),
     "durability": ("[core]\n    durability = none\n", 6),
-    "credential-file": (f"{ORIGIN}    credentialpath = ../outside/secret\n", 6),
-    "aws-config-file": (f"{ORIGIN}    configpath = ../outside/secret\n", 6),
     "access-key": (f"{ORIGIN}    access_key_id = AKIAIOSFODNN7EXAMPLE\n", 6),
     "secret-key": (f"{ORIGIN}    secret_access_key = wJalrXUtnFEMI\n", 6),
     "session-token": (f"{ORIGIN}    session_token = FQoGZXIvYXdz\n", 6),
-    "tls-off": (f"{ORIGIN}    use_ssl = false\n", 6),
-    "certificates-unchecked": (f"{ORIGIN}    ssl_verify = false\n", 6),
-    "own-certificates": (f"{ORIGIN}    ssl_verify = ../outside/ca.pem\n", 6),
     "password-in-url": ('[remote "b"]\n    url = s3://me:secret@bucket/x\n', 6),
     "signature-in-url": ('[remote "b"]\n    url = s3://bucket/x?X-Amz-Signature=abc\n', 6),
     "command": ("[core]\n    editor = touch ../marker\n", 9),
@@ -36,6 +31,18 @@ REFUSED = {
     "name-that-climbs": ('[remote "../x"]\n    url = ../remote\n', 9),
     "name-like-an-option": ('[remote "-x"]\n    url = ../remote\n', 9),
     "megabytes": ("# x\n" * (300 << 10), 9),
+}
+NEED_TRUST = {
+    "credential-file": "credentialpath = ../outside/secret",
+    "aws-config-file": "configpath = ../outside/secret",
+    "tls-off": "use_ssl = false",
+    "certificates-unchecked": "ssl_verify = false",
+    "own-certificates": "ssl_verify = ../outside/ca.pem",
+}
+"""Refused where the remote is used: its user may say `remote trust`."""
+CONFIRMED = {
+    "trusted-by-itself": f"{ORIGIN}    trusted = blake3:{'0' * 64}\n",
+    "bound-by-itself": f"{ORIGIN}    bound_to = webdav://evil.example\n",
 }
 URLS = {
     "option": "--upload-pack=touch ../marker",
@@ -137,6 +144,14 @@ def cases() -> list[Hostile]:
         *(
             Hostile(f"config-{name}", _config(text), code, READ_CONFIG, where, ends=DOCTOR)
             for name, (text, code) in REFUSED.items()
+        ),
+        *(
+            Hostile(f"config-{name}", _config(f"{ORIGIN}    {text}\n"), 6, ASK_A_REMOTE, "remote origin")
+            for name, text in NEED_TRUST.items()
+        ),
+        *(
+            Hostile(f"config-{name}", _config(text), 6, READ_CONFIG, where, ends=DOCTOR)
+            for name, text in CONFIRMED.items()
         ),
         *(Hostile(f"config-url-{name}", _url(url), 6, READ_CONFIG, where, ends=DOCTOR) for name, url in URLS.items()),
         *(

@@ -28,7 +28,9 @@ from dvtool.cli.session import Session
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read further targets from standard input, one a line.")
 @click.option("-o", "--out", "output", type=PATH, metavar="NAME", help="Copy the one target to NAME first.")
 @click.option("--to-remote", is_flag=True, help="Send one file straight to the remote, without a copy in the cache.")
-@click.option("-r", "--remote", metavar="NAME", help="With --to-remote: the remote, instead of the default one.")
+@click.option(
+    "-r", "--remote", metavar="NAME", help="The remote it belongs to from now on, noted in its pointer."
+)
 @click.option("-f", "--force", is_flag=True, help="Record directories exactly as they stand, see below.")
 @json_option
 @click.pass_obj
@@ -64,17 +66,15 @@ def add(
     if to_remote:
         _to_remote(session, chosen, output, remote, as_json=as_json)
         return
-    if remote is not None:
-        raise UsageError("--remote goes with --to-remote", hint="dvtool add TARGET, then dvtool push -r NAME")
     if output is None:
-        result = run(session.project(), AddRequest(chosen, force=force), session.reporter)
+        result = run(session.project(), AddRequest(chosen, force=force, remote=remote), session.reporter)
     else:
         from dvtool.api.add_from import AddFromRequest
         from dvtool.api.add_from import add_from
 
         if len(chosen) != 1:
             raise UsageError("-o takes one target, which is copied to NAME", hint="dvtool add -o NAME SOURCE")
-        result = add_from(session.project(), AddFromRequest(chosen[0], output), session.reporter)
+        result = add_from(session.project(), AddFromRequest(chosen[0], output, remote), session.reporter)
     for path in result.visible:
         session.warn(
             f"Git still sees {show(path)}: a rule of yours keeps it visible",

@@ -21,12 +21,19 @@ from dvtool.cli.session import Session
 )
 @click.argument("targets", nargs=-1, type=PATH)
 @click.option("-c", "--cloud", is_flag=True, help="Also ask the remote what it does not hold.")
-@click.option("-r", "--remote", metavar="NAME", help="The remote to ask, instead of the default one.")
+@click.option(
+    "-r",
+    "--remote",
+    "remotes",
+    multiple=True,
+    metavar="NAME",
+    help="The remote to ask, instead of the default one; may be repeated.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything differs.")
 @json_option
 @click.pass_obj
 def status(
-    session: Session, targets: tuple[bytes, ...], cloud: bool, remote: str | None, exit_code: bool, as_json: bool
+    session: Session, targets: tuple[bytes, ...], cloud: bool, remotes: tuple[str, ...], exit_code: bool, as_json: bool
 ) -> int | None:
     """Show what differs: worktree, pointers, last commit.
 
@@ -37,7 +44,7 @@ def status(
     from dvtool.api.status import status as run
     from dvtool.ui.status import status_lines
 
-    request = StatusRequest(targets, cloud=cloud or remote is not None, remote=remote)
+    request = StatusRequest(targets, cloud=cloud or bool(remotes), remotes=remotes)
     result = run(session.project(), request, session.reporter)
     if as_json:
         session.json("status/1", result)

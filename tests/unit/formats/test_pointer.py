@@ -146,6 +146,35 @@ def test_digests_that_are_none_are_unsafe(digest: bytes) -> None:
     assert error.message.startswith("data.dvt:4: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("eu", "remote: eu"), ("eu-west.1_b", "remote: eu-west.1_b"), ("2024", 'remote: "2024"'), ("no", 'remote: "no"')],
+)
+@pytest.mark.parametrize("pointer", [FILE, Pointer(b"d", Kind.DIRECTORY, ZERO, 5, 1)])
+def test_the_remote_it_belongs_to_is_its_last_line(name: str, line: str, pointer: Pointer) -> None:
+    bound = pointer._replace(remote=name, extra="# mine\nowner: ann\n")
+    assert encode_pointer(bound).decode().endswith(f"\n{line}\n# mine\nowner: ann\n")
+    assert decode_pointer(encode_pointer(bound), WHERE) == bound
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"remote: \n",
+        b"remote: ../eu\n",
+        b"remote: -eu\n",
+        b'remote: "eu"\n',
+        b"remote: 2024\n",
+        b"remote: eu # note\n",
+        b"remote: eu\nremote: us\n",
+        b"# note\nremote: eu\n",
+        b"remote: [eu, us]\n",
+    ],
+)
+def test_a_remote_has_one_spelling_and_one_place(lines: bytes) -> None:
+    assert isinstance(refusal(HEAD + lines), FormatError)
+
+
 def test_a_newer_version_says_so() -> None:
     error = refusal(HEAD.replace(b"dvtool: 1", b"dvtool: 2"))
     assert "version 2 is newer" in error.message

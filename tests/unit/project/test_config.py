@@ -97,7 +97,7 @@ def test_choosing_a_remote(project: Place) -> None:
         ("remote.origin.secret_access_key", "hunter2"),
         ("remote.origin.url", "https://me:hunter2@host/x"),
         ("cache.dir", "/srv/cache"),
-        ("remote.origin.use_ssl", "false"),
+        ("remote.origin.trusted", "blake3:0"),
     ],
 )
 def test_what_must_not_be_committed_is_neither_written_nor_read(project: Place, key: str, value: str) -> None:
