@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from tests.support import servers
 
-FOREIGN = ("GIT_", "AWS_", "DVTOOL_", "XDG_")
+FOREIGN = ("GIT_", "AWS_", "CLOUDSDK_", "DVTOOL_", "GDRIVE_", "GOOGLE_", "HF_", "XDG_")
 FOREIGN_NAMES = {
     "http_proxy",
     "https_proxy",
@@ -26,6 +26,7 @@ FOREIGN_NAMES = {
     "ci",
     "clicolor_force",
     "force_color",
+    "netrc",
     "pythonwarnings",
 }
 
@@ -78,6 +79,7 @@ def hermetic_environment(world: Path) -> dict[str, str]:
         "GIT_CEILING_DIRECTORIES": str(world.parent),
         "GIT_TERMINAL_PROMPT": "0",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
