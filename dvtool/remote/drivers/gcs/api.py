@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+import secrets
 from collections.abc import AsyncIterator
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +28,8 @@ from dvtool.remote.rest import Http
 from dvtool.remote.restread import Value
 
 _BLOCK = 1 << 20
+_JSON = "Content-Type: application/json"
+_BYTES = "Content-Type: application/octet-stream"
 _FIELDS = "name,size,timeCreated,etag"
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -70,13 +74,19 @@ class Bucket:
 
     async def write(self, name: str, key: str, data: bytes, *, create_only: bool) -> bool:
         """One request with all bytes. False: *create_only* and the object exists."""
-        params = {"uploadType": "media", "name": name, "fields": "size"}
+        params = {"uploadType": "multipart", "fields": "size"}
         if create_only:
             params["ifGenerationMatch"] = "0"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(data))}
-        # More at once would hold up the loop, and aiohttp says so.
-        body = data if len(data) <= _BLOCK else _blocks(data)
-        answer = await self._ask("POST", self._uploads, params=params, headers=headers, body=body, size=len(data))
+        boundary = secrets.token_hex(16)
+        head = (
+            f"--{boundary}\r\n{_JSON}\r\n\r\n{json.dumps({'name': name})}\r\n--{boundary}\r\n{_BYTES}\r\n\r\n".encode()
+        )
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        length = len(head) + len(data) + len(tail)
+        headers = {"Content-Type": f"multipart/related; boundary={boundary}", "Content-Length": str(length)}
+        answer = await self._ask(
+            "POST", self._uploads, params=params, headers=headers, body=_blocks(head, data, tail), size=length
+        )
         if create_only and answer.status == 412:
             return False
         self.check_size(answer, key, len(data))
@@ -200,9 +210,11 @@ class Bucket:
         )
 
 
-async def _blocks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _BLOCK):
-        yield data[start : start + _BLOCK]
+async def _blocks(*parts: bytes) -> AsyncIterator[bytes]:
+    # More at once would hold up the loop, and aiohttp says so.
+    for part in parts:
+        for start in range(0, len(part), _BLOCK):
+            yield part[start : start + _BLOCK]
 
 
 def _said(answer: Answer) -> str:
