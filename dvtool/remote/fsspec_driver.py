@@ -112,14 +112,16 @@ class FsspecRemote:
         pending = [self._path(check_prefix(prefix).rstrip("/"))]
         while pending:
             directory = pending.pop()
-            for info in self._ls(directory):
+            inside = self._ls(directory)
+            if self._is_itself(directory, inside):
+                continue
+            for info in inside:
                 path = info["name"].rstrip("/")
                 key = self._key(path)
                 if info["type"] == "directory":
                     if key + "/" != TEMPORARY:
                         pending.append(path)
-                # A file is listed as itself, and is not below itself.
-                elif info["type"] == "file" and is_key(key) and path.strip("/") != directory.strip("/"):
+                elif info["type"] == "file" and is_key(key):
                     yield item_of(key, info)
 
     def stat(self, key: str) -> RemoteItem | None:
@@ -273,6 +275,19 @@ class FsspecRemote:
                     raise
         self._require_container()
         return ()
+
+    def _is_itself(self, path: str, inside: Any) -> bool:
+        """Whether this is how a library or a server lists a file: as one entry, under its own name or below it."""
+        if len(inside) != 1 or inside[0]["type"] != "file":
+            return False
+        name = inside[0]["name"].strip("/")
+        if name == path.strip("/"):
+            return True
+        if name.rpartition("/")[2] != path.rpartition("/")[2]:
+            return False
+        with self._failures("list"):
+            info = self._info(path)
+        return info is not None and info["type"] == "file"
 
     def _info(self, path: str) -> Any:
         try:
