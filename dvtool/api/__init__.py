@@ -35,6 +35,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "remote_standing",
         "remote_trust",
     ),
+    "dvtool.api.remote_catalog": ("CatalogReport", "remote_catalog"),
     "dvtool.api.remote_cleanup": ("CleanupReport", "CleanupRequest", "remote_cleanup"),
     "dvtool.api.remote_login": ("remote_sign_in", "remote_signed_in"),
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),

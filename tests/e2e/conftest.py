@@ -6,9 +6,11 @@ import pytest
 
 from tests.e2e import clones
 from tests.e2e.warm import warm_process
+from tests.support.nginx import nginx
 from tests.support.seaweed import seaweed
+from tests.support.sshd import sshd
 
-__all__ = ["seaweed"]
+__all__ = ["nginx", "seaweed", "sshd"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -44,14 +44,18 @@ def run_story(
     environ: Texts | None = None,
     *,
     pushed_to: Where | None = None,
+    prepare: Sequence[str] = (),
 ) -> None:
     """Everything arrives as it was, twice, and the remote is sound.
 
     *pushed_to*: where a remote that can only be read (*url*) is written, the same place otherwise named.
+    *prepare*: a command of the one who pushes, after the first time.
     """
     reading = Where(url, settings or {}, environ or {})
     ann = project(tmp_path / "ann", pushed_to or reading, _FIRST)
     ann.done("push")
+    if prepare:
+        ann.done(*prepare)
     bob = clone_of(ann, tmp_path / "bob", reading)
     bob.done("pull")
     _assert_same(ann, bob)

@@ -10,6 +10,7 @@ from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
 from dvtool.cli.options import complete_remote
 from dvtool.cli.options import level_options
+from dvtool.cli.remote_catalog import catalog
 from dvtool.cli.remote_cleanup import cleanup
 from dvtool.cli.remote_login import login
 from dvtool.cli.remote_test import test
@@ -32,6 +33,7 @@ def remote() -> None:
     """
 
 
+remote.add_command(catalog)
 remote.add_command(cleanup)
 remote.add_command(login)
 remote.add_command(test)
