@@ -15,8 +15,8 @@ Clock = Callable[[], float]
 """Seconds that only go up."""
 
 _SMALL = 10_000
-_ENOUGH_SECONDS = 3.0
-_MOST_REQUESTS = 400
+_ENOUGH_SECONDS = 2.0
+_MOST_REQUESTS = 200
 
 
 @dataclass(frozen=True, slots=True)
