@@ -10,6 +10,7 @@ from dvtool.formats.settings import is_true
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
+from dvtool.project.unchunked import unchunked_paths
 from dvtool.project.routes import Routes
 from dvtool.project.unchunked import unchunked_paths
 from dvtool.transfer.types import PushContext
@@ -112,6 +113,7 @@ def push_context(
         now=now,
         jobs=jobs or int(settings.options.get("jobs", "0")),
         chunk=is_true(settings.options.get("chunk", "true")),
+        unchunked=unchunked_paths(project.config),
         unchunked=unchunked_paths(project.config),
     )
 

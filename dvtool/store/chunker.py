@@ -15,6 +15,9 @@ from dvtool.formats.records import ChunkerSettings
 CHUNKED_FROM = 4 << 20
 """Blobs of so many bytes and more are cut when they are pushed; smaller ones travel whole."""
 
+FIXED_PIECES = ChunkerSettings(name="fixed")
+"""For what is not to be cut at its content, in any store."""
+
 
 class Reader(Protocol):
     """What bytes are read from."""

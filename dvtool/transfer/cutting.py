@@ -46,22 +46,20 @@ class Cutter:
         store: RemoteStore,
         found: Survey,
         writer: PackWriter,
-        settings: ChunkerSettings,
         progressed: Callable[[], None],
     ) -> None:
         self._store = store
         self._found = found
         self._writer = writer
-        self._settings = settings
         self._progressed = progressed
         self._sent: set[bytes] = {piece.digest for each in found.send.pieces for _, piece in each.pieces}
 
-    def cut(self, reader: Reader) -> CutBlob:
+    def cut(self, reader: Reader, settings: ChunkerSettings) -> CutBlob:
         """Cut everything that *reader* gives. Raises ``OSError``."""
         hasher = new_hasher()
         pieces: list[Piece] = []
         size = 0
-        for data in cut(reader, self._settings):
+        for data in cut(reader, settings):
             hasher.update(data)
             oid = object_id(data)
             size += len(data)
@@ -70,4 +68,4 @@ class Cutter:
                 self._sent.add(oid)
                 self._writer.add_alone(oid, BYTES, data)
             self._progressed()
-        return CutBlob(ObjectId(hasher.digest()), size, chunker_code(self._settings), tuple(pieces))
+        return CutBlob(ObjectId(hasher.digest()), size, chunker_code(settings), tuple(pieces))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -45,6 +46,13 @@ class PiecesOf(NamedTuple):
     pieces: list[tuple[int, Piece]]
 
 
+class ToCut(NamedTuple):
+    """A large blob that was never cut."""
+
+    size: int
+    at_content: bool
+
+
 class Base(NamedTuple):
     """Directories by path that are complete on the remote as long as all of ``packs`` are there."""
 
@@ -59,7 +67,7 @@ class ToSend:
     packed: dict[PackKey, list[tuple[Place, ObjectId]]] = field(default_factory=dict)
     loose: dict[ObjectId, int] = field(default_factory=dict)
     pieces: list[PiecesOf] = field(default_factory=list)
-    to_cut: dict[ObjectId, int] = field(default_factory=dict)
+    to_cut: dict[ObjectId, ToCut] = field(default_factory=dict)
     objects: int = 0
     bytes: int = 0
 
@@ -116,23 +124,31 @@ def survey(
     base: Base | None = None,
     *,
     damaged: Collection[ObjectId] = (),
+    cuts_at_content: Callable[[bytes], bool] = lambda _path: True,
 ) -> Survey:
     """Look every wanted object up on the remote, then in the cache; only the difference where there is a *base*.
 
-    Loose files in *damaged* count as absent.
+    Loose files in *damaged* count as absent. *cuts_at_content* says how a large file at a path is to be cut.
     """
-    return _Surveyor(session, store, damaged).run(wanted, base)
+    return _Surveyor(session, store, damaged, cuts_at_content).run(wanted, base)
 
 
 class _Surveyor:
-    def __init__(self, session: Session, store: RemoteStore, damaged: Collection[ObjectId]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        store: RemoteStore,
+        damaged: Collection[ObjectId],
+        cuts_at_content: Callable[[bytes], bool],
+    ) -> None:
         self._damaged = damaged
+        self._cuts_at_content = cuts_at_content
         self._session = session
         self._cache = session.cache
         self._store = store
         self._found = Survey()
         self._settled: set[bytes] = set()
-        self._large: dict[ObjectId, int] = {}
+        self._large: dict[ObjectId, Need] = {}
 
     def run(self, wanted: Sequence[Wanted], base: Base | None) -> Survey:
         found = self._found
@@ -141,7 +157,7 @@ class _Surveyor:
             found.relied.update(base.packs)
         for need in walk.needs(wanted):
             if need.kind == BYTES and need.size >= CHUNKED_FROM:
-                self._large[need.oid] = need.size
+                self._large.setdefault(need.oid, need)
             else:
                 self._small(need)
         found.failed = [MissingItem(failed.path, failed.oid) for failed in walk.failed]
@@ -178,25 +194,26 @@ class _Surveyor:
         stored = [oid for oid in self._large if any(each.kind == RECIPE for each in self._store.find(oid, META))]
         large = LargeBlobs(self._session, SILENT)
         fetched, _ = large.remote_recipes(stored) if stored else ({}, {})
-        for oid, size in self._large.items():
+        for oid, need in self._large.items():
+            size = need.size
             try:
                 if oid in fetched:
                     recipe = whole_recipe(oid, size, lambda key: large.page(key, fetched))
                 else:
                     recipe = whole_recipe(oid, size, lambda key: self._cache.read_meta(key, RECIPE))
             except (MissingData, FormatError, IntegrityError):
-                self._cut_or_lose(oid, size)
+                self._cut_or_lose(need)
                 continue
             self._pieces(oid, recipe)
 
-    def _cut_or_lose(self, oid: ObjectId, size: int) -> None:
-        if self._has_loose(oid):
+    def _cut_or_lose(self, need: Need) -> None:
+        if self._has_loose(need.oid):
             send = self._found.send
-            send.to_cut[oid] = size
+            send.to_cut[need.oid] = ToCut(need.size, self._cuts_at_content(need.path))
             send.objects += 1
-            send.bytes += size
+            send.bytes += need.size
         else:
-            self._found.lost.add(oid)
+            self._found.lost.add(need.oid)
 
     def _pieces(self, oid: ObjectId, recipe: Recipe) -> None:
         send = self._found.send

@@ -19,6 +19,7 @@ from dvtool.formats.records import ChunkerSettings
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
+from dvtool.store.chunker import FIXED_PIECES
 from dvtool.store.localpacks import PackKey
 from dvtool.store.localpacks import Place
 from dvtool.store.packwriter import PackWriter
@@ -157,12 +158,12 @@ class _Sender:
             raise storage_error(error, "read", path) from error
 
     def _cut(self, writer: PackWriter) -> None:
-        cutter = Cutter(self._store, self._found, writer, self._chunker, self._outgoing.start_made)
-        for oid, size in self._found.send.to_cut.items():
+        cutter = Cutter(self._store, self._found, writer, self._outgoing.start_made)
+        for oid, (size, at_content) in self._found.send.to_cut.items():
             path = self._cache.loose_path(oid)
             try:
                 with open(path, "rb", buffering=0) as file:
-                    cut = cutter.cut(file)
+                    cut = cutter.cut(file, self._chunker if at_content else FIXED_PIECES)
             except OSError as error:
                 raise storage_error(error, "read", path) from error
             if (cut.oid, cut.size) != (oid, size):

@@ -14,10 +14,12 @@ from dvtool.formats.recipe import FIXED
 from dvtool.formats.recipe import PIECE
 from dvtool.formats.recipe import Piece
 from dvtool.formats.recipe import Recipe
+from dvtool.formats.recipe import decode_recipe
 from dvtool.formats.recipe import encode_recipe
 from dvtool.hashing.digests import object_id
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
+from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
@@ -49,6 +51,57 @@ def test_an_insert_sends_the_pieces_around_it_only(new_cache: NewCache, remote: 
     assert counting.received < 9 * MIB
     clone.forget()
     assert clone.has_blob(second.oid)
+
+
+def pieces_of(cache: Cache, wanted: Wanted) -> dict[bytes, int]:
+    recipe = decode_recipe(cache.read_meta(wanted.oid, RECIPE), "test")
+    return {piece.digest: piece.length for piece in recipe.pieces}
+
+
+def test_a_clone_with_the_version_before_reads_the_pieces_that_differ(
+    new_cache: NewCache, remote: Remote, context: PushContext
+) -> None:
+    cache, clone = new_cache(), new_cache("clone")
+    data = content("large", 48 * MIB)
+    changed = data[: 7 * MIB] + b"x" * 1024 + data[7 * MIB : 30 * MIB] + data[31 * MIB :] + b"end"
+    versions = [store_file(cache, each) for each in (data, changed)]
+    for each in versions:
+        push(cache, remote, [each], context)
+    fetch(clone, [remote], versions[:1])
+    counting = CountingRemote(remote)
+    got = fetch(clone, [counting], versions[1:])
+    known, wanted = (pieces_of(cache, each) for each in versions)
+    lacking = sum(length for digest, length in wanted.items() if digest not in known)
+    assert 0 < lacking < 16 * MIB
+    assert lacking < got.bytes_received < lacking + MIB
+    # Index files and the recipe come with it.
+    assert counting.received < lacking + MIB
+    clone.forget()
+    assert clone.read_blob(versions[1].oid) == changed
+
+
+def test_paths_that_are_not_cut_at_their_content(new_cache: NewCache, remote: Remote, context: PushContext) -> None:
+    cache = new_cache()
+    plain, packed = store_file(cache, content("a", 9 * MIB)), store_file(cache, content("b", 9 * MIB), b"b.zip")
+    context = context._replace(unchunked=lambda path: path.endswith(b".zip"))
+    push(cache, remote, [plain, packed], context)
+    assert [*pieces_of(cache, packed).values()] == [4 * MIB, 4 * MIB, MIB]
+    assert len(pieces_of(cache, plain)) != 3
+    # What the store says is for those that are cut at their content, and the first push does not decide for others.
+    other = store_file(cache, content("c", 9 * MIB))
+    push(cache, remote, [other], context._replace(chunk=False))
+    assert [*pieces_of(cache, other).values()] == [4 * MIB, 4 * MIB, MIB]
+    assert fetch(new_cache("clone"), [remote], [plain, packed, other]).missing == ()
+
+
+def test_pushing_fixed_pieces_first_makes_no_store_of_them(
+    new_cache: NewCache, remote: Remote, context: PushContext
+) -> None:
+    cache = new_cache()
+    first, second = store_file(cache, content("a", 9 * MIB)), store_file(cache, content("b", 9 * MIB))
+    push(cache, remote, [first], context._replace(chunk=False))
+    push(cache, remote, [second], context)
+    assert len(pieces_of(cache, first)) == 3 != len(pieces_of(cache, second))
 
 
 def test_the_same_piece_many_times_travels_once(new_cache: NewCache, remote: Remote, context: PushContext) -> None:
