@@ -10,7 +10,6 @@ from dvtool.formats.settings import is_true
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
-from dvtool.project.unchunked import unchunked_paths
 from dvtool.project.routes import Routes
 from dvtool.project.unchunked import unchunked_paths
 from dvtool.transfer.types import PushContext
@@ -113,7 +112,6 @@ def push_context(
         now=now,
         jobs=jobs or int(settings.options.get("jobs", "0")),
         chunk=is_true(settings.options.get("chunk", "true")),
-        unchunked=unchunked_paths(project.config),
         unchunked=unchunked_paths(project.config),
     )
 
