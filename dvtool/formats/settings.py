@@ -56,13 +56,6 @@ SETTINGS: tuple[Setting, ...] = (
         "for what changes all over at each change",
         in_project=True,
     ),
-    Setting(
-        "core.unchunked",
-        Type.PATTERNS,
-        "paths of large files that are cut into pieces of 4 MiB for every remote, as in `.gitignore`; "
-        "for what changes all over at each change",
-        in_project=True,
-    ),
     Setting("core.autostage", Type.FLAG, "`git add` the files that a command writes", False, in_project=True),
     Setting(
         "core.no_scm",
