@@ -84,6 +84,8 @@ def kept(cli: CommandLine) -> Path:
 
 
 def test_signing_in_and_pushing(cli: CommandLine, drive: DriveServer, browser: list[bytes]) -> None:
+    (cli.at / "a").write_text("a\n")
+    cli.done("add", "a")
     before = cli("push")
     assert before.code == 7 and "no credentials" in before.err
     assert "dvtool remote login origin" in before.err
@@ -91,8 +93,6 @@ def test_signing_in_and_pushing(cli: CommandLine, drive: DriveServer, browser: l
     assert stat.S_IMODE(kept(cli).stat().st_mode) == 0o600
     assert json.loads(kept(cli).read_text())["refresh_token"] == REFRESH_TOKEN
     assert "refresh" not in (cli.at / ".git/dvtool/config").read_text()
-    (cli.at / "a").write_text("a\n")
-    cli.done("add", "a")
     cli.done("push")
     assert drive.drive.named("dvtool-store.json")
 
@@ -159,7 +159,7 @@ def test_other_remotes_need_none(cli: CommandLine) -> None:
 
 def test_the_page_asks_for_what_is_needed(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda page: bool(pages.append(page)))
+    monkeypatch.setattr(webbrowser, "open", pages.append)
     monkeypatch.setattr("dvtool.cli.remote_login.PATIENCE", 0.0)
     assert cli("remote", "login", "--client", "client.json").code == 5
     query = parse_qs(urlsplit(pages[0]).query)

@@ -21,6 +21,7 @@ from dvtool.model.ports import Remote
 from dvtool.remote import retry
 from dvtool.remote.address import Address
 from dvtool.remote.drivers.gdrive import upload
+from dvtool.remote.drivers.gdrive.api import DriveApi
 from dvtool.remote.failures import TransientError
 from dvtool.remote.table import open_bare
 from dvtool.remote.table import open_remote
@@ -190,7 +191,7 @@ class TestTrash:
         folder = drive.drive.make("store", FOLDER, (drive.drive.shared,), None)
         folder.trashed = True
         remote = opened(f"gdrive://{folder.id}")
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "list": lambda: list(remote.list("data/")),
             "stat": lambda: remote.stat("data/k"),
             "get": lambda: remote.get("data/k"),
@@ -327,13 +328,13 @@ class TestUpload:
         self, drive: DriveServer, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = file_of(tmp_path, noise("shrinks", 6 * MIB))
-        begin = upload.DriveApi.begin_upload
+        begin = DriveApi.begin_upload
 
         async def shrink(*args: Any) -> str:
             os.truncate(path, MIB)
             return await begin(*args)
 
-        monkeypatch.setattr(upload.DriveApi, "begin_upload", shrink)
+        monkeypatch.setattr(DriveApi, "begin_upload", shrink)
         with pytest.raises(StorageError, match="became shorter") as caught:
             opened().put_file("data/k", path)
         assert not isinstance(caught.value, TransientError)

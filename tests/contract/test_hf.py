@@ -28,7 +28,8 @@ def hub(seaweed: Seaweed) -> Iterator[Gateway]:
 
 @pytest.mark.s3
 class TestBucket(RemoteSuite):
-    many = 1_100
+    large = 12 << 20
+    many = 40
 
     @pytest.fixture
     def address(self, hub: Gateway) -> Address:

@@ -313,12 +313,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, form: dict[str, list[str]]) -> None:
         asked = {name: values[0] for name, values in form.items()}
+        more: dict[str, str] = {}
         try:
             match asked.get("grant_type"):
                 case "urn:ietf:params:oauth:grant-type:jwt-bearer":
-                    account, more = self._robot(asked["assertion"]), {}
+                    account = self._robot(asked["assertion"])
                 case "refresh_token":
-                    account, more = self._ann(asked, asked.get("refresh_token") == REFRESH_TOKEN), {}
+                    account = self._ann(asked, asked.get("refresh_token") == REFRESH_TOKEN)
                 case "authorization_code":
                     account = self._ann(asked, self._is_code(asked))
                     more = {"refresh_token": REFRESH_TOKEN, "scope": SCOPE}

@@ -25,7 +25,7 @@ SERVER = "https://dav.example.org:8443"
 class Drawer(keyring.backend.KeyringBackend):
     """A keyring that is a dictionary."""
 
-    priority = 1.0  # type: ignore[assignment]
+    priority = 1.0
 
     def __init__(self) -> None:
         self.held: dict[tuple[str, str], str] = {}

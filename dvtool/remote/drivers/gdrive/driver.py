@@ -70,7 +70,7 @@ class DriveRemote:
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         check_prefix(prefix)
-        found = self._run(lambda drive: drive.list(prefix))
+        found = self._run(lambda drive: drive.items(prefix))
         return iter(sorted(found.values(), key=lambda item: item.key))
 
     def stat(self, key: str) -> RemoteItem | None:
@@ -126,7 +126,7 @@ class _Drive:
         """Key and id of what was seen: an id never changes, and Google knows it at once."""
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def list(self, prefix: str) -> dict[str, RemoteItem]:
+    async def items(self, prefix: str) -> dict[str, RemoteItem]:
         top, _, rest = prefix.partition("/")
         entries = await self._listing((*self._options.path, top) if top else self._options.path)
         found: dict[str, Entry] = {}
@@ -138,7 +138,7 @@ class _Drive:
         if not top:
             for folder in {entry.name for entry in entries if entry.kind == FOLDER}:
                 if is_key(f"{folder}/x"):
-                    items.update(await self.list(f"{folder}/"))
+                    items.update(await self.items(f"{folder}/"))
         return items
 
     async def find(self, key: str, *, thorough: bool = True) -> Entry | None:
