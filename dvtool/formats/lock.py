@@ -63,10 +63,18 @@ Lock = Mapping[str, LockedStage]
 
 def encode_lock(lock: Lock) -> bytes:
     """The text as the tool writes it."""
-    lines = ["{", '"dvtool": "lock",', f'"version": {VERSION},', '"stages": {']
-    for name in sorted(lock):
-        lines += [f"{_text(name)}: {{", ",\n".join(_block(lock[name])), "},"]
-    return "\n".join([*lines, '"": {}}}', ""]).encode("utf-8")
+    return join_blocks({name: encode_block(name, lock[name]) for name in lock})
+
+
+def encode_block(name: str, stage: LockedStage) -> str:
+    """The lines of one stage."""
+    return "\n".join([f"{_text(name)}: {{", ",\n".join(_block(stage)), "},"])
+
+
+def join_blocks(blocks: Mapping[str, str]) -> bytes:
+    """The text of a lock from the lines of its stages, by name."""
+    head = ["{", '"dvtool": "lock",', f'"version": {VERSION},', '"stages": {']
+    return "\n".join([*head, *(blocks[name] for name in sorted(blocks)), '"": {}}}', ""]).encode("utf-8")
 
 
 def value_text(value: Json) -> str:
