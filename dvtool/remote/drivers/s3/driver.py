@@ -53,7 +53,9 @@ class S3Remote:
     def __init__(self, name: str, options: S3Options) -> None:
         self.name = name
         self.url = options.url
-        self.capabilities = Capabilities(create_only=True, unfinished=True, concurrency=_CONCURRENCY)
+        self.capabilities = Capabilities(
+            create_only=options.service.create_only, unfinished=options.service.unfinished, concurrency=_CONCURRENCY
+        )
         self._options = options
         self._connecting = threading.Lock()
         self._connected: tuple[Any, Calls, asyncio.Semaphore] | None = None
@@ -125,7 +127,8 @@ class S3Remote:
 
         async def send(client: Any) -> bool:
             await asyncio.sleep(self._meter.passed(len(data)))
-            sending = _put_once(client, where, data) if create_only else _put(client, where, data)
+            once = create_only and self.capabilities.create_only
+            sending = _put_once(client, where, data) if once else _put(client, where, data)
             return await asyncio.wait_for(sending, self._options.patience(len(data)))
 
         return self._run(f"write {key}", lambda client, _: send(client))

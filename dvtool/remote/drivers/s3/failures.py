@@ -110,7 +110,7 @@ def _answered(error: Exception, name: str, options: S3Options, doing: str) -> Dv
         reason = _DENIED_CODES.get(code, f"no permission ({said})")
         return AccessDenied(
             f"remote {name}: cannot {doing} on {options.host}: {reason}",
-            hint=f"tried {_identity(options)}; {_credential_help(name)}",
+            hint=f"tried {_identity(options)}; {options.service.keys_help.format(name=name)}",
         )
     if code in _TRANSIENT_CODES or status in OVERLOADED or (status >= 500 and status != 501):
         return TransientError(
@@ -126,7 +126,7 @@ def _answered(error: Exception, name: str, options: S3Options, doing: str) -> Dv
         )
     return StorageError(
         f"remote {name}: cannot {doing} on {options.host}: {said}",
-        hint=f"check that `dvtool config remote.{name}.endpointurl` is the address of an S3 server",
+        hint=f"check that `dvtool config remote.{name}.{options.service.endpoint_key}` is the address of an S3 server",
     )
 
 
@@ -135,7 +135,7 @@ def _unanswered(error: Exception, name: str, options: S3Options, doing: str) -> 
     if kind in _CREDENTIALS:
         return AccessDenied(
             f"remote {name}: no usable credentials for {options.host}: {redact(str(error))}",
-            hint=f"tried {_identity(options)}; {_credential_help(name)}",
+            hint=f"tried {_identity(options)}; {options.service.keys_help.format(name=name)}",
         )
     if kind in ("ProfileNotFound", "ConfigNotFound", "ConfigParseError"):
         return ConfigError(
@@ -155,7 +155,7 @@ def _unanswered(error: Exception, name: str, options: S3Options, doing: str) -> 
         raise error
     return TransientError(
         f"remote {name}: cannot {doing}: {_connection_trouble(error, options)}",
-        hint=f"check the network and `dvtool config remote.{name}.endpointurl`",
+        hint=f"check the network and `dvtool config remote.{name}.{options.service.endpoint_key}`",
         unreachable=_never_connected(error),
         overloaded=_is_timeout(error) and not _never_connected(error),
     )
@@ -189,10 +189,6 @@ def _identity(options: S3Options) -> str:
     if options.profile:
         return f"profile {options.profile}"
     return "the environment, ~/.aws and the machine's role"
-
-
-def _credential_help(name: str) -> str:
-    return f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `dvtool remote modify --local {name} profile PROFILE`"
 
 
 def _said(error: Exception, code: str, status: int) -> str:

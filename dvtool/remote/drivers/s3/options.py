@@ -19,6 +19,23 @@ _ADDRESSING = ("auto", "path", "virtual")
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """Whose service speaks S3, where it differs from Amazon's.
+
+    ``endpoint_key``, ``keys_help``: the setting that names the server, what to do about refused credentials
+    (with ``{name}`` of the remote). ``create_only``, ``unfinished``: as in `Capabilities`.
+    """
+
+    scheme: str = "s3"
+    endpoint_key: str = "endpointurl"
+    keys_help: str = (
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `dvtool remote modify --local {name} profile PROFILE`"
+    )
+    create_only: bool = True
+    unfinished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class S3Options:
     """Where the bucket is and as whom it is opened. Times in seconds.
 
@@ -43,10 +60,11 @@ class S3Options:
     addressing: str = "auto"
     connect_timeout: float = CONNECT_SECONDS
     read_timeout: float = READ_SECONDS
+    service: Service = Service()
 
     @property
     def url(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        return f"{self.service.scheme}://{self.bucket}/{self.prefix}".rstrip("/")
 
     def patience(self, size: int) -> float:
         """Seconds that sending *size* bytes in one request may take: a line slower than 64 KiB/s counts as dead.
