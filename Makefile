@@ -37,7 +37,18 @@ $(VENV)/.has-dvtool: pyproject.toml | $(BIN)/python
 
 install: $(VENV)/.has-dvtool
 
-test: $(VENV)/.has-test
+# Azurite, a server of Azure Blob for the tests, comes from npm. Without npm its tests skip.
+AZURITE := $(VENV)/azurite
+$(AZURITE)/.has-3.37.0: | $(BIN)/python
+	@if command -v npm >/dev/null; then \
+	    echo "installing Azurite into $(AZURITE)"; \
+	    npm install --prefix $(AZURITE) --no-save --no-audit --no-fund --ignore-scripts --loglevel=error azurite@3.37.0 \
+	        && touch $@; \
+	else \
+	    echo "npm is not there (make servers): the tests of Azure Blob skip"; \
+	fi
+
+test: $(VENV)/.has-test $(AZURITE)/.has-3.37.0
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.has-lint

@@ -5,6 +5,11 @@ set -euo pipefail
 
 packages=(xfsprogs nginx-light libnginx-mod-http-dav-ext)
 
+# Azurite is a program for Node.js, and `make test` installs it with npm. Any Node.js will do.
+if ! command -v npm >/dev/null; then
+    packages+=(nodejs npm)
+fi
+
 missing=()
 for package in "${packages[@]}"; do
     if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
