@@ -13,8 +13,10 @@ from typing import Any
 from dvtool.errors import AccessDenied
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
+from dvtool.remote.failures import OVERLOADED
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
+from dvtool.remote.failures import retry_after as stated_wait
 from dvtool.remote.redact import redact
 
 _TRANSIENT_NAMES = (
@@ -83,6 +85,7 @@ def fsspec_failure(error: Exception, place: Place, doing: str) -> DvtoolError:
             f"{about}: {said}",
             hint="check the network, then run the same command again",
             retry_after=retry_after(error),
+            overloaded=status in OVERLOADED or isinstance(error, TimeoutError),
         )
     if isinstance(error, NotImplementedError):
         return StorageError(f"{about}: the driver cannot do that", hint=f"see `dvtool remote test {place.name}`")
@@ -103,11 +106,11 @@ def retry_after(error: BaseException) -> float | None:
     """Seconds that the server asked to wait, if it said so."""
     for holder in (error, getattr(error, "response", None)):
         headers: Any = getattr(holder, "headers", None)
-        if headers is None or not hasattr(headers, "get"):
+        if headers is None or not hasattr(headers, "items"):
             continue
-        text = str(headers.get("Retry-After") or headers.get("retry-after") or "")
-        if text.strip().isdecimal():
-            return float(text)
+        found = stated_wait({str(name): str(value) for name, value in headers.items()})
+        if found is not None:
+            return found
     return None
 
 

@@ -27,6 +27,7 @@ from dvtool.errors import StorageError
 from dvtool.remote.calls import Calls
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
+from dvtool.remote.failures import retry_after
 from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.network import Network
 from dvtool.remote.redact import redact
@@ -69,8 +70,7 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds the server asks to wait."""
-        stated = self.headers.get("retry-after", "")
-        return float(stated) if stated.isascii() and stated.isdigit() else None
+        return retry_after(self.headers)
 
 
 class Http:

@@ -39,6 +39,7 @@ def drive_failure(answer: Answer, remote: str, host: str, doing: str, identity: 
             f"{about}too many requests ({status} {reason})".replace(" )", ")"),
             hint="Google limits requests a minute and 750 GB a day: try again later, with fewer `-j`",
             retry_after=answer.retry_after,
+            overloaded=True,
         )
     if status in (408, 500, 502, 503, 504):
         return TransientError(f"{about}{_said(answer, reason)}", hint="run the same command again later")
