@@ -33,7 +33,7 @@ class Setting:
 
     ``in_project``: the committed file may set it, since it can neither reach outside the
     repository nor weaken a promise. ``only_project``: no other place may. ``only_user``: the committed
-    file never may, not even trusted. ``directs``: it says which server gets the requests, as a URL does.
+    file never may, not even trusted. ``directs``: it says which server gets the requests or how, as a URL does.
     ``signs``: a secret that never travels, for it only signs what is sent.
     """
 

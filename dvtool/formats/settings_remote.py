@@ -99,6 +99,7 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
         "basic",
         ("basic", "digest", "custom"),
         in_project=True,
+        directs=True,
     ),
     Setting("remote.*.custom_auth_header", Type.TEXT, "HTTP, WebDAV: name of the header that carries the password"),
     Setting("remote.*.token", Type.TEXT, "HTTP, WebDAV, WebHDFS: bearer or delegation token", secret=True),
@@ -112,7 +113,7 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
     Setting("remote.*.key_path", Type.PATH, "HTTP, WebDAV: file with its key"),
     Setting("remote.*.timeout", Type.SECONDS, "file and web servers: longest silence of the server", in_project=True),
     Setting("remote.*.kerberos", Type.FLAG, "WebHDFS: log in with the Kerberos ticket", False, in_project=True),
-    Setting("remote.*.use_https", Type.FLAG, "WebHDFS: TLS", False, in_project=True),
+    Setting("remote.*.use_https", Type.FLAG, "WebHDFS: TLS", False, in_project=True, directs=True),
     Setting(
         "remote.*.data_proxy_target",
         Type.URL,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from dvtool.errors import UnsafeInput
 from dvtool.formats.config import quote
 from dvtool.formats.settings import directs
+from dvtool.formats.settings import is_true
 from dvtool.formats.settings import needs_trust
 from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
@@ -30,7 +31,7 @@ VARIABLE = "DVTOOL_TRUST"
 _OWN = (Level.FLAG, Level.ENVIRONMENT, Level.LOCAL, Level.USER, Level.SYSTEM)
 _WITHOUT_HOST = frozenset(("abfs", "abfss", "adl", "az", "azure", "gcs", "gdrive", "gs", "hf", "oss", "s3"))
 """Schemes whose URL names a bucket at the provider; ``BUCKET@HOST`` names a host all the same."""
-_TOKENS = _WITHOUT_HOST - {"s3"}
+_TOKENS = _WITHOUT_HOST - {"oss", "s3"}
 """Providers whose own credentials, found on the machine, travel as they are: who gets them can use them."""
 
 
@@ -82,7 +83,7 @@ def standing_of(config: Config, environ: Mapping[str, str], name: str) -> Standi
         stated,
         tuple(found for found in stated if needs_trust(found.key, found.text) and in_force[found.key.name] is found),
         tuple(_unbound(in_force, layers, server)),
-        bool(server) and not _sends_nothing(in_force) and _scheme(in_force) in _TOKENS,
+        bool(server) and _scheme(in_force) in _TOKENS and _takes_what_it_finds(in_force),
         trusted=bool(stated) and digest in given,
     )
 
@@ -178,9 +179,12 @@ def _scheme(in_force: Mapping[str, Found]) -> str:
     return url.text.partition("://")[0].lower() if url else ""
 
 
-def _sends_nothing(in_force: Mapping[str, Found]) -> bool:
+def _takes_what_it_finds(in_force: Mapping[str, Found]) -> bool:
+    """Without credentials that are configured, and unless none are to be sent."""
     anonymous = in_force.get("allow_anonymous_login")
-    return anonymous is not None and anonymous.text.lower() in ("true", "yes", "on", "1")
+    if anonymous is not None and is_true(anonymous.text):
+        return False
+    return not any(setting_of(found.key).secret for found in in_force.values())
 
 
 def _matters(found: Found) -> bool:

@@ -167,6 +167,10 @@ def test_remotes_from_first_to_last(cli: CommandLine) -> None:
         "default": True,
         "level": "project",
         "options": {"access_key_id": "***"},
+        "secrets": {"access_key_id": "the local config"},
+        "mirrors": [],
+        "paths": [],
+        "trust": "",
     }
     cli.done("remote", "remove", "main")
     assert "main" not in committed(cli) + local(cli)
