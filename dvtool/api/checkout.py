@@ -27,7 +27,7 @@ from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
-from dvtool.project.parts import relative_paths
+from dvtool.project.targets import select_targets
 from dvtool.store.salvage import damage_errors
 from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
@@ -37,7 +37,6 @@ from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.reversal import noted
 from dvtool.workspace.selection import Selected
-from dvtool.workspace.selection import select
 from dvtool.workspace.selection import wanted_entry
 from dvtool.workspace.worktree import Worktree
 
@@ -109,7 +108,7 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
     Raises `UsageError`, `FormatError`, `UnsafeInput`, `StorageError`, `Locked`.
     """
     tracked = open_tracked(project)
-    selected = select(tracked, relative_paths(project, request.targets))
+    selected = select_targets(project, tracked, request.targets, "checkout")
     cache = open_cache(project)
     done: list[Applied] = []
     unreadable: list[Left] = []

@@ -44,6 +44,7 @@ from dvtool.store.unnamed import Marks
 from dvtool.transfer.push import push
 from dvtool.transfer.session import Session
 from dvtool.transfer.types import Wanted
+from dvtool.transfer.usage import CacheSizes
 from dvtool.transfer.walk import Need
 from dvtool.transfer.walk import Walk
 from dvtool.workspace.applying import Applied
@@ -87,8 +88,8 @@ class Stays(NamedTuple):
 class DropResult:
     """``files_removed`` and ``worktree_bytes``: what went from the worktree (after a dry run: would go).
 
-    ``objects_freed``, ``cache_bytes``: what went from the cache; after a dry run an upper bound, in
-    plain bytes. ``left``: objects that stay in packs most of which is needed. ``kept``: untracked
+    ``objects_freed``, ``cache_bytes``: what went from the cache; after a dry run an upper bound.
+    ``left``: objects that stay in packs most of which is needed. ``kept``: untracked
     files in the dropped directories. ``remotes``: those that hold everything.
     """
 
@@ -282,6 +283,7 @@ class _Drop:
             for change in plan.remove
             if change.old is not None and change.old.kind == FILE
         ]
+        sizes = CacheSizes(self._cache)
         stays: dict[str, tuple[int, int]] = {}
         objects = amount = 0
         for need in self._needs():
@@ -289,9 +291,9 @@ class _Drop:
             if need.kind == BYTES and who is not None:
                 files, size = stays.get(who, (0, 0))
                 stays[who] = (files + 1, size + need.size)
-            elif need.kind == BYTES and freed is None and self._cache.has_blob(need.oid):
+            elif need.kind == BYTES and freed is None and (parts := sizes.parts(need)) is not None:
                 objects += 1
-                amount += need.size
+                amount += sum(part.stored for part in parts)
         return DropResult(
             tuple(one.path for one in self._selected),
             names,

@@ -20,13 +20,13 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
-from dvtool.project.parts import relative_paths
 from dvtool.project.reading import Fetched
 from dvtool.project.reading import FetchReport
 from dvtool.project.reading import fetch_in_turn
 from dvtool.project.remotes import Remotes
 from dvtool.project.routes import Route
 from dvtool.project.routes import Routes
+from dvtool.project.targets import select_targets
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import merged
@@ -37,7 +37,6 @@ from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
 from dvtool.transfer.types import Only
 from dvtool.transfer.types import Wanted
-from dvtool.workspace.selection import select
 
 __all__ = ["FetchReport", "FetchRequest", "fetch", "raise_for"]
 
@@ -67,7 +66,7 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
     with Remotes(project) as remotes:
         remotes.prepare(request.remotes[:1])
         routes = Routes(project.config)
-        selected = select(open_tracked(project), relative_paths(project, request.targets))
+        selected = select_targets(project, open_tracked(project), request.targets, "fetch")
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
         chains = routes.for_reading(wanted, request.remotes, reporter)
         if not wanted and not request.remotes:

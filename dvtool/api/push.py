@@ -11,10 +11,10 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
-from dvtool.project.parts import relative_paths
 from dvtool.project.remotes import Remotes
 from dvtool.project.routes import Route
 from dvtool.project.routes import Routes
+from dvtool.project.targets import select_targets
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
@@ -29,7 +29,6 @@ from dvtool.transfer.pushverify import verify_push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.pointers import TrackedPaths
-from dvtool.workspace.selection import select
 
 __all__ = ["PushReport", "PushRequest", "PushedTo", "push", "raise_for"]
 
@@ -95,7 +94,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         remotes.prepare(request.remotes)
         tracked = open_tracked(project)
         routes = Routes(project.config)
-        selected = select(tracked, relative_paths(project, request.targets))
+        selected = select_targets(project, tracked, request.targets, "push")
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
         mirrors = request.mirrors or project.config.flag("core.push_mirrors")
         going = routes.for_pushing(wanted, request.remotes, reporter, mirrors=mirrors)

@@ -61,7 +61,8 @@ def require_space(path: bytes, needed: int, doing: str) -> None:
         f"not enough space to {doing}: {_readable(needed)} needed and {_readable(free)} free in {os.fsdecode(where)}, "
         f"{_readable(needed - free)} missing",
         path=where,
-        hint=f"free {_readable(needed - free)} there, for example with `dvtool gc`, then run the same command again",
+        hint=f"free {_readable(needed - free)} there, for example with `dvtool drop PATH`, or with "
+        "`dvtool gc --all-commits --no-trash`, then run the same command again",
     )
 
 

@@ -106,9 +106,10 @@ class CacheSizes:
     def of(self, needs: Sequence[Need]) -> Iterator[tuple[Need, list[Part] | None]]:
         """As `StoredSizes`."""
         for need in needs:
-            yield need, self._parts(need)
+            yield need, self.parts(need)
 
-    def _parts(self, need: Need) -> list[Part] | None:
+    def parts(self, need: Need) -> list[Part] | None:
+        """What is stored for one object; None if it is not here."""
         packs = self._cache.packs
         place = packs.find(need.oid, DATA if need.kind == BYTES else META)
         if place is not None:

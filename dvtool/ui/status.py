@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from dvtool.api.status import Difference
 from dvtool.api.status import StatusResult
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 from dvtool.ui.terminal import Paint
@@ -15,8 +17,12 @@ from dvtool.ui.terminal import Paint
 _COLOURS = {"added": "green", "modified": "yellow", "deleted": "red", "missing": "red", "outdated": "yellow"}
 
 
-def status_lines(result: StatusResult, paint: Paint) -> Iterator[str]:
-    """The differences under one heading a step: what to do next stands in the heading."""
+SHOWN = 20
+"""More lines of one section are folded: a directory stands for what differs in it."""
+
+
+def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> Iterator[str]:
+    """The differences under one heading a step: what to do next stands in the heading. *whole*: each file."""
     sections = (
         ("Changed in the worktree (record with: dvtool add PATH):", result.workspace),
         ("Not in the worktree (bring with: dvtool checkout, or dvtool pull):", result.missing),
@@ -30,7 +36,9 @@ def status_lines(result: StatusResult, paint: Paint) -> Iterator[str]:
                 yield ""
             any_shown = True
             yield heading
-            yield from difference_lines(differences, paint)
+            yield from difference_lines(differences if whole else folded(differences), paint)
+            if not whole and len(differences) > SHOWN:
+                yield f"  {len(differences):,} in all: `dvtool status -v` shows each"
     if not result.tracked:
         yield "Nothing is tracked yet. Start with: dvtool add PATH"
     elif not any_shown:
@@ -43,3 +51,29 @@ def difference_lines(differences: Iterable[Difference], paint: Paint) -> Iterato
         many = f"{count(files, 'file')}, " if files != 1 else ""
         note = f"  ({why})" if why else ""
         yield f"  {paint(f'{change:<8}', _COLOURS[change])}  {show(path)}  {many}{size(amount)}{note}"
+
+
+def folded(differences: Sequence[Difference]) -> list[Difference]:
+    """At most `SHOWN` lines where directories make that possible, the deepest ones that do; never fewer than needed."""
+    if len(differences) <= SHOWN:
+        return [*differences]
+    found: list[Difference] = []
+    for depth in range(max(one.path.count(b"/") for one in differences), 0, -1):
+        found = _folded_at(differences, depth)
+        if len(found) <= SHOWN:
+            break
+    return found or [*differences]
+
+
+def _folded_at(differences: Sequence[Difference], depth: int) -> list[Difference]:
+    groups: dict[tuple[str, bytes], list[Difference]] = {}
+    for one in differences:
+        above = split(one.path)[0].split(b"/")[:depth]
+        groups.setdefault((one.change, b"/".join(above) + b"/" if above != [b""] else one.path), []).append(one)
+    return [some[0] if len(some) == 1 else _as_one(change, path, some) for (change, path), some in groups.items()]
+
+
+def _as_one(change: str, path: bytes, some: Sequence[Difference]) -> Difference:
+    reasons = {one.why for one in some}
+    why = reasons.pop() if len(reasons) == 1 else ""
+    return Difference(change, path, sum(one.size for one in some), sum(one.files for one in some), why)

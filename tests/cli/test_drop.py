@@ -148,7 +148,9 @@ def test_dry_run_changes_nothing(cli: CommandLine) -> None:
     document = cli("drop", "--dry-run", "data", "large", "--json").document
     assert (document["schema"], document["dry_run"]) == ("dvtool/drop/1", True)
     assert (document["files_removed"], document["worktree_bytes"]) == (6, 5_300_017)
-    assert (document["objects_freed"], document["cache_bytes"]) == (5, 5_300_011)
+    # As they lie there: with the heads of their records.
+    assert document["objects_freed"] == 5
+    assert 5_300_011 < document["cache_bytes"] < 5_300_100
     assert document["stays"] == [{"who": "other tracked paths of this repository", "files": 1, "bytes": 6}]
     assert cache_bytes(cli) == before
     assert_tree(cli.at / "data", DIRECTORY)

@@ -39,6 +39,7 @@ def status(
 
     Compares the files with the pointers (`dvtool add` takes changes over) and the pointers with
     the last commit (`git commit` records them). Only files that changed since the last look are read.
+    Many lines are folded into one for each directory; `-v` shows every file.
     """
     from dvtool.api.status import StatusRequest
     from dvtool.api.status import status as run
@@ -49,5 +50,5 @@ def status(
     if as_json:
         session.json("status/1", result)
     elif not (session.quiet and exit_code):
-        session.lines(status_lines(result, session.paint))
+        session.lines(status_lines(result, session.paint, whole=session.verbose))
     return 1 if exit_code and not result.is_clean else None
