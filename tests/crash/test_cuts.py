@@ -30,21 +30,21 @@ TIMES = 3
 def test_s3(injector: Injector, seaweed: Seaweed, folder: Path) -> None:
     line = s3_line(seaweed)
     with CuttingRelay(line.server) as relay:
-        sweep = CutSweep(injector, folder / "cuts", line, relay, None)
+        sweep = CutSweep(injector, folder / "cuts", line, relay)
         judge(sweep.push(TIMES), sweep.pull(TIMES))
 
 
 def test_webdav(injector: Injector, nginx: Nginx, folder: Path) -> None:
     line = webdav_line(nginx)
     with CuttingRelay(line.server) as relay:
-        sweep = CutSweep(injector, folder / "cuts", line, relay, None)
+        sweep = CutSweep(injector, folder / "cuts", line, relay)
         judge(sweep.push(TIMES), sweep.pull(TIMES))
 
 
 def test_http(injector: Injector, nginx: Nginx, folder: Path) -> None:
     line = http_line(nginx)
     with CuttingRelay(line.server) as relay:
-        sweep = CutSweep(injector, folder / "cuts", line, relay, lambda url: nginx.directory(url.rpartition("/")[2]))
+        sweep = CutSweep(injector, folder / "cuts", line, relay)
         judge(sweep.pull(TIMES))
 
 

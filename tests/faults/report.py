@@ -45,6 +45,7 @@ def report(results: Results, environment: str) -> str:
         ("power", "Power loss", "disks"),
         ("kills", "SIGKILL at random moments", "kills"),
         ("network", "S3 through a network that goes wrong", "faults"),
+        ("cuts", "Connections that break at random, once or twice a run", "runs"),
         ("together", "Many commands at once", "commands"),
         ("rewrites", "Rewrites that `stat` cannot tell", "files"),
         ("fuzz", "Parsers, guided to new branches", "inputs"),
@@ -66,7 +67,12 @@ def _totals(done: list[tuple[str, str, dict[str, Any]]]) -> list[str]:
     bad: dict[str, int] = defaultdict(int)
     for group, _, result in done:
         for tally in result["tallies"]:
-            kind = {"power": "power loss", "kills": "SIGKILL at a random moment", "network": "network"}.get(group)
+            kind = {
+                "power": "power loss",
+                "kills": "SIGKILL at a random moment",
+                "network": "network",
+                "cuts": "network",
+            }.get(group)
             if group in ("together", "rewrites", "fuzz", "tests"):
                 continue
             if kind is None:

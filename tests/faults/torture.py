@@ -36,6 +36,11 @@ from tests.crash.cases import LINKS
 from tests.crash.together import gc_beside
 from tests.crash.together import rewrites
 from tests.crash.together import same_tree
+from tests.faults.cuts import CutSweep
+from tests.faults.cuts import http_line
+from tests.faults.cuts import s3_line
+from tests.faults.cuts import webdav_line
+from tests.faults.cutting import CuttingRelay
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
 from tests.faults.network import NetworkSweep
@@ -59,6 +64,11 @@ KILLS = 400
 STRIDE = 4
 """Of the calls that fail, every so many-th where files are linked; all where they are copied. It is killed at every."""
 
+CUT = (("push", "S3"), ("pull", "S3"), ("push", "WebDAV"), ("pull", "WebDAV"), ("pull", "HTTP"))
+"""What is cut at random."""
+CUT_RUNS = 100
+"""Runs of each."""
+
 _SOURCES = ("dvtool", "tests/faults", "tests/crash", "tests/fuzz", "tests/hostile")
 _MEMORY = Path("/dev/shm")
 _XFS_BYTES = 400 << 20
@@ -79,6 +89,7 @@ def parts() -> list[Part]:
     found += [_power(case) for case in CASES if not case.stages]
     found += [_killed(case) for case in BUSY]
     found += [_network(verb, kind) for kind in KINDS for verb in ("push", "pull")]
+    found += [_cuts(verb, kind) for verb, kind in CUT]
     found += [
         Part("together", "together same tree", lambda at: [same_tree(at, processes=16, files=10_000, rounds=20)]),
         Part("together", "together gc beside", lambda at: [gc_beside(at, rounds=500)]),
@@ -129,6 +140,26 @@ def _network(verb: str, kind: Kind) -> Part:
             return [sweep.push(kind) if verb == "push" else sweep.pull(kind)]
 
     return Part("network", f"network {verb} {kind}", run)
+
+
+def _cuts(verb: str, kind: str) -> Part:
+    def run(folder: Path) -> list[Tally]:
+        from tests.support import nginx
+        from tests.support import seaweed
+
+        with ExitStack() as stack:
+            injector = stack.enter_context(Injector(folder))
+            (folder / "server").mkdir()
+            if kind == "S3":
+                line = s3_line(stack.enter_context(seaweed.serving(folder / "server")))
+            else:
+                server = stack.enter_context(nginx.serving(folder / "server"))
+                line = webdav_line(server) if kind == "WebDAV" else http_line(server)
+            relay = stack.enter_context(CuttingRelay(line.server))
+            sweep = CutSweep(injector, folder / "cuts", line, relay)
+            return [sweep.push(CUT_RUNS) if verb == "push" else sweep.pull(CUT_RUNS)]
+
+    return Part("cuts", f"cuts {verb} {kind}", run)
 
 
 def _rewrites(folder: Path) -> list[Tally]:
