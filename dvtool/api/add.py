@@ -14,7 +14,6 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
-from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.model.paths import name_problem
 from dvtool.model.paths import show
@@ -43,6 +42,7 @@ from dvtool.store.treeedit import edit_tree
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.dropped import Dropped
+from dvtool.workspace.dropped import note_about
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
@@ -336,7 +336,7 @@ class _Composer:
         if base is not None and base.kind == DIRECTORY and lookup(self._pages.get, subtree(base), below) is not None:
             return False  # pulled again since
         path, oid = join(owner.path, below), owner.pointer.digest.raw
-        return any(row.oid == oid and is_below(path, row.path) for row in Dropped(self._worktree.state_dir).read())
+        return note_about(Dropped(self._worktree.state_dir).read(), path, oid) is not None
 
     def _reconciled(self, owner: Tracked, below: bytes, current: Entry) -> Entry:
         """What to record of *current*: what the user changed, unless all of it was asked for."""

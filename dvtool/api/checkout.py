@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.checkoutplan import CheckoutPlan
+from dvtool.workspace.dropped import Dropped
+from dvtool.workspace.dropped import DroppedPath
+from dvtool.workspace.dropped import note_about
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.reversal import noted
@@ -140,7 +144,14 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
         done += _carried_out(worktree, applying, operation, plans, request)
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
-    return _result(done, unreadable, errors)
+        dropped = Dropped(worktree.state_dir).read()
+    return _result(done, unreadable, errors, lambda path: _why_absent(tracked, dropped, path))
+
+
+def _why_absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) -> str:
+    owner = tracked.owner(path)
+    note = note_about(dropped, path, owner.pointer.digest.raw) if owner is not None else None
+    return "its bytes are not in the cache" if note is None else note.words
 
 
 def _wanted(one: Selected, get: GetPage) -> Entry:
@@ -208,9 +219,11 @@ def _refuse_git_tracked(project: Project, selected: list[Selected]) -> None:
         )
 
 
-def _result(done: list[Applied], unreadable: list[Left], errors: list[DvtoolError]) -> CheckoutResult:
+def _result(
+    done: list[Applied], unreadable: list[Left], errors: list[DvtoolError], why_absent: Callable[[bytes], str]
+) -> CheckoutResult:
     problems = [problem for one in done for problem in one.placed.problems]
-    missing = [Left(path, "its bytes are not in the cache") for one in done for path, _ in one.placed.missing]
+    missing = [Left(path, why_absent(path)) for one in done for path, _ in one.placed.missing]
     conflicts = [Left(path, why) for one in done for path, why in one.plan.conflicts]
     return CheckoutResult(
         tuple(one.plan for one in done),

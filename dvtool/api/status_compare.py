@@ -114,14 +114,15 @@ def _sorted_out(
 def _with_reason(worktree: Worktree, tracked: TrackedPaths, one: Difference) -> Difference:
     """With the word that it was dropped, and where it is, if so."""
     from dvtool.workspace.dropped import Dropped
+    from dvtool.workspace.dropped import note_about
 
     owner = tracked.owner(one.path)
     if one.change != "missing" or owner is None:
         return one
     rows = [row for row in Dropped(worktree.state_dir).read() if row.oid == owner.pointer.digest.raw]
-    for row in rows:
-        if one.path == row.path or one.path.startswith(row.path + b"/"):
-            return one._replace(why=f"dropped, on {', '.join(row.remotes)}")
+    note = note_about(rows, one.path, owner.pointer.digest.raw)
+    if note is not None:
+        return one._replace(why=note.words)
     inside = [row for row in rows if row.path.startswith(one.path + b"/") and worktree.stat(row.path) is None]
     if not inside:
         return one

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import is_below
 
 _FILE = b"dropped"
 
@@ -24,6 +25,11 @@ class DroppedPath(NamedTuple):
     files: int
     remotes: tuple[str, ...]
     when: float
+
+    @property
+    def words(self) -> str:
+        """Why it is not here."""
+        return f"dropped, on {', '.join(self.remotes)}"
 
 
 class Dropped:
@@ -47,6 +53,11 @@ class Dropped:
             write_file(self._path, b"".join(map(_line, last.values())), mode=0o600, durable=False)
         except OSError as error:
             raise storage_error(error, "write", self._path) from error
+
+
+def note_about(rows: Iterable[DroppedPath], path: bytes, oid: bytes) -> DroppedPath | None:
+    """What was noted when *path*, or something above it, was dropped. *oid*: what the pointer over it says now."""
+    return next((row for row in rows if row.oid == oid and is_below(path, row.path)), None)
 
 
 def _line(row: DroppedPath) -> bytes:

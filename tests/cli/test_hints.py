@@ -40,3 +40,15 @@ def test_many_deleted_files_are_one_line(repo: DataRepo) -> None:
     assert len(lines) < 10
     assert len(repo.cli.done("status", "-v").splitlines()) > 51
     assert len(repo.cli("status", "--json").document["workspace"]) == 51
+
+
+def test_checkout_says_what_was_dropped_and_where_it_is(repo: DataRepo) -> None:
+    (repo.at.parent / "origin").mkdir()
+    repo.cli.done("remote", "add", "-q", "-d", "origin", str(repo.at.parent / "origin"))
+    repo.cli.done("push", "-q")
+    repo.cli.done("drop", "-q", "data")
+    ran = repo.cli("checkout", "--allow-missing")
+    assert "(dropped, on origin)" in ran.out
+    assert "(its bytes are not in the cache)" not in ran.out
+    (repo.at / ".git/dvtool/dropped").unlink()
+    assert "(its bytes are not in the cache)" in repo.cli("checkout", "--allow-missing").out
