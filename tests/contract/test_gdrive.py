@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -525,3 +527,30 @@ def test_shared_drives_are_listed_as_one_place(drive: DriveServer, opened: Open)
     list(opened().list("data/"))
     lists = [each.query for each in drive.asked if each.path.endswith("/files")]
     assert {(each["corpora"], each["driveId"]) for each in lists} == {("drive", drive.drive.shared)}
+
+
+def test_closing_from_another_thread_ends_a_request(drive: DriveServer) -> None:
+    """Also the one for the token, which google-auth makes in a thread of its own."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        key = json.loads(Path(drive.key_file).read_text())
+        key["token_uri"] = f"http://127.0.0.1:{silent.getsockname()[1]}/token"
+        Path(drive.key_file).write_text(json.dumps(key))
+        remote = open_bare(Address("origin", drive.folder_url(), drive.settings, b"/", {}))
+        told: list[Exception] = []
+
+        def look() -> None:
+            try:
+                remote.stat("k")
+            except StorageError as error:
+                told.append(error)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(1)
+            remote.close()
+            thread.join()
+        assert len(told) == 1
+        with pytest.raises(StorageError, match="is closed"):
+            remote.stat("k")
