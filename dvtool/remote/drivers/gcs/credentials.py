@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
 from dvtool.errors import AccessDenied
 from dvtool.errors import ConfigError
-from dvtool.errors import StorageError
+from dvtool.errors import DvtoolError
 from dvtool.remote.drivers.gcs.options import GcsOptions
 from dvtool.remote.extras import require
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
 from dvtool.remote.redact import redact
 
+_MOST_KEY = 1 << 20
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 
 
@@ -67,29 +69,46 @@ def _find(options: GcsOptions) -> tuple[Any, Any]:
     if options.credential_path is None:
         found, _ = auth.default(scopes=_SCOPES, request=request)
     else:
-        found, _ = auth.load_credentials_from_file(options.credential_path, scopes=_SCOPES, request=request)
+        found = _from_file(options.credential_path)
     return found, request
 
 
+def _from_file(path: str) -> Any:
+    """The kinds that run no program. Google's own function, which takes every kind, warns of just that."""
+    with open(path, "rb") as file:
+        info = json.loads(file.read(_MOST_KEY))
+    kind = info.get("type") if isinstance(info, dict) else None
+    if kind == "service_account":
+        from google.oauth2 import service_account
+
+        return service_account.Credentials.from_service_account_info(info, scopes=_SCOPES)
+    if kind == "authorized_user":
+        from google.oauth2 import credentials
+
+        return credentials.Credentials.from_authorized_user_info(info, scopes=_SCOPES)
+    if kind == "external_account" and "executable" not in info.get("credential_source", {}):
+        from google.auth import identity_pool
+
+        return identity_pool.Credentials.from_info(info, scopes=_SCOPES)
+    raise ValueError(f"{path} is no key of a service account, a user or a workload identity")
+
+
 def _failure(error: Exception, options: GcsOptions) -> Exception:
-    if isinstance(error, (ConfigError, AccessDenied)):
+    if isinstance(error, DvtoolError):
         return error
     name, place = options.place.name, options.place
-    kinds = {type(one).__name__ for one in (error, error.__cause__) if one is not None}
-    said = redact(one_line(error.__cause__ if isinstance(error.__cause__, Exception) else error))
-    advice = (
-        f"`gcloud auth application-default login`, or `dvtool remote modify --local {name} credentialpath KEY.json`"
+    kind = type(error).__name__
+    # Google's errors carry the server's whole answer after their own words.
+    said = redact(one_line(Exception(error.args[0]) if error.args else error))
+    hint = (
+        f"tried {place.tried}; `gcloud auth application-default login`, or "
+        f"`dvtool remote modify --local {name} credentialpath KEY.json`"
     )
-    if "TransportError" in kinds or "ConnectionError" in kinds:
+    if kind in ("TransportError", "TimeoutError"):
         return TransientError(
-            f"remote {name}: no token for {place.host}: Google's login cannot be reached",
-            hint="check the network, then run the same command again",
-            unreachable=True,
-        )
-    if kinds & {"DefaultCredentialsError", "RefreshError", "HttpError", "MalformedError", "NonRetryableError"}:
-        return AccessDenied(
-            f"remote {name}: no usable credentials for {place.host}: {said}", hint=f"tried {place.tried}; {advice}"
+            f"remote {name}: no token for {place.host}: Google's login cannot be reached", hint=hint, unreachable=True
         )
     if isinstance(error, (OSError, ValueError)):
-        return ConfigError(f"remote {name}: credentials cannot be read: {said}", hint=f"tried {place.tried}; {advice}")
-    return StorageError(f"remote {name}: no token for {place.host}: {said}", hint=f"tried {place.tried}; {advice}")
+        said = redact(one_line(error))
+        return ConfigError(f"remote {name}: credentials cannot be read: {said}", hint=hint)
+    return AccessDenied(f"remote {name}: no usable credentials for {place.host}: {said}", hint=hint)
