@@ -74,7 +74,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         unavailable("Azurite is not installed: `make test` does it where npm is there (`make servers`)")
     directory = tmp_path_factory.mktemp("azurite")
     (port,) = free_ports(1)
-    argv = [
+    argv: list[str | Path] = [
         *(node, _PROGRAM, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", directory),
         *("--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry"),
     ]

