@@ -14,6 +14,7 @@ from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
+from dvtool.formats import catalog
 from dvtool.formats import checktimes
 from dvtool.formats import config
 from dvtool.formats import durations
@@ -47,6 +48,7 @@ _SEALED_AS = {
     "store-file": "store",
     "root-record": "roots",
     "dead-list": "dead",
+    "catalog": "dead",
     "operation": "store",
     "trash-run": "store",
 }
@@ -202,6 +204,7 @@ TARGETS = [
             ("store-file", records.decode_store_file),
             ("root-record", records.decode_root_record),
             ("dead-list", records.decode_dead_list),
+            ("catalog", catalog.decode_catalog),
         )
     ),
     Target("operation", lambda data: oplog.decode_operation(data, WHERE), (_operation(),), (b"null", b"[]", b"=")),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
+from dvtool.formats import catalog
 from dvtool.formats import checktimes
 from dvtool.formats import index
 from dvtool.formats import oplog
@@ -218,6 +219,12 @@ CASES = [
         records.DeadList(KEYS, ("roots/5c1e7a90f2b34d68/" + "a" * 40 + "-00112233aabbccdd",)),
         records.encode_dead_list,
         lambda data: records.decode_dead_list(data, WHERE),
+    ),
+    Case(
+        "remote/catalog",
+        catalog.Catalog(tuple(sorted(object_id(each).hex() for each in (HELLO, RUN))), ("00112233aabbccdd",)),
+        catalog.encode_catalog,
+        lambda data: catalog.decode_catalog(data, WHERE),
     ),
     Case("oplog/add.json", ADD, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),
     Case("oplog/everything.json", EVERYTHING, oplog.encode_operation, lambda data: oplog.decode_operation(data, WHERE)),

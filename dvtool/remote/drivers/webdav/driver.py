@@ -264,12 +264,12 @@ class WebDavRemote(HttpRemote):
         size: int = 0,
     ) -> Answer:
         sent = self._headers(headers or {})
-        for wait in (*(_LOCKED_SECONDS if body is None else ()), None):
-            answer = await http.ask(method, self._at(path), headers=sent, body=body, size=size)
-            if answer.status != _LOCKED or wait is None:
-                break
+        for wait in _LOCKED_SECONDS if body is None else ():
+            answer = await http.ask(method, self._at(path), headers=sent)
+            if answer.status != _LOCKED:
+                return answer
             await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 - spreads waits
-        return answer
+        return await http.ask(method, self._at(path), headers=sent, body=body, size=size)
 
 
 async def _slices(data: bytes) -> AsyncIterator[bytes]:
