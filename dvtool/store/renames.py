@@ -29,8 +29,8 @@ from dvtool.store.trees import subtree
 _MOST_PAIRS = 2_500
 """Up to so many pairs of equal content are compared by name, each with each."""
 
-MOST_FILES = 5_000_000
-"""Directories are opened up to so many files on each side, 300 bytes of memory each; what is more stays whole."""
+MOST_FILES = 500_000
+"""Directories are opened up to so many files on each side, 1 kB of memory each; what is more stays whole."""
 
 Placed = tuple[bytes, Entry]
 

@@ -11,6 +11,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.model.tree import file_entry
+from dvtool.store import renames
 from dvtool.store import treediff
 from dvtool.store import trees
 from dvtool.store import treesearch
@@ -89,3 +90,14 @@ def test_the_same_change_everywhere(monkeypatch: pytest.MonkeyPatch, kind: str) 
     with pytest.raises(UnsafeInput, match="more than 1,000 changes"):
         changes(12)
     assert pages.reads < 10_000
+
+
+def test_a_directory_of_too_many_files_stays_whole_where_moves_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renames, "MOST_FILES", 999)
+    pages = Pages()
+    huge = [directory_entry(b"d", pages.bomb(content, 2)) for content in (b"x", b"y")]
+    found = renames.find_renames(pages.load, [(b"d", huge[0])], pages.load, [(b"e", huge[1])])
+    assert [len(side) for side in (found.deleted, found.added, found.moved)] == [100, 100, 0]
+    monkeypatch.setattr(renames, "MOST_FILES", 99)
+    found = renames.find_renames(pages.load, [(b"d", huge[0])], pages.load, [(b"e", huge[1])])
+    assert (found.deleted, found.added) == ([(b"d", huge[0])], [(b"e", huge[1])])
