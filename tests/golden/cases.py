@@ -169,6 +169,7 @@ def _pointer(file: str, value: Pointer) -> Case:
 
 CASES = [
     _pointer("file.dvt", Pointer(b"rows.csv", Kind.FILE, digest_of(ROWS), len(ROWS))),
+    _pointer("remote.dvt", Pointer(b"rows.csv", Kind.FILE, digest_of(ROWS), len(ROWS), remote="eu")),
     _pointer("executable.dvt", Pointer(b"run", Kind.FILE, digest_of(RUN), len(RUN), executable=True)),
     _pointer("directory.dvt", Pointer(b"data", Kind.DIRECTORY, digest_of(tree.encode_leaf(LEAF)), 30, 4)),
     _pointer("quoted.dvt", Pointer('caf\u00e9 "1"'.encode(), Kind.FILE, digest_of(HELLO), len(HELLO))),

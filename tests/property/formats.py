@@ -93,6 +93,7 @@ def _pointers(draw: st.DrawFn) -> Pointer:
         1 if is_file else draw(U63),
         is_file and draw(st.booleans()),
         draw(EXTRAS),
+        draw(st.sampled_from(["", "eu", "2024", "no", "a.b_c-d"])),
     )
 
 
