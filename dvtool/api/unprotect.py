@@ -80,6 +80,8 @@ def unprotect(project: Project, request: UnprotectRequest, reporter: Reporter = 
                 _refresh(worktree, snapshot, one.path, is_directory=is_directory)
         finally:
             directories.close()
+        beside = worktree.leftovers_beside(one.path for one in selected)
+        worktree.sweep([*snapshot.leftovers, *beside], reporter)
     return UnprotectResult(tuple(done), copied, tuple(errors))
 
 
