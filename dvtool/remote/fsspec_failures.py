@@ -7,6 +7,7 @@ import ftplib
 import socket
 import ssl
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from dvtool.errors import StorageError
 from dvtool.remote.failures import OVERLOADED
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
-from dvtool.remote.failures import retry_after as stated_wait
+from dvtool.remote.failures import retry_after
 from dvtool.remote.redact import redact
 
 _TRANSIENT_NAMES = (
@@ -84,7 +85,7 @@ def fsspec_failure(error: Exception, place: Place, doing: str) -> DvtoolError:
         return TransientError(
             f"{about}: {said}",
             hint="check the network, then run the same command again",
-            retry_after=retry_after(error),
+            retry_after=retry_after(_headers(error)),
             overloaded=status in OVERLOADED or isinstance(error, TimeoutError),
         )
     if isinstance(error, NotImplementedError):
@@ -100,18 +101,6 @@ def http_status(error: BaseException) -> int:
             if isinstance(value, int) and 100 <= value <= 599:
                 return value
     return 0
-
-
-def retry_after(error: BaseException) -> float | None:
-    """Seconds that the server asked to wait, if it said so."""
-    for holder in (error, getattr(error, "response", None)):
-        headers: Any = getattr(holder, "headers", None)
-        if headers is None or not hasattr(headers, "items"):
-            continue
-        found = stated_wait({str(name): str(value) for name, value in headers.items()})
-        if found is not None:
-            return found
-    return None
 
 
 def is_missing(error: BaseException) -> bool:
@@ -139,6 +128,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield found
         reason = getattr(found, "os_error", None) or getattr(found, "reason", None)
         found = found.__cause__ or found.__context__ or (reason if isinstance(reason, BaseException) else None)
+
+
+def _headers(error: BaseException) -> dict[str, str]:
+    """Of the HTTP answer that it comes from; empty without one."""
+    for holder in (error, getattr(error, "response", None)):
+        headers: Any = getattr(holder, "headers", None)
+        if isinstance(headers, Mapping):
+            return {str(name): str(value) for name, value in headers.items()}
+    return {}
 
 
 def _errno(error: BaseException) -> int:
