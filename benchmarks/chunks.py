@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,14 +170,17 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "|---|" + "--:|" * len(ways)
     for scene in dict.fromkeys(row["scene"] for row in rows):
         some = {_way(row): row for row in rows if row["scene"] == scene}
-        for what, text in (
-            ("MB sent", lambda row: f"{row['first'] / 1e6:,.1f}"),
-            ("MB in the piece that a change falls into", lambda row: f"{row['piece'] / 1e6:,.2f}"),
-            ("objects", lambda row: f"{row['objects']:,}"),
-            ("index, kB a GB", lambda row: f"{row['index'] / row['size'] * 1e6:,.0f}"),
-            ("CPU, s a GB", lambda row: f"{row['cpu'][''] / row['size'] * 1e9:.1f}"),
-        ):
+        for what, text in _COSTS.items():
             yield f"| {scene}: {what} | " + " | ".join(text(some[way]) for way in ways) + " |"
+
+
+_COSTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "MB sent": lambda row: f"{row['first'] / 1e6:,.1f}",
+    "MB in the piece that a change falls into": lambda row: f"{row['piece'] / 1e6:,.2f}",
+    "objects": lambda row: f"{row['objects']:,}",
+    "index, kB a GB": lambda row: f"{row['index'] / row['size'] * 1e6:,.0f}",
+    "CPU, s a GB": lambda row: f"{row['cpu'][''] / row['size'] * 1e9:.1f}",
+}
 
 
 if __name__ == "__main__":
