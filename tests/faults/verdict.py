@@ -49,6 +49,12 @@ class Case:
     drops: bool = False
 
 
+def unlawful(case: Case, met: Outcome) -> bool:
+    """Whether an object was written to. A pack whose record was damaged may give way to the whole pack of that name:
+    the old file is in quarantine by then."""
+    return bool(met.rewritten) and not (case.damaged and met.rewritten.startswith("rename "))
+
+
 def status_of(world: World) -> dict[str, Any]:
     """What `status --json` says, but for what it cost."""
     shown: dict[str, Any] = json.loads(world.dvtool("status", "--json"))
@@ -77,7 +83,7 @@ class Judge:
 
     def ending(self, fault: Fault, met: Outcome) -> Iterator[str]:
         """How the command ended."""
-        if met.rewritten:
+        if unlawful(self._case, met):
             yield f"an object was opened for writing or replaced: {met.rewritten}"
         if fault.kills:
             if met.code != -9:
