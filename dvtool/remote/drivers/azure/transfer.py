@@ -186,7 +186,14 @@ class _Part:
             raise cut_short(self.remote, self.key, self.start + self.stated, self.start)
 
     def answered(self, answer: Any) -> None:
-        response = answer.http_response
+        try:
+            self._check(answer.http_response)
+        except StorageError:
+            # Nobody will read the rest of it, which may have no end.
+            answer.http_response.internal_response.close()
+            raise
+
+    def _check(self, response: Any) -> None:
         self._status = response.status_code
         if self._status == 416 and self.length is not None:
             if self._size is not None:

@@ -78,19 +78,23 @@ def _from_file(path: str) -> Any:
     with open(path, "rb") as file:
         info = json.loads(file.read(_MOST_KEY))
     kind = info.get("type") if isinstance(info, dict) else None
+    # None of it is typed.
+    make: Any = None
     if kind == "service_account":
         from google.oauth2 import service_account
 
-        return service_account.Credentials.from_service_account_info(info, scopes=_SCOPES)
-    if kind == "authorized_user":
+        make = service_account.Credentials.from_service_account_info
+    elif kind == "authorized_user":
         from google.oauth2 import credentials
 
-        return credentials.Credentials.from_authorized_user_info(info, scopes=_SCOPES)
-    if kind == "external_account" and "executable" not in info.get("credential_source", {}):
+        make = credentials.Credentials.from_authorized_user_info
+    elif kind == "external_account" and "executable" not in info.get("credential_source", {}):
         from google.auth import identity_pool
 
-        return identity_pool.Credentials.from_info(info, scopes=_SCOPES)
-    raise ValueError(f"{path} is no key of a service account, a user or a workload identity")
+        make = identity_pool.Credentials.from_info
+    if make is None:
+        raise ValueError(f"{path} is no key of a service account, a user or a workload identity")
+    return make(info, scopes=_SCOPES)
 
 
 def _failure(error: Exception, options: GcsOptions) -> Exception:

@@ -20,6 +20,7 @@ SMALL = 8 << 20
 """The largest value that travels in one request."""
 
 _BLOCK = 1 << 20
+_MORE = 308
 _HELD = re.compile(r"(?:bytes[= ])0-(\d+)", re.ASCII)
 
 
@@ -50,17 +51,15 @@ class _Sending:
             try:
                 if not is_known:
                     answer = await self._bucket.send(self._session, f"bytes */{self._size}", b"", 0)
-                    if answer.status != 308:
+                    if answer.status != _MORE:
                         return _checked(answer)
                     held = _held(answer)
                     failures, at, is_known = (0 if held > at else failures), held, True
-                left = self._size - at
                 place = f"bytes {at}-{self._size - 1}/{self._size}"
-                answer = await self._bucket.send(self._session, place, self._blocks(at), left)
-                if answer.status != 308:
+                answer = await self._bucket.send(self._session, place, self._blocks(at), self._size - at)
+                if answer.status != _MORE:
                     return _checked(answer)
-                is_known = False
-                failures += 1
+                raise TransientError("the server took a part of an upload only")
             except (TransientError, asyncio.TimeoutError) as error:
                 if self._trouble is not None:
                     raise self._trouble from None
@@ -69,8 +68,6 @@ class _Sending:
                     raise
                 is_known = False
                 await asyncio.sleep(backoff(failures, getattr(error, "retry_after", None)))
-            if failures >= TRIES:
-                return answer
 
     async def _blocks(self, at: int) -> AsyncIterator[bytes]:
         while at < self._size:
