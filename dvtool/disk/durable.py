@@ -158,7 +158,8 @@ def _link_or_rename(tmp: bytes, final: bytes) -> bool:
         if error.errno not in _NO_LINK:
             raise
         return _rename_once(tmp, final)
-    os.unlink(tmp)
+    with contextlib.suppress(FileNotFoundError):  # NFS again: it was unlinked, and the reply was lost
+        os.unlink(tmp)
     return True
 
 

@@ -70,7 +70,7 @@ def serving(directory: Path) -> Iterator[Samba]:
     port = _free_port()
     conf = directory / "smb.conf"
     conf.write_text(_configuration(directory, port))
-    add = ["smbpasswd", "-c", conf, "-a", "-s", _USER]
+    add = ["smbpasswd", "-c", os.fspath(conf), "-a", "-s", _USER]
     environment = {"PATH": _SYSTEM}
     subprocess.run(add, input=f"{PASSWORD}\n{PASSWORD}\n".encode(), env=environment, check=True, capture_output=True)
     log = (directory / "log").open("wb")

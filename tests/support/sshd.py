@@ -113,7 +113,7 @@ def serving(directory: Path, more: str = "") -> Iterator[Sshd]:
 
 def new_key(path: Path, passphrase: str = "", kind: str = "ed25519") -> None:
     """Make a pair of keys: *path* and *path*.pub."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "tests", "-f", path]
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "tests", "-f", os.fspath(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 

@@ -183,11 +183,12 @@ class LocalRemote:
                 try:
                     fill(target)
                     fsync_file(target)
+                    written = os.fstat(target)
                 finally:
                     os.close(target)
                 if create_only:
                     return publish(temporary, path, durable=True)
-                os.replace(temporary, path)
+                _replace(temporary, path, written)
             except BaseException:
                 discard(None, temporary)
                 raise
@@ -298,6 +299,15 @@ def _directory(address: Address) -> bytes:
     if path == b"~" or path.startswith(b"~/"):
         raise ConfigError(f"remote {name}: ~ is not expanded in {url}: write the whole path")
     return os.path.normpath(os.path.join(address.base_dir, path))
+
+
+def _replace(temporary: bytes, path: bytes, written: os.stat_result) -> None:
+    try:
+        os.replace(temporary, path)
+    except FileNotFoundError:
+        # NFS: the server did it, the reply was lost, and the second try found nothing to rename.
+        if not os.path.samestat(os.lstat(path), written):
+            raise
 
 
 def _listed(key: str, entry: os.DirEntry[bytes]) -> RemoteItem | None:

@@ -8,6 +8,7 @@ import random
 import stat as modes
 import threading
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import TypeVar
@@ -154,7 +155,7 @@ class SmbRemote:
         self._run(f"delete {key}", remove)
 
     def unfinished(self) -> Iterator[Unfinished]:
-        def look(at: Connection) -> list[Unfinished]:
+        def look(at: Connection) -> Iterable[Unfinished]:
             entries = _entries(at, TEMPORARY)
             if entries is None:
                 self._require_root(at)
@@ -171,8 +172,9 @@ class SmbRemote:
         name = TEMPORARY + os.path.basename(left.handle)
         self._run("delete", lambda at: _remove(at, name))
 
-    def _walk(self, at: Connection, top: str) -> list[RemoteItem]:
-        found, pending = [], [top]
+    def _walk(self, at: Connection, top: str) -> Iterable[RemoteItem]:
+        found = []
+        pending = [top]
         while pending:
             prefix = pending.pop()
             for name, info, folder in _entries(at, prefix) or ():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 from dvtool.errors import AccessDenied
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
@@ -28,7 +26,7 @@ _LOGIN = frozenset(
     }
 )
 _DENIED = frozenset({0xC0000022, 0xC00000CA, 0xC0000061})
-_NO_SHARE = 0xC00000CC
+_NO_SHARE = frozenset({0xC00000CC, 0xC0000225})  # the latter where a path of DFS is looked for, too
 _FULL = frozenset({0xC000007F, 0xC0000044})
 _PASSING = frozenset(
     {
@@ -55,20 +53,18 @@ def status_of(error: BaseException) -> int:
 
 
 def is_absent(error: BaseException) -> bool:
-    """Whether it says that a path is not there."""
-    return status_of(error) in (0xC000000F, 0xC0000034, 0xC000003A, 0xC0000103) or (
-        isinstance(error, OSError) and error.errno == errno.ENOENT
-    )
+    """Whether it says that a path is not there. (A share that is not there has a number of its own.)"""
+    return status_of(error) in {0xC000000F, 0xC0000034, 0xC000003A, 0xC0000103}
 
 
 def exists(error: BaseException) -> bool:
     """Whether it says that a name is taken."""
-    return status_of(error) == 0xC0000035 or (isinstance(error, OSError) and error.errno == errno.EEXIST)
+    return status_of(error) == 0xC0000035
 
 
 def is_folder(error: BaseException) -> bool:
     """Whether it says that a folder stands where a file was wanted."""
-    return status_of(error) == 0xC00000BA or (isinstance(error, OSError) and error.errno == errno.EISDIR)
+    return status_of(error) == 0xC00000BA
 
 
 def is_denied(error: BaseException) -> bool:
@@ -92,7 +88,7 @@ def smb_failure(error: Exception, remote: str, server: str, doing: str, tried: s
         return AccessDenied(f"{about}: {why}", hint=f"tried {tried}; {login}")
     if status in _DENIED:
         return AccessDenied(f"{about}: no permission", hint=f"tried {tried}; check that user's rights on the share")
-    if status == _NO_SHARE:
+    if status in _NO_SHARE:
         return StorageError(f"{about}: there is no such share", hint=f"check `dvtool config remote.{remote}.url`")
     if status in _FULL:
         return StorageError(f"{about}: its disk is full", hint="free some space there, then run the same command again")

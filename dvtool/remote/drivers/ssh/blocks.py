@@ -60,16 +60,21 @@ async def read_blocks(file: SFTPClientFile, start: int, length: int, line: Line)
 
 
 async def _read(file: SFTPClientFile, at: int, length: int) -> bytes:
-    data = bytes(await file.read(length, at))
+    data: bytes = await _part(file, at, length)
     if not data or len(data) == length:
         return data
     # A server may answer with less than was asked for.
     parts = [data]
     left = length - len(data)
-    while left and (data := bytes(await file.read(left, at + length - left))):
+    while left and (data := await _part(file, at + length - left, left)):
         parts.append(data)
         left -= len(data)
     return b"".join(parts)
+
+
+async def _part(file: SFTPClientFile, at: int, length: int) -> bytes:
+    data: Any = await file.read(length, at)
+    return bytes(data)
 
 
 async def write_blocks(file: SFTPClientFile, read: Callable[[int, int], bytes], size: int, line: Line) -> None:

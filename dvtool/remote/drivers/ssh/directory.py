@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterable
@@ -53,7 +54,7 @@ class Directory:
         self._url = options.url
         self._line = line
 
-    async def list(self, session: Session, prefix: str) -> list[RemoteItem]:
+    async def values(self, session: Session, prefix: str) -> list[RemoteItem]:
         """All values below *prefix*, in no order."""
         client = session.client
         found: list[RemoteItem] = []
@@ -177,7 +178,7 @@ class Directory:
             return False
         return True
 
-    async def _making(self, client: SFTPClient, path: str, write: Callable[[], Any]) -> Any:
+    async def _making(self, client: SFTPClient, path: str, write: Callable[[], Awaitable[T]]) -> T:
         """The result of *write*; the directories above *path* are made when it needs them."""
         import asyncssh
 
@@ -252,7 +253,7 @@ def _item(key: str, attrs: SFTPAttrs) -> RemoteItem:
     return RemoteItem(key, attrs.size, None if attrs.mtime is None else float(attrs.mtime))
 
 
-async def _absent_as_none(call: Coroutine[Any, Any, Any]) -> Any:
+async def _absent_as_none(call: Awaitable[T]) -> T | None:
     import asyncssh
 
     try:

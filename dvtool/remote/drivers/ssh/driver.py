@@ -65,7 +65,7 @@ class SshRemote:
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         check_prefix(prefix)
-        found = self._run("list", lambda session: self._directory.list(session, prefix))
+        found = self._run("list", lambda session: self._directory.values(session, prefix))
         return iter(sorted(found, key=lambda item: item.key))
 
     def stat(self, key: str) -> RemoteItem | None:

@@ -84,8 +84,9 @@ class Gate:
         said = asyncssh.SSHClientConnectionOptions(**basic, client_keys=_NO_KEYS)
         self._user, self.server = said.username, f"{said.host}:{said.port}"
         keys = HostKeys(self._address.name, home, said.config, said.host, said.port)
-        agent = None if given.agent is None else said.config.get("IdentityAgent") or given.agent or None
-        offered = identities(self._address.name, given, said.config.get("IdentityFile", ()), agent)
+        agent: Any = None if given.agent is None else said.config.get("IdentityAgent") or given.agent or None
+        files: Any = said.config.get("IdentityFile", ())
+        offered = identities(self._address.name, given, files, agent)
         self._tried = [*offered.words, *(["the password that is configured"] if given.password else [])]
         if offered.of_agent:
             basic["agent_identities"] = [*offered.of_agent]
