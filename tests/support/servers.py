@@ -20,7 +20,7 @@ REQUIRED = os.environ.get("DVTOOL_REQUIRE_SERVERS") == "1"
 
 # A server ends with the tests even if they are killed: then the pipe closes by itself.
 _UNTIL_STDIN_CLOSES = '"$@" </dev/null & server=$!; cat; kill -9 $server'
-_READY_POLLS = 1200
+_READY_POLLS = 4800
 _POLL_SECONDS = 0.025
 
 
