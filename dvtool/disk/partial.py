@@ -6,6 +6,7 @@ import os
 import sys
 
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import temporary_name
 
 PARTIAL_PREFIX = b".dvtool-resume-"
 
@@ -36,6 +37,13 @@ def open_partial(directory: bytes, name: bytes) -> tuple[int, bytes] | None:
             if fd >= 0:
                 os.close(fd)
     return None
+
+
+def settled(path: bytes) -> bytes:
+    """The same file under the name of an ordinary temporary: it is complete, and nobody goes on with it."""
+    target = os.path.join(os.path.dirname(path), temporary_name())
+    os.rename(path, target)
+    return target
 
 
 def drop_stale_partials(directory: bytes, before_ns: int) -> None:

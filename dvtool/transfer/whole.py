@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import open_temporary
-from dvtool.disk.durable import temporary_name
 from dvtool.disk.partial import open_partial
+from dvtool.disk.partial import settled
 from dvtool.disk.space import require_space
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -65,7 +65,8 @@ def receive_whole(job: WholeJob) -> WholeResult:
                 received += pack.size - start
                 _fetch(job, path, start)
                 arrived = check_arrived(path, pack.pack_class, pack.id, pack.size, sync=job.sync)
-                return WholeResult(job, _renamed(arrived), received=received)
+                # Still under its lock: then nobody goes on with it.
+                return WholeResult(job, arrived._replace(path=settled(path)), received=received)
         except (FormatError, IntegrityError):
             discard(None, path)
         except MissingData:
@@ -108,13 +109,6 @@ def _fetch(job: WholeJob, path: bytes, start: int) -> None:
         append_rest(job.remote, key, path, size)
     else:
         job.remote.get_file(key, path, size)
-
-
-def _renamed(pack: FinishedPack) -> FinishedPack:
-    """Under a name that nobody goes on with, while the lock is still held."""
-    path = os.path.join(os.path.dirname(pack.path), temporary_name())
-    os.rename(pack.path, path)
-    return pack._replace(path=path)
 
 
 def drop_whole(result: WholeResult) -> None:
