@@ -20,7 +20,7 @@ from tests.support.remotestory import noise
 from tests.support.remotestory import project
 from tests.support.trees import tree_of
 
-azurite, drive, fakegcs, ftpd, nginx, robot_key, seaweed, sshd = remotekinds.FIXTURES
+azurite, drive, fakegcs, ftpd, nginx, robot_key, samba, seaweed, sshd = remotekinds.FIXTURES
 
 FAULTS: dict[str, Callable[[bytes, bytes], bytes]] = {
     "one bit is flipped": lambda data, other: (

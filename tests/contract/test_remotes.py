@@ -22,7 +22,7 @@ from dvtool.testing.remote_suite import RemoteSuite
 from dvtool.testing.remote_suite import Wrap
 from tests.support.seaweed import Seaweed
 
-WRAPPERS: dict[str, Wrap] = {"bare": lambda remote: remote, "retry": RetryingRemote, "counting": CountingRemote}
+WRAPPERS: dict[str, Wrap] = {"retry": RetryingRemote, "counting": CountingRemote}
 
 
 class TestDirectory(RemoteSuite):
@@ -51,10 +51,6 @@ class TestFsspec(RemoteSuite):
     def layout(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
-    @pytest.fixture(params=WRAPPERS)
-    def wrap(self, request: pytest.FixtureRequest) -> Wrap:
-        return WRAPPERS[request.param]
-
     @pytest.fixture
     def open_client(self, layout: str) -> OpenClient:
         return memory_client(layout, "/bucket/prefix", "/bucket")
@@ -62,6 +58,18 @@ class TestFsspec(RemoteSuite):
     @pytest.fixture
     def open_absent(self, layout: str) -> OpenClient:
         return memory_client(layout, "/bucket/prefix", "/another")
+
+
+class TestWrapped(TestFsspec):
+    many = 16
+
+    @pytest.fixture
+    def layout(self) -> str:
+        return "direct"
+
+    @pytest.fixture(params=WRAPPERS)
+    def wrap(self, request: pytest.FixtureRequest) -> Wrap:
+        return WRAPPERS[request.param]
 
 
 def memory_client(layout: str, root: str, container: str) -> OpenClient:

@@ -18,11 +18,12 @@ from tests.support.hfgateway import gateway
 from tests.support.nginx import Nginx
 from tests.support.nginx import nginx
 from tests.support.remotestory import Where
+from tests.support.samba import samba
 from tests.support.seaweed import oss_settings
 from tests.support.seaweed import seaweed
 from tests.support.sshd import sshd
 
-FIXTURES = (azurite, drive, fakegcs, ftpd, nginx, robot_key, seaweed, sshd)
+FIXTURES = (azurite, drive, fakegcs, ftpd, nginx, robot_key, samba, seaweed, sshd)
 """A module that uses `KINDS` must have them in its own names."""
 
 
@@ -84,6 +85,7 @@ KINDS: dict[str, Make] = {
     "azure": _of("azurite"),
     "gcs": _of("fakegcs"),
     "ssh": _of("sshd"),
+    "smb": _of("samba"),
     "http": _http,
     "webdav": _webdav,
     "ftp": _of("ftpd"),
