@@ -3,11 +3,17 @@
 # (or fail, where DVTOOL_REQUIRE_SERVERS=1). SeaweedFS is not here: it comes with `make test`.
 set -euo pipefail
 
-packages=(xfsprogs nginx-light libnginx-mod-http-dav-ext)
+packages=(xfsprogs btrfs-progs openssh-server openssh-client samba nginx-light libnginx-mod-http-dav-ext
+    libjersey1-core-java libjersey1-json-java libjersey1-server-java libjersey1-servlet-java)
 
 # Azurite is a program for Node.js, and `make test` installs it with npm. Any Node.js will do.
 if ! command -v npm >/dev/null; then
     packages+=(nodejs npm)
+fi
+
+# Hadoop, whose jars `make test` fetches. Any Java from 11 on will do.
+if ! command -v java >/dev/null; then
+    packages+=(default-jre-headless)
 fi
 
 missing=()

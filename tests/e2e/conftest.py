@@ -7,10 +7,11 @@ import pytest
 from tests.e2e import clones
 from tests.e2e.warm import warm_process
 from tests.support.nginx import nginx
+from tests.support.samba import samba
 from tests.support.seaweed import seaweed
 from tests.support.sshd import sshd
 
-__all__ = ["nginx", "seaweed", "sshd"]
+__all__ = ["nginx", "samba", "seaweed", "sshd"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ WHOLE_SECONDS_NEED = "times in whole seconds take root, the right to mount, and 
 _KINDS = {
     # Inodes of 128 bytes have no room for fractions of seconds.
     "ext2": (32, ("mkfs.ext2", "-q", "-F", "-I", "128")),
-    "btrfs": (128, ("mkfs.btrfs", "-q")),
+    "btrfs": (512, ("mkfs.btrfs", "-q")),
     "xfs": (320, ("mkfs.xfs", "-q")),
 }
 """Name of a file system: its MiB, which take no room while they are empty, and the command that makes it."""
