@@ -35,6 +35,12 @@ $(VENV)/.has-dvtool: pyproject.toml | $(BIN)/python
 	@$(PIP) install --editable .
 	@touch $@
 
+# 220 MB of download for the 30 MB of jars that tests of HDFS need; where it fails they skip.
+$(VENV)/.has-hadoop: scripts/hadoop.sh | $(BIN)/python
+	@echo "fetching the jars of Hadoop into $(VENV)/hadoop"
+	@scripts/hadoop.sh $(BIN)/python $(VENV)/hadoop
+	@if [ -d $(VENV)/hadoop/lib ]; then touch $@; fi
+
 install: $(VENV)/.has-dvtool
 
 # Azurite, a server of Azure Blob for the tests, comes from npm. Without npm its tests skip.
@@ -48,7 +54,7 @@ $(AZURITE)/.has-3.37.0: | $(BIN)/python
 	    echo "npm is not there (make servers): the tests of Azure Blob skip"; \
 	fi
 
-test: $(VENV)/.has-test $(AZURITE)/.has-3.37.0
+test: $(VENV)/.has-test $(AZURITE)/.has-3.37.0 $(VENV)/.has-hadoop
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.has-lint

@@ -112,14 +112,7 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
     Setting("remote.*.cert_path", Type.PATH, "HTTP, WebDAV: file with a client certificate"),
     Setting("remote.*.key_path", Type.PATH, "HTTP, WebDAV: file with its key"),
     Setting("remote.*.timeout", Type.SECONDS, "file and web servers: longest silence of the server", in_project=True),
-    Setting("remote.*.kerberos", Type.FLAG, "WebHDFS: log in with the Kerberos ticket", False, in_project=True),
     Setting("remote.*.use_https", Type.FLAG, "WebHDFS: TLS", False, in_project=True, directs=True),
-    Setting(
-        "remote.*.data_proxy_target",
-        Type.URL,
-        "WebHDFS: URL of the gateway that stands for the data nodes",
-        in_project=True,
-    ),
     Setting("remote.*.replication", Type.COUNT, "HDFS: copies of each block", in_project=True),
     Setting(
         "remote.*.fs_options",

@@ -50,12 +50,14 @@ class FsspecLayout:
     than "no keys yet" (the bucket; the root itself on a file server). ``staged``: a written file
     is visible before it is complete, so values are written below ``tmp/`` and moved.
     ``makes_root``: the first write makes ``container`` where the directory above it exists.
+    ``replacing``: the flag of ``mv`` that replaces what is there; without it of two who move onto one name one fails.
     """
 
     root: str
     container: str
     staged: bool
     makes_root: bool = False
+    replacing: str = ""
 
 
 class FsspecRemote:
@@ -177,8 +179,8 @@ class FsspecRemote:
             return False
         if create_only and self.capabilities.create_only and not self._layout.staged:
             return self._put_once(key, path, data)
-        self._store(key, path, lambda target: self._call("pipe_file", target, data))
-        return True
+        replace = not (create_only and self._layout.replacing)
+        return self._store(key, path, lambda target: self._call("pipe_file", target, data), replace=replace)
 
     def put_file(self, key: str, path: bytes) -> None:
         try:
@@ -213,30 +215,35 @@ class FsspecRemote:
                 self._call("rmdir", path)
         self._made.clear()
 
-    def _store(self, key: str, path: str, write: Callable[[str], object]) -> None:
+    def _store(self, key: str, path: str, write: Callable[[str], object], *, replace: bool = True) -> bool:
         with self._failures(f"write {key}"):
             self._require_writable()
             if not self._layout.staged:
                 write(path)
-                return
+                return True
             temporary = self._path(TEMPORARY + secrets.token_hex(12))
             self._make_parent(temporary)
             self._make_parent(path)
             try:
                 write(temporary)
-                self._move(temporary, path)
+                return self._move(temporary, path, replace=replace)
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._call("rm_file", temporary)
                 raise
 
-    def _move(self, temporary: str, path: str) -> None:
+    def _move(self, temporary: str, path: str, *, replace: bool) -> bool:
+        flags = {self._layout.replacing: True} if replace and self._layout.replacing else {}
         try:
-            self._call("mv", temporary, path)
+            self._call("mv", temporary, path, **flags)
         except FileExistsError:
-            # A server that does not rename over a file. Only `catalog` is ever written again.
+            if not replace:
+                self._call("rm_file", temporary)
+                return False
+            # A server that does not rename over a file. Only the catalog is ever written again.
             self._call("rm_file", path)
             self._call("mv", temporary, path)
+        return True
 
     def _put_once(self, key: str, path: str, data: bytes) -> bool:
         with self._failures(f"write {key}"):

@@ -29,6 +29,7 @@ _DRIVERS = {
     "gcs": "gcs",
     "gdrive": "gdrive",
     "gs": "gcs",
+    "hdfs": "hdfs",
     "hf": "hf",
     "http": "http",
     "https": "http",
@@ -39,6 +40,7 @@ _DRIVERS = {
     "ssh": "ssh",
     "webdav": "webdav",
     "webdavs": "webdav",
+    "webhdfs": "webhdfs",
 }
 """Scheme, and the module of `dvtool.remote.drivers` whose ``open_driver(Address) -> Remote`` serves it."""
 
