@@ -72,8 +72,9 @@ def hermetic_environment(world: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(world / "xdg/data"),
         "XDG_RUNTIME_DIR": str(world / "xdg/runtime"),
         "XDG_STATE_HOME": str(world / "xdg/state"),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
+        # Not os.devnull: `git config --global`, run by root, would put a file in the place of the device.
+        "GIT_CONFIG_GLOBAL": str(world / "home/.gitconfig"),
+        "GIT_CONFIG_SYSTEM": str(world / "home/.gitconfig-system"),
         "GIT_TEMPLATE_DIR": str(world / "git-template"),
         "GIT_ALLOW_PROTOCOL": "file",
         "GIT_CEILING_DIRECTORIES": str(world.parent),
@@ -89,14 +90,19 @@ def hermetic_environment(world: Path) -> dict[str, str]:
     }
 
 
+def make_directories(environment: dict[str, str], world: Path) -> None:
+    """Those of `hermetic_environment` that lie in *world*."""
+    for name, value in environment.items():
+        if value.startswith(f"{world}/") and not name.startswith("GIT_CONFIG_"):
+            Path(value).mkdir(parents=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Replaces the environment for the whole session and starts in an empty directory outside any repository."""
     root = tmp_path_factory.mktemp("world")
     environment = hermetic_environment(root)
-    for value in environment.values():
-        if value.startswith(f"{root}/"):
-            Path(value).mkdir(parents=True)
+    make_directories(environment, root)
     nowhere = root / "nowhere"
     nowhere.mkdir()
     with pytest.MonkeyPatch.context() as patch:

@@ -30,6 +30,7 @@ from typing import Any
 from typing import NamedTuple
 
 from tests.conftest import hermetic_environment
+from tests.conftest import make_directories
 from tests.crash.busy import BUSY
 from tests.crash.cases import CASES
 from tests.crash.cases import LINKS
@@ -295,9 +296,7 @@ def _run_one(name: str) -> int:
         if part.xfs:
             _mount_xfs(Path(place) / "xfs.img", folder)
         environment = hermetic_environment(world)
-        for value in environment.values():
-            if value.startswith(f"{world}/"):
-                Path(value).mkdir(parents=True)
+        make_directories(environment, world)
         for variable in [one for one in os.environ if one.startswith(("GIT_", "AWS_", "DVTOOL_", "XDG_"))]:
             del os.environ[variable]
         os.environ.update(environment)
