@@ -36,7 +36,8 @@ def trial_lines(trial: Trial, paint: Paint, *, verbose: bool) -> Iterator[str]:
         state = outcome.state.value
         if verbose or state in ("fails", "not tried"):
             yield line(state, outcome.title + (f": {safe(outcome.why)}" if outcome.why else ""))
-    yield line("works", f"{works} of {len(trial.outcomes)} checks, with a listing of {trial.listed} keys")
+    listed = f", with a listing of {trial.listed} keys" if trial.listed else ""
+    yield line("works", f"{works} of {len(trial.outcomes)} checks{listed}")
     for lack in trial.lacks:
         yield line("lacks", lack)
     if trial.speed is not None:

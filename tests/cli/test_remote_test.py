@@ -10,11 +10,13 @@ from tests.support.cli import CommandLine
 from tests.support.cli import git_project
 from tests.support.ftpd import Ftpd
 from tests.support.ftpd import ftpd
+from tests.support.nginx import Nginx
+from tests.support.nginx import nginx
 from tests.support.remotestory import assert_one_line
 from tests.support.remotestory import nobody_listens
 from tests.support.trees import tree_of
 
-__all__ = ["ftpd"]
+__all__ = ["ftpd", "nginx"]
 
 QUICK = ("--size", "1", "--keys", "20")
 
@@ -72,29 +74,22 @@ def test_a_remote_that_breaks_its_word(tmp_path: Path, monkeypatch: pytest.Monke
     assert "fails      deleting, also what is absent: a deleted key is still there" in ran.out
 
 
-def test_a_remote_that_only_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dvtool.model.ports import Capabilities
-    from dvtool.remote.drivers.local import LocalRemote
-
-    place = tmp_path / "remote"
-    cli = with_remote(tmp_path / "project", str(place))
+def test_a_remote_that_only_reads(tmp_path: Path, nginx: Nginx) -> None:
+    place = nginx.new_place()
+    cli = with_remote(tmp_path / "project", nginx.url(place))
+    nothing = cli("remote", "test")
+    assert_one_line(nothing, ["dvtool-store.json"], code=4)
+    cli.done("remote", "add", "disk", str(nginx.directory(place)))
     (tmp_path / "project/file").write_text("x")
     cli.done("add", "file")
-    cli.done("push")
-    before = tree_of(place)
-    monkeypatch.setattr(LocalRemote, "__init__", _reads_only(LocalRemote.__init__, Capabilities(write=False)))
+    cli.done("push", "-r", "disk")
+    before = tree_of(nginx.directory(place))
     ran = cli("remote", "test")
     assert ran.code == 0, ran
+    assert "3 of 3 checks" in ran.out
     assert "it can only be pulled from" in ran.out
-    assert tree_of(place) == before
-
-
-def _reads_only(init: object, capabilities: object) -> object:
-    def changed(self: object, *args: object) -> None:
-        init(self, *args)  # type: ignore[operator]
-        self.capabilities = capabilities  # type: ignore[attr-defined]
-
-    return changed
+    assert "writes" not in ran.out
+    assert tree_of(nginx.directory(place)) == before
 
 
 def test_what_stands_in_the_way_is_told_in_one_line(tmp_path: Path) -> None:
