@@ -7,13 +7,17 @@ from collections import deque
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import TypeVar
 
 from dvtool.remote.meter import Meter
 
 if TYPE_CHECKING:
     from asyncssh import SFTPClientFile
+
+T = TypeVar("T")
 
 _UNDER_WAY = 4 << 20
 _BLOCK = 256 << 10
@@ -35,6 +39,13 @@ class Line:
         return min(most or _BLOCK, self.meter.block)
 
 
+def started(call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task whose failure nobody has to hear of: without that, the loop would print it where it was given up."""
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
 async def read_blocks(file: SFTPClientFile, start: int, length: int, line: Line) -> AsyncIterator[bytes]:
     """*length* bytes from *start* in order, or fewer where the file ends before."""
     size = line.block(file.read_len)
@@ -43,7 +54,7 @@ async def read_blocks(file: SFTPClientFile, start: int, length: int, line: Line)
 
     def ask() -> None:
         for at in offsets:
-            coming.append(asyncio.ensure_future(_read(file, at, min(size, start + length - at))))
+            coming.append(started(_read(file, at, min(size, start + length - at))))
             if len(coming) * size >= _UNDER_WAY:
                 return
 
@@ -84,7 +95,7 @@ async def write_blocks(file: SFTPClientFile, read: Callable[[int, int], bytes], 
     try:
         for at in range(0, size, block):
             data = read(at, min(block, size - at))
-            going.append(asyncio.ensure_future(file.write(data, at)))
+            going.append(started(file.write(data, at)))
             await line.passed(len(data))
             if len(going) * block >= _UNDER_WAY:
                 await going.popleft()

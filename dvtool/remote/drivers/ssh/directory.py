@@ -24,6 +24,7 @@ from dvtool.model.ports import RemoteItem
 from dvtool.model.ports import Unfinished
 from dvtool.remote.drivers.ssh.blocks import Line
 from dvtool.remote.drivers.ssh.blocks import read_blocks
+from dvtool.remote.drivers.ssh.blocks import started
 from dvtool.remote.drivers.ssh.blocks import write_blocks
 from dvtool.remote.drivers.ssh.options import SshOptions
 from dvtool.remote.drivers.ssh.sessions import Session
@@ -223,8 +224,7 @@ class Directory:
             yield file, _item(key, self._regular(key, await file.stat())).size
         finally:
             # Nobody needs to wait for the answer.
-            closing = asyncio.ensure_future(file.close())
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            started(file.close())
 
     async def _require_root(self, client: SFTPClient) -> None:
         attrs = await _absent_as_none(client.stat(self._root))
@@ -278,7 +278,7 @@ async def _if_known(session: Session, extension: str, call: Callable[[], Corouti
 
 async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The results; after a failure the other calls are ended."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
+    tasks = [started(call) for call in calls]
     try:
         return await asyncio.gather(*tasks)
     except BaseException:
