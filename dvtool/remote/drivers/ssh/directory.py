@@ -224,7 +224,7 @@ class Directory:
             yield file, _item(key, self._regular(key, await file.stat())).size
         finally:
             # Nobody needs to wait for the answer.
-            started(file.close())
+            _closing = started(file.close())
 
     async def _require_root(self, client: SFTPClient) -> None:
         attrs = await _absent_as_none(client.stat(self._root))
