@@ -50,7 +50,9 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
         True,
         in_project=True,
     ),
-    Setting("remote.*.endpointurl", Type.URL, "S3, Azure, GCS: another server than the provider's own", in_project=True),
+    Setting(
+        "remote.*.endpointurl", Type.URL, "S3, Azure, GCS: another server than the provider's own", in_project=True
+    ),
     Setting("remote.*.region", Type.TEXT, "S3: region", in_project=True),
     Setting("remote.*.profile", Type.TEXT, "S3: name of a profile in `~/.aws`", in_project=True),
     Setting(
@@ -69,10 +71,20 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
         in_project=True,
     ),
     Setting(
-        "remote.*.connect_timeout", Type.SECONDS, "S3, Azure, GCS, HTTP, WebDAV: longest wait for a connection", in_project=True
+        "remote.*.connect_timeout",
+        Type.SECONDS,
+        "S3, Azure, GCS, HTTP, WebDAV: longest wait for a connection",
+        in_project=True,
     ),
-    Setting("remote.*.read_timeout", Type.SECONDS, "S3, Azure, GCS, HTTP, WebDAV: longest silence of the server", in_project=True),
-    Setting("remote.*.credentialpath", Type.PATH, "S3, GCS: file with credentials (for S3 instead of `~/.aws/credentials`)"),
+    Setting(
+        "remote.*.read_timeout",
+        Type.SECONDS,
+        "S3, Azure, GCS, HTTP, WebDAV: longest silence of the server",
+        in_project=True,
+    ),
+    Setting(
+        "remote.*.credentialpath", Type.PATH, "S3, GCS: file with credentials (for S3 instead of `~/.aws/credentials`)"
+    ),
     Setting("remote.*.configpath", Type.PATH, "S3: file with settings, instead of `~/.aws/config`"),
     Setting("remote.*.use_ssl", Type.FLAG, "S3: TLS", True),
     Setting("remote.*.ssl_verify", Type.TEXT, "check TLS certificates (true, false), or the path of a CA bundle"),
@@ -162,9 +174,7 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
         Type.URL,
         "Google Drive: another address of the API (a private endpoint)",
     ),
-    Setting(
-        "remote.*.port", Type.COUNT, "SSH, SMB: port, if the URL does not name it", in_project=True, directs=True
-    ),
+    Setting("remote.*.port", Type.COUNT, "SSH, SMB: port, if the URL does not name it", in_project=True, directs=True),
     Setting("remote.*.keyfile", Type.PATH, "SSH: private key, instead of those of `~/.ssh` and of the agent"),
     Setting("remote.*.passphrase", Type.TEXT, "SSH: opens the private key", secret=True),
     Setting("remote.*.allow_agent", Type.FLAG, "SSH: ask the agent for keys", True, in_project=True),

@@ -28,9 +28,7 @@ from dvtool.cli.session import Session
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read further targets from standard input, one a line.")
 @click.option("-o", "--out", "output", type=PATH, metavar="NAME", help="Copy the one target to NAME first.")
 @click.option("--to-remote", is_flag=True, help="Send one file straight to the remote, without a copy in the cache.")
-@click.option(
-    "-r", "--remote", metavar="NAME", help="The remote it belongs to from now on, noted in its pointer."
-)
+@click.option("-r", "--remote", metavar="NAME", help="The remote it belongs to from now on, noted in its pointer.")
 @click.option("-f", "--force", is_flag=True, help="Record directories exactly as they stand, see below.")
 @json_option
 @click.pass_obj
