@@ -57,7 +57,8 @@ $(AZURITE)/.has-3.37.0: | $(BIN)/python
 test: $(VENV)/.has-test $(AZURITE)/.has-3.37.0 $(VENV)/.has-hadoop
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.has-lint
+# The type checker reads the tests and the libraries of all remotes too.
+lint: $(VENV)/.has-lint $(VENV)/.has-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
