@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.api.rebuild import clear_memo
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import DvtoolError
 from dvtool.errors import storage_error
 from dvtool.model.paths import show
@@ -85,6 +86,6 @@ def _renew_root_file(project: Project, place: bytes, reporter: Reporter) -> None
 
 
 def _keep_copy(folder: bytes, path: bytes) -> None:
-    os.makedirs(folder, exist_ok=True)
+    make_dirs(folder)
     with contextlib.suppress(OSError):
         os.link(path, os.path.join(folder, os.path.basename(path) + b"-" + os.urandom(4).hex().encode("ascii")))

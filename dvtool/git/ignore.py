@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Literal
 from typing import NamedTuple
 
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import UnsafeInput
 from dvtool.errors import storage_error
@@ -179,7 +180,7 @@ def _write_all(repo: GitRepo, edits: Mapping[bytes, bytes | None]) -> None:
                 os.unlink(full)
                 continue
             if os.path.isabs(file):
-                os.makedirs(os.path.dirname(full), exist_ok=True)
+                make_dirs(os.path.dirname(full))
             mode = stat.S_IMODE(os.stat(full).st_mode) if os.path.exists(full) else 0o644
             write_file(full, text, mode=mode)
         except OSError as error:

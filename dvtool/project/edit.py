@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.disk.lock import FileLock
 from dvtool.errors import ConfigError
@@ -80,7 +81,7 @@ def _editing(layout: Layout, level: Level) -> Iterator[bytes]:
     # The committed file lies among the user's own.
     beside = os.path.join(layout.state_dir, b"config") if level is Level.PROJECT else path
     try:
-        os.makedirs(os.path.dirname(beside), exist_ok=True)
+        make_dirs(os.path.dirname(beside))
         lock = FileLock(beside + b".lock", waiting=layout.waiting).acquire(shared=False, what="editing settings")
     except OSError as error:
         raise storage_error(error, "write", path) from error
@@ -93,7 +94,7 @@ def _rewrite(layout: Layout, path: bytes, level: Level, data: bytes) -> bytes:
     if operation is not None and level in (Level.LOCAL, Level.PROJECT):
         operation.record(files=file_changes(layout, {path: data}))
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_dirs(os.path.dirname(path))
         write_file(path, data, mode=0o600 if level in _PRIVATE else _mode(path))
     except OSError as error:
         raise storage_error(error, "write", path) from error

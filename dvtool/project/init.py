@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dvtool.disk.durable import PART_PREFIX
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
 from dvtool.errors import NotInRepository
@@ -133,7 +134,7 @@ def _old_id(path: bytes) -> str | None:
 def _write(root: bytes, files: dict[bytes, bytes]) -> None:
     path = root
     try:
-        os.makedirs(os.path.join(root, MARKER), exist_ok=True)
+        make_dirs(os.path.join(root, MARKER))
         _sweep(root)
         # The config last: a killed init leaves no half project that counts as whole.
         for name in reversed(files):

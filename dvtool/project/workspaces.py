@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from contextlib import contextmanager
 
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.lock import FileLock
 from dvtool.errors import storage_error
 from dvtool.project.open import Project
@@ -42,7 +43,7 @@ def all_workspaces_locked(project: Project, what: str, *, but_this: bool = False
         try:
             own = {project.layout.state_dir} if but_this else set()
             for folder in sorted(set(state_dirs(project)) - own):
-                os.makedirs(folder, exist_ok=True)
+                make_dirs(folder)
                 lock = FileLock(os.path.join(folder, b"lock"))
                 stack.enter_context(
                     lock.acquire(shared=False, timeout=waiting.timeout, on_wait=waiting.on_wait, what=what)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -114,7 +115,7 @@ class CheckTimesFile:
         checked = dict.fromkeys(right, int(now))
         data = self.times.updated((file.name for file in present), checked)
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_dirs(self._folder)
             write_file(self._path, data, mode=0o600, durable=False)
         except OSError:
             return

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from dvtool.disk.durable import create_only
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import fsync_dir
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.lock import FileLock
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -400,7 +401,7 @@ class LocalPacks:
 
     def _publish_index(self, data: bytes) -> bytes:
         folder = os.path.join(self._root, b"index")
-        os.makedirs(folder, exist_ok=True)
+        make_dirs(folder)
         name = object_id(data).hex().encode("ascii")
         create_only(os.path.join(folder, name), data, mode=0o444, durable=False)
         self._readers.append((name, IndexReader(data, show(os.path.join(folder, name)))))

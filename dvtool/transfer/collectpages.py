@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping
 from tempfile import mkdtemp
 
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -102,7 +102,7 @@ class MetaPages:
     def _open(self) -> Receiver:
         if self._receiver is None:
             try:
-                os.makedirs(self._cache.tmp, exist_ok=True)
+                make_dirs(self._cache.tmp)
                 self._folder = mkdtemp(prefix=b"collect-", dir=self._cache.tmp)
             except OSError as error:
                 raise storage_error(error, "keep trees for a while in", self._cache.tmp) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
@@ -121,7 +122,7 @@ class _Undo:
     def _copy(self, keys: list[str]) -> None:
         tmp = self._cache.tmp
         try:
-            os.makedirs(tmp, exist_ok=True)
+            make_dirs(tmp)
         except OSError as error:
             raise storage_error(error, "keep packs for a while in", tmp) from error
         self._reporter.begin("copying", total=len(keys), unit="objects")

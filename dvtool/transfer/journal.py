@@ -15,6 +15,7 @@ from dataclasses import field
 from xxhash import xxh3_64_hexdigest
 
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_all
 from dvtool.disk.durable import write_file
 from dvtool.formats.index import IndexedPack
@@ -68,7 +69,7 @@ class Journal:
         """This key is about to be uploaded."""
         try:
             if self._fd < 0:
-                os.makedirs(self._folder, exist_ok=True)
+                make_dirs(self._folder)
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             write_all(self._fd, f"{key} {size}\n".encode("ascii"))
         except OSError:
@@ -108,7 +109,7 @@ class KnownRemotes:
         if self.store_id(url) == store_id:
             return
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_dirs(self._folder)
             write_file(self._path(url), store_id.encode("ascii") + b"\n", mode=0o600, durable=False)
         except OSError:
             return  # then an unmounted share is told from a new place by nobody
@@ -182,7 +183,7 @@ class DoneMemo:
         self.entries = [done, *kept][: self.LIMIT]
         body = json.dumps([asdict(entry) | {"roots": sorted(entry.roots)} for entry in self.entries]).encode("ascii")
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_dirs(self._folder)
             write_file(self._path, xxh3_64_hexdigest(body).encode("ascii") + b"\n" + body, mode=0o600, durable=False)
         except OSError:
             return  # the next push walks its trees again

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from dvtool.disk.durable import discard
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import storage_error
@@ -96,7 +97,7 @@ class Outgoing:
     def writer(self, pack_class: int) -> PackWriter:
         """Makes new packs, which are uploaded when they are full; `finish_writer` sends the last one."""
         try:
-            os.makedirs(self._tmp, exist_ok=True)
+            make_dirs(self._tmp)
         except OSError as error:
             raise storage_error(error, "make packs in", self._tmp) from error
         writer = PackWriter(pack_class, self._tmp, self._made.append, sync=False)

@@ -8,6 +8,7 @@ import os
 from typing import NoReturn
 
 from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import part_name
 from dvtool.disk.exchange import NotSupported
 from dvtool.disk.exchange import rename_noreplace
@@ -40,7 +41,7 @@ def restore_entry(cache: Cache, entry: Entry, target: bytes, reporter: Reporter)
     try:
         if os.path.lexists(target):
             raise UsageError(f"{show(target)} is there already, and nothing is replaced", path=target)
-        os.makedirs(parent, exist_ok=True)
+        make_dirs(parent)
         os.mkdir(work, 0o700)
         root_fd = open_root(work)
         try:

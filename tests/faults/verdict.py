@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dvtool.model.paths import show
 from tests.faults.checker import Contents
 from tests.faults.injector import Fault
 from tests.faults.injector import Outcome
@@ -162,6 +163,8 @@ class Judge:
             for path, node in self._after.tree.items()
             if path in now.tree and now.tree[path] != node and path not in tree
         }
+        # A temporary whose bytes were lost can no longer be proved to be anybody's copy: it stays, and is named.
+        tree = {path: node for path, node in tree.items() if not (is_temporary(path) and show(path) in again.err)}
         yield from self._same_tree(tree, "after the next run ", memo_lost=False)
         yield from self._promised(now)
 

@@ -143,6 +143,9 @@ class LocalRemote:
                 if error.errno not in _ABSENT:
                     raise
                 self._require_root()
+                return
+            # A collection deletes in an order that keeps every promise: it must hold after a power loss too.
+            fsync_dir(os.path.dirname(path))
 
     def unfinished(self) -> Iterator[Unfinished]:
         self._require_root()
