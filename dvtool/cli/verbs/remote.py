@@ -27,8 +27,8 @@ NAME = click.argument("name", shell_complete=complete_remote)
 def remote() -> None:
     """Say where data is pushed to and fetched from.
 
-    A remote is a directory, a mounted share or an S3 bucket, under a name. Its settings stand in
-    the committed .dvtool/config, so that a clone can pull at once; credentials belong elsewhere:
+    A remote is a directory, a bucket or a server, under a name. Its settings stand in the committed
+    .dvtool/config, so that a clone can pull at once; credentials belong elsewhere:
     `dvtool remote modify --local NAME OPTION VALUE`.
     """
 
@@ -57,7 +57,8 @@ remote.add_command(test)
 def add(session: Session, name: str, url: str, default: bool, force: bool, level: Level | None, as_json: bool) -> None:
     """Add a remote.
 
-    URL is a directory, file:///PATH or s3://BUCKET/PREFIX. Nothing is contacted.
+    URL is a directory, or begins with s3://, azure://, gs://, oss://, ssh://, smb://, https://, webdavs://, hdfs://,
+    webhdfs://, gdrive://, hf://, or a protocol that fsspec knows. Nothing is contacted.
     """
     from dvtool.api.remote import RemoteAddRequest
     from dvtool.api.remote import remote_add
