@@ -13,6 +13,7 @@ from dvtool.project.parts import open_remote_of
 from dvtool.remote.failures import read_only
 from dvtool.store.names import CATALOG
 from dvtool.store.names import STORE_FILE
+from dvtool.transfer.catalog import remove_catalog
 from dvtool.transfer.catalog import write_catalog
 
 __all__ = ["CatalogReport", "remote_catalog"]
@@ -37,7 +38,7 @@ def remote_catalog(project: Project, name: str | None = None, *, remove: bool = 
     """
     with closing(open_remote_of(project, name)) as remote:
         if remove:
-            remote.delete(CATALOG)
+            remove_catalog(remote)
             return CatalogReport(remote.name, remote.url, CATALOG, 0, 0)
         if not remote.capabilities.write:
             raise read_only(remote.name, remote.url)

@@ -26,11 +26,15 @@ def open_partial(directory: bytes, name: bytes) -> tuple[int, bytes] | None:
         except PermissionError:
             return None  # another user's, in a cache that is shared
         try:
-            if not _lock(fd):
+            locked = _lock(fd)
+            if locked is None:
+                # Nobody can have it, so nobody would ever take it away.
+                discard(None, path)
+            if not locked:
                 break
             if os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False)):
-                locked, fd = fd, -1
-                return locked, path
+                found, fd = fd, -1
+                return found, path
         except FileNotFoundError:
             continue  # the one that had it has just finished
         finally:
@@ -65,13 +69,16 @@ def drop_stale_partials(directory: bytes, before_ns: int) -> None:
             os.close(found[0])
 
 
-def _lock(fd: int) -> bool:
+def _lock(fd: int) -> bool | None:
+    """Whether the lock is ours; None where there are no locks."""
     if sys.platform == "win32":
-        return False
+        return None
     import fcntl
 
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True

@@ -40,6 +40,11 @@ def list_indexes(remote: Remote) -> list[str]:
     return [item.key.removeprefix(INDEX) for item in remote.list(INDEX) if item.size <= _MOST_INDEX_BYTES]
 
 
+def remove_catalog(remote: Remote) -> None:
+    """Take the catalog away; an absent one is no error. Raises `StorageError`."""
+    remote.delete(CATALOG)
+
+
 def write_catalog(remote: Remote) -> Catalog:
     """Make the catalog say what is there now, also where there is none yet. Raises `StorageError`."""
     found = _look(remote)

@@ -34,6 +34,7 @@ ALLOWED = {
     ("dvtool/store/salvage.py", "_replace_pack"): "to quarantine, after what is right in it lies elsewhere",
     ("dvtool/store/trash.py", "_put_back"): "out of the trash, back to its name",
     ("dvtool/store/trash.py", "_delete"): "directories, empty by then",
+    ("dvtool/transfer/catalog.py", "remove_catalog"): "a listing of other keys, which can be written again",
     ("dvtool/transfer/collectpages.py", "__exit__"): "the collection's own folder of pages it has read",
     ("dvtool/transfer/collectview.py", "server_time"): "the note by which it asks a remote the time",
     ("dvtool/transfer/indexcopies.py", "drop"): "index files of a remote, after a merged one was read back",

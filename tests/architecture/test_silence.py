@@ -52,9 +52,13 @@ core = pytest.mark.parametrize(
 )
 
 
+LIBRARIES_WANT_IT = {"dvtool/remote/drivers/hdfs.py": {"os.environ"}}
+"""hdfs-native takes the user's name from a variable alone: it is set for the moment of connecting, under a lock."""
+
+
 @core
 def test_core_is_silent_and_blind(module: sources.Module) -> None:
-    assert _uses(module, OUTSIDE_WORLD) == []
+    assert _uses(module, OUTSIDE_WORLD - LIBRARIES_WANT_IT.get(str(module), set())) == []
 
 
 @pytest.mark.parametrize("module", [m for m in sources.modules() if m.package not in {"cli", "disk"}], ids=str)

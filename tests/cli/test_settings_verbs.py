@@ -204,7 +204,7 @@ def test_a_directory_is_meant_from_where_one_is(cli: CommandLine, url: str, leve
     ("argv", "code", "message"),
     [
         (("add", "o", "s3://u:pw@bucket"), 6, "is a secret"),
-        (("add", "o", "ftp://host"), 9, "no driver for ftp://"),
+        (("add", "o", "gopher://host"), 9, "no driver for gopher://"),
         (("add", "o", "simplecache::s3://b"), 6, "chained URLs are refused"),
         (("add", "o", "~/x"), 2, "~ is not expanded"),
         (("add", "bad name", "/x"), 2, "cannot be a name"),

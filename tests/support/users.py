@@ -57,7 +57,9 @@ class User:
     def run(self, place: Path, *argv: str) -> subprocess.CompletedProcess[str]:
         """A command in *place*, to its end."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-        env |= {"HOME": str(self.home), "TMPDIR": str(self.home), **_ENVIRONMENT}
+        # The settings of the tests' own Git lie where only root comes.
+        git = {"GIT_CONFIG_GLOBAL": str(self.home / ".gitconfig"), "GIT_CONFIG_SYSTEM": os.devnull}
+        env |= {"HOME": str(self.home), "TMPDIR": str(self.home), **git, **_ENVIRONMENT}
         command = [*_as(self.uid), "/usr/bin/env", *argv]
         umask = int(self.umask, 8)
         return subprocess.run(command, check=False, cwd=place, env=env, umask=umask, capture_output=True, text=True)
