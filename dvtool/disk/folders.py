@@ -6,6 +6,8 @@ import contextlib
 import os
 import stat
 
+from dvtool.disk.durable import fsync_dir
+
 _SHARED = stat.S_ISGID | stat.S_IWGRP
 
 
@@ -25,3 +27,5 @@ def make_folders(path: bytes) -> None:
         if mode & _SHARED == _SHARED:
             with contextlib.suppress(PermissionError):
                 os.chmod(path, stat.S_IMODE(mode))
+    # The first of all folders of a clone may be made here: the cache below it must not be lost with its name.
+    fsync_dir(parent or b".")
