@@ -12,6 +12,8 @@ from typing import NamedTuple
 from typing import NoReturn
 
 from dvtool.errors import FormatError
+from dvtool.errors import UsageError
+from dvtool.formats.config import check_name
 from dvtool.model.digest import Digest
 from dvtool.model.digest import parse_digest
 from dvtool.model.paths import check_path
@@ -29,6 +31,7 @@ _NESTED = (dict, list)
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _BLOCK_KEYS = frozenset({"cmd", "argv", "deps", "params", "outs"})
 _CONTENT_KEYS = frozenset({"digest", "size", "files", "executable"})
+_STORING_KEYS = frozenset({"cache", "push", "remote"})
 _MAX_SIZE = (1 << 63) - 1
 
 
@@ -46,16 +49,27 @@ class Content(NamedTuple):
     executable: bool = False
 
 
+class Storing(NamedTuple):
+    """Where an output's bytes are kept: in the cache, on remotes, and on which one; empty for what the settings say."""
+
+    cache: bool = True
+    push: bool = True
+    remote: str = ""
+
+
 class LockedStage(NamedTuple):
     """What a stage's last recorded run read and wrote: ``deps`` by name, ``params`` by file and dotted key, ``outs`` by
-    path. One of ``commands`` and ``argv`` is empty."""
+    path. One of ``commands`` and ``argv`` is empty. ``storing``: of those outputs that are not kept as all others."""
 
     commands: tuple[str, ...] = ()
     argv: tuple[str, ...] = ()
     deps: Mapping[str, Content] = {}
     params: Mapping[bytes, Mapping[str, Json]] = {}
     outs: Mapping[bytes, Content] = {}
+    storing: Mapping[bytes, Storing] = {}
 
+
+_AS_ALL = Storing()
 
 Lock = Mapping[str, LockedStage]
 """One ``dvtool.lock``: its stages by name."""
@@ -104,8 +118,8 @@ def _block(stage: LockedStage) -> list[str]:
     if stage.deps:
         parts.append(_object("deps", [f"{_text(name)}: {_content(stage.deps[name])}" for name in sorted(stage.deps)]))
     if stage.outs:
-        outs = {path.decode("utf-8"): content for path, content in stage.outs.items()}
-        parts.append(_object("outs", [f"{_text(path)}: {_content(outs[path])}" for path in sorted(outs)]))
+        outs = {path.decode("utf-8"): path for path in stage.outs}
+        parts.append(_object("outs", [f"{_text(text)}: {_output(stage, outs[text])}" for text in sorted(outs)]))
     if stage.params:
         parts.append(_object("params", [_values(file, stage.params[file]) for file in sorted(stage.params)]))
     return parts
@@ -123,11 +137,20 @@ def _values(file: bytes, values: Mapping[str, Json]) -> str:
     return _object(file.decode("utf-8"), lines, "    ")
 
 
-def _content(content: Content) -> str:
+def _output(stage: LockedStage, path: bytes) -> str:
+    return _content(stage.outs[path], stage.storing.get(path, _AS_ALL))
+
+
+def _content(content: Content, storing: Storing = _AS_ALL) -> str:
+    before = "" if storing.cache else '"cache": false, '
     more = ', "executable": true' if content.executable else ""
     if content.kind is Kind.DIRECTORY:
         more += f', "files": {content.files}'
-    return f'{{"digest": "{content.digest}"{more}, "size": {content.size}}}'
+    if not storing.push:
+        more += ', "push": false'
+    if storing.remote:
+        more += f', "remote": {_text(storing.remote)}'
+    return f'{{{before}"digest": "{content.digest}"{more}, "size": {content.size}}}'
 
 
 def _text(text: str) -> str:
@@ -225,6 +248,7 @@ class _Reader:
             self._refuse(f"stage {name!r} is not what a lock holds")
         deps = self._mapping(name, block, "deps")
         outs = self._mapping(name, block, "outs")
+        storing = {path: self._storing(name, outs[path]) for path in outs}
         params = self._mapping(name, block, "params")
         return LockedStage(
             self._words(name, block, "cmd"),
@@ -232,6 +256,7 @@ class _Reader:
             {dep: self._content(name, content) for dep, content in deps.items()},
             {self._path(file): self._mapping(name, params, file) for file in params},
             {self._path(path): self._content(name, content) for path, content in outs.items()},
+            {self._path(path): how for path, how in storing.items() if how != _AS_ALL},
         )
 
     def _mapping(self, stage: str, block: dict[str, Any], key: str) -> dict[str, Any]:
@@ -256,6 +281,21 @@ class _Reader:
             check_path(path, self._where)
             self._paths[text] = path
         return path
+
+    def _storing(self, stage: str, found: Any) -> Storing:
+        """Takes those keys away, for what is left is as of a dependency."""
+        if not isinstance(found, dict) or _STORING_KEYS.isdisjoint(found):
+            return _AS_ALL
+        cache, push, remote = found.pop("cache", True), found.pop("push", True), found.pop("remote", None)
+        if type(cache) is not bool or type(push) is not bool:
+            self._refuse(f"stage {stage!r}: cache and push of an output are true or false")
+        if remote is None:
+            return Storing(cache, push)
+        try:
+            check_name(remote if isinstance(remote, str) else "")
+        except UsageError:
+            self._refuse(f"stage {stage!r}: the remote of an output is no name of one")
+        return Storing(cache, push, remote)
 
     def _content(self, stage: str, found: Any) -> Content:
         if not isinstance(found, dict) or not found.keys() <= _CONTENT_KEYS:

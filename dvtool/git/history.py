@@ -13,7 +13,7 @@ from dvtool.errors import DvtoolError
 from dvtool.git.revisions import stashes
 from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
-from dvtool.git.worktree import is_pointer_path
+from dvtool.git.worktree import names_data
 from dvtool.git.worktree import pointer_pathspecs
 
 # --full-history: by default git leaves out a side branch whose changes a merge threw away, and its data with it.
@@ -45,12 +45,17 @@ class Version(NamedTuple):
 
 
 def all_pointer_blobs(
-    repo: GitRepo, revs: Iterable[str] | None = None, *, subdir: bytes = b"", reflog: bool = False
+    repo: GitRepo,
+    revs: Iterable[str] | None = None,
+    *,
+    subdir: bytes = b"",
+    reflog: bool = False,
+    locks: bool = False,
 ) -> Iterator[PointerBlob]:
     """Every pointer version in the history of *revs*, each with a commit that brought it in.
 
     Without *revs*: of all refs, all linked work trees and all stash entries. *reflog* adds
-    what only reflogs remember. The same blob may come several times.
+    what only reflogs remember, *locks* those of pipelines. The same blob may come several times.
     """
     lines = [checked_revision(rev) for rev in revs] if revs is not None else stashes(repo)
     if revs is not None and not lines and not reflog:
@@ -67,7 +72,7 @@ def all_pointer_blobs(
         *sources,
     ]
     stdin = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    with repo.stream(*args, "--stdin", "--", *pointer_pathspecs(subdir), stdin=stdin) as pipe:
+    with repo.stream(*args, "--stdin", "--", *pointer_pathspecs(subdir, locks=locks), stdin=stdin) as pipe:
         commit = ""
         fields = _fields(pipe)
         for field in fields:
@@ -81,14 +86,15 @@ def all_pointer_blobs(
 
 
 def last_pointer_blobs(repo: GitRepo) -> Iterator[PointerBlob]:
-    """Every pointer version that refs, stashes and reflogs know, the newest first, with the last commit that has it.
+    """Every version of a pointer or lock that refs, stashes and reflogs know, the newest first.
 
-    Where the version was not replaced since, or a merge replaced it, with one that brought it in.
+    Each with the last commit that has it, or, where it was not replaced since or a merge replaced it, with one that
+    brought it in.
     """
     lines = "".join(f"{line}\n" for line in stashes(repo)).encode("ascii")
     args = ["log", *_RAW, "--format=%x01%H %P", "--no-follow", "--no-renames", "--full-history"]
     sources = ["--diff-merges=separate", "--all", "--reflog", "--stdin"]
-    with repo.stream(*args, *sources, "--", *pointer_pathspecs(), stdin=lines) as pipe:
+    with repo.stream(*args, *sources, "--", *pointer_pathspecs(locks=True), stdin=lines) as pipe:
         commit, parent = "", ""
         fields = _fields(pipe)
         for field in fields:
@@ -98,7 +104,7 @@ def last_pointer_blobs(repo: GitRepo) -> Iterator[PointerBlob]:
                 continue
             old_mode, mode, old, sha, _ = field.lstrip(b"\n:").split(b" ")
             path = next(fields)
-            if not is_pointer_path(path):
+            if not names_data(path, locks=True):
                 continue
             if mode in _REGULAR:
                 yield PointerBlob(commit, path, sha.decode("ascii"))
@@ -107,7 +113,7 @@ def last_pointer_blobs(repo: GitRepo) -> Iterator[PointerBlob]:
 
 
 def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerBlob]:
-    """Every pointer that one of *commits* holds, each version with one commit that has it.
+    """Every pointer and lock that one of *commits* holds, each version with one commit that has it.
 
     Costs one listing and what differs between neighbours, so give commits of one line of history
     one after the other. Pointers of all dvtool projects in the repository. Raises `DvtoolError`
@@ -120,14 +126,14 @@ def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerB
     for line in listed.split(b"\0"):
         facts, _, path = line.partition(b"\t")
         mode, _, sha = facts.split() if facts else (b"", b"", b"")
-        if mode in _REGULAR and is_pointer_path(path):
+        if mode in _REGULAR and names_data(path, locks=True):
             yield PointerBlob(wanted[0], path, sha.decode("ascii"))
     pairs = "".join(f"{commit} {before}\n" for before, commit in pairwise(wanted)).encode("ascii")
     if not pairs:
         return
     args = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--always"]
     seen = 1
-    with repo.stream(*args, "--", *pointer_pathspecs(), stdin=pairs) as pipe:
+    with repo.stream(*args, "--", *pointer_pathspecs(locks=True), stdin=pairs) as pipe:
         fields = _fields(pipe)
         commit = ""
         for field in fields:
@@ -137,7 +143,7 @@ def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerB
                 continue
             _, mode, _, sha, _ = field.split(b" ")
             path = next(fields)
-            if mode in _REGULAR and is_pointer_path(path):
+            if mode in _REGULAR and names_data(path, locks=True):
                 yield PointerBlob(commit, path, sha.decode("ascii"))
     if seen != len(wanted):
         raise DvtoolError(

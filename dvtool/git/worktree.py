@@ -12,6 +12,7 @@ from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
 
 POINTER_SUFFIX = b".dvt"
+LOCK_NAME = b"dvtool.lock"
 _MARKER = b".dvtool/config"
 _REGULAR = (b"100644", b"100755")
 _EMPTY = frozenset(
@@ -35,16 +36,18 @@ class Change(NamedTuple):
     new: str | None
 
 
-def pointer_pathspecs(subdir: bytes = b"") -> list[bytes]:
-    """Pathspecs for the pointers below a directory (relative to the top; empty: everywhere)."""
-    return [_below(subdir, b"*" + POINTER_SUFFIX)]
+def pointer_pathspecs(subdir: bytes = b"", *, locks: bool = False) -> list[bytes]:
+    """Pathspecs for the pointers below a directory (relative to the top; empty: everywhere), and for locks."""
+    return [_below(subdir, b"*" + POINTER_SUFFIX), *([_below(subdir, LOCK_NAME)] if locks else [])]
 
 
-def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False) -> list[bytes]:
+def pointers_in_worktree(
+    repo: GitRepo, subdir: bytes = b"", *, nested: bool = False, locks: bool = False
+) -> list[bytes]:
     """Sorted paths of the pointer files that exist and that git tracks or would track.
 
-    Those of another dvtool project further down are left out unless *nested*. A symbolic link is
-    in the list: who reads it must refuse to follow.
+    Those of another dvtool project further down are left out unless *nested*; *locks* are in it on demand, here
+    and below. A symbolic link is in the list: who reads it must refuse to follow.
     """
     output = repo.run(
         "ls-files",
@@ -53,15 +56,15 @@ def pointers_in_worktree(repo: GitRepo, subdir: bytes = b"", *, nested: bool = F
         "--others",
         "--exclude-standard",
         "--",
-        *pointer_pathspecs(subdir),
+        *pointer_pathspecs(subdir, locks=locks),
         _below(subdir, _MARKER),
     )
     listed = set(_split(output.stdout))
-    found = set(filter(is_pointer_path, listed)) if nested else _own(listed, subdir)
+    found = {path for path in listed if names_data(path, locks=locks)} if nested else _own(listed, subdir, locks=locks)
     return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
 
 
-def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str]:
+def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"", *, locks: bool = False) -> dict[bytes, str]:
     """Pointer files of a commit: path to blob. Symbolic links are no pointers."""
     args = ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", checked_revision(rev)]
     output = repo.run(*args, *([b":(top,literal)" + subdir] if subdir else []))
@@ -69,19 +72,21 @@ def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"") -> dict[bytes, str
     for line in _split(output.stdout):
         facts, _, path = line.partition(b"\t")
         mode, _, sha = facts.split()
-        if mode in _REGULAR and path.endswith((POINTER_SUFFIX, _MARKER)):
+        if mode in _REGULAR and path.endswith((POINTER_SUFFIX, _MARKER, LOCK_NAME)):
             blobs[path] = sha.decode("ascii")
-    own = _own(blobs, subdir)
+    own = _own(blobs, subdir, locks=locks)
     return {path: sha for path, sha in blobs.items() if path in own}
 
 
-def staged_pointers(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False) -> dict[bytes, list[str]]:
+def staged_pointers(
+    repo: GitRepo, subdir: bytes = b"", *, nested: bool = False, locks: bool = False
+) -> dict[bytes, list[str]]:
     """Pointer files in the index: path to blobs, several where a merge has left a conflict.
 
     One that is only intended to be added (`git add -N`) is not in it. With *nested* also those of
     another dvtool project further down.
     """
-    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir), _below(subdir, _MARKER))
+    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir, locks=locks), _below(subdir, _MARKER))
     blobs: dict[bytes, list[str]] = {}
     for line in _split(output.stdout):
         facts, _, path = line.partition(b"\t")
@@ -90,7 +95,7 @@ def staged_pointers(repo: GitRepo, subdir: bytes = b"", *, nested: bool = False)
             blobs.setdefault(path, []).append(sha.decode("ascii"))
     for path in _intended(repo, [path for path, shas in blobs.items() if not _EMPTY.isdisjoint(shas)]):
         del blobs[path]
-    own = set(filter(is_pointer_path, blobs)) if nested else _own(blobs, subdir)
+    own = {path for path in blobs if names_data(path, locks=locks)} if nested else _own(blobs, subdir, locks=locks)
     return {path: shas for path, shas in blobs.items() if path in own}
 
 
@@ -156,12 +161,12 @@ def _below(subdir: bytes, name: bytes) -> bytes:
     return b":(top,glob)" + prefix + b"**/" + name
 
 
-def _own(paths: Iterable[bytes], subdir: bytes) -> set[bytes]:
+def _own(paths: Iterable[bytes], subdir: bytes, *, locks: bool = False) -> set[bytes]:
     """The pointers among *paths* that belong to the project at *subdir* and not to one below it."""
     own_marker = subdir + b"/" + _MARKER if subdir else _MARKER
     every = set(paths)
     inner = tuple(path.removesuffix(_MARKER) for path in every if path.endswith(b"/" + _MARKER) and path != own_marker)
-    return {path for path in every if is_pointer_path(path) and not path.startswith(inner)}
+    return {path for path in every if names_data(path, locks=locks) and not path.startswith(inner)}
 
 
 def _is_file(path: bytes) -> bool:
@@ -171,6 +176,11 @@ def _is_file(path: bytes) -> bool:
 def is_pointer_path(path: bytes) -> bool:
     """Whether a file of that name is a pointer: `.dvt` alone is none."""
     return path.endswith(POINTER_SUFFIX) and not path.endswith(b"/" + POINTER_SUFFIX) and path != POINTER_SUFFIX
+
+
+def names_data(path: bytes, *, locks: bool) -> bool:
+    """Whether a file of that name is a pointer, or a lock where those are wanted too."""
+    return is_pointer_path(path) or (locks and (path == LOCK_NAME or path.endswith(b"/" + LOCK_NAME)))
 
 
 def _object(sha: bytes) -> str | None:

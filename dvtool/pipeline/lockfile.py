@@ -30,10 +30,10 @@ from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_block
 from dvtool.formats.lock import join_blocks
 from dvtool.hashing.digests import object_id
+from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
-from dvtool.pipeline.types import LOCK_NAME
 
 _JOURNAL = b"locks.journal"
 _REWRITES = 50

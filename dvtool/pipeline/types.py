@@ -16,7 +16,6 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 
 DEFINITION_NAME = b"dvtool.yaml"
-LOCK_NAME = b"dvtool.lock"
 
 
 class Mark(NamedTuple):

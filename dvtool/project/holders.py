@@ -13,7 +13,6 @@ from dvtool.git.worktree import pointers_in_worktree
 from dvtool.git.worktrees import worktrees
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
-from dvtool.model.pointer import Kind
 from dvtool.model.tree import TreeRef
 from dvtool.project.cacheroots import roots_of_others
 from dvtool.project.keeping import KeepRules
@@ -25,7 +24,7 @@ from dvtool.store.trees import GetPage
 from dvtool.store.unnamed import Marks
 from dvtool.store.unnamed import mark_below
 from dvtool.workspace.pointers import Tracked
-from dvtool.workspace.pointers import read_pointer
+from dvtool.workspace.pointers import read_tracked
 from dvtool.workspace.selection import Selected
 
 
@@ -107,6 +106,6 @@ def _linked_worktrees(project: Project) -> Iterator[Root]:
         return
     for tree in worktrees(project.git).open:
         if tree is not project.git:
-            for path in pointers_in_worktree(tree, nested=True):
-                pointer = read_pointer(tree.worktree, path)
-                yield Root(pointer.kind is Kind.DIRECTORY, pointer.digest.oid)
+            for path in pointers_in_worktree(tree, nested=True, locks=True):
+                for item in read_tracked(tree.worktree, path):
+                    yield Root(item.is_directory, item.pointer.digest.oid)

@@ -12,19 +12,19 @@ from typing import NamedTuple
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import Algorithm
-from dvtool.model.paths import join
+from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import show
-from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
-from dvtool.model.pointer import Pointer
 from dvtool.project.open import Project
+from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import find_pointers
-from dvtool.workspace.pointers import read_pointer
+from dvtool.workspace.pointers import read_tracked
+from dvtool.workspace.pointers import tracked_in
 
 EXPERIMENTS = "refs/dvtool"
 """Refs below this are experiments."""
@@ -85,7 +85,7 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
             raise UsageError(
                 "this project works without Git, so there are no commits to keep", hint="dvtool gc --workspace"
             )
-        keeps = _in_files(project.root, find_pointers(project.root, None, b""), b"", "")
+        keeps = _in_files(project.root, find_pointers(project.root, None, b"", locks=True), b"", "")
     else:
         keeps = _in_git(project, git, rules)
     for keep in keeps:
@@ -149,9 +149,12 @@ def _standing(git: GitRepo, trees: Iterable[GitRepo], prefix: bytes) -> Iterator
     for tree in trees:
         place = "" if tree is git else show(tree.worktree)
         yield from _in_files(
-            tree.worktree, pointers_in_worktree(tree, nested=True), prefix, f"worktree {place}" if place else ""
+            tree.worktree,
+            pointers_in_worktree(tree, nested=True, locks=True),
+            prefix,
+            f"worktree {place}" if place else "",
         )
-        staged = ((path, sha) for path, shas in staged_pointers(tree, nested=True).items() for sha in shas)
+        staged = ((path, sha) for path, shas in staged_pointers(tree, nested=True, locks=True).items() for sha in shas)
         yield from _in_blobs(git, staged, prefix, f"index of {place}" if place else "index")
 
 
@@ -181,12 +184,12 @@ def _commits(git: GitRepo, rules: KeepRules, always: Iterable[str]) -> dict[str,
 def _selected(git: GitRepo, rules: KeepRules, always: Iterable[str], prefix: bytes) -> Iterator[Keep]:
     from dvtool.git.history import all_pointer_blobs
     from dvtool.git.history import pointer_blobs_of
-    from dvtool.git.worktree import is_pointer_path
+    from dvtool.git.worktree import names_data
 
     by_commit = pointer_blobs_of(git, list(_commits(git, rules, always)))
     yield from _in_commits(git, ((blob.path, blob.blob, blob.commit) for blob in by_commit), prefix)
     if rules.all_commits:
-        ever = (blob for blob in all_pointer_blobs(git) if is_pointer_path(blob.path))
+        ever = (blob for blob in all_pointer_blobs(git, locks=True) if names_data(blob.path, locks=True))
         yield from _in_commits(git, ((blob.path, blob.blob, blob.commit) for blob in ever), prefix)
 
 
@@ -213,7 +216,7 @@ def _head(git: GitRepo) -> str | None:
 
 def _in_files(root: bytes, paths: Iterable[bytes], prefix: bytes, label: str) -> Iterator[Keep]:
     for path in paths:
-        yield _keep(read_pointer(root, path), path, prefix, label)
+        yield from (_keep(item, prefix, label) for item in read_tracked(root, path))
 
 
 def _in_blobs(git: GitRepo, blobs: Iterable[tuple[bytes, str]], prefix: bytes, label: str) -> Iterator[Keep]:
@@ -229,15 +232,19 @@ def _in_commits(git: GitRepo, blobs: Iterable[tuple[bytes, str, str]], prefix: b
     pointers: dict[str, list[tuple[bytes, str]]] = {}
     for (sha, path), label in first.items():
         pointers.setdefault(sha, []).append((path, label))
-    for sha, data in read_blobs(git, pointers):
+    for sha, data in read_blobs(git, pointers, limit=LOCK_BYTES):
         for path, label in pointers[sha]:
             where = f"{show(path)} in {label if ' ' in label or len(label) < _SHORT else label[:_SHORT]}"
-            yield _keep(decode_pointer(data, where), path, prefix, label)
+            yield from (_keep(item, prefix, label) for item in tracked_in(path, data, where))
 
 
-def _keep(pointer: Pointer, pointer_path: bytes, prefix: bytes, label: str) -> Keep:
-    path = join(split(pointer_path)[0], pointer.name)
+def _keep(item: Tracked, prefix: bytes, label: str) -> Keep:
+    pointer = item.pointer
+    path = item.pointer_path if item.stage else item.path
     shown = path[len(prefix) :] if path.startswith(prefix) else os.path.relpath(path, prefix)
+    if item.stage:
+        # Only of a lock at the root is it known that no project further down has it.
+        shown = item.path if shown == LOCK_NAME else shown + b": " + item.path
     digest = pointer.digest
     if digest.algorithm is not Algorithm.BLAKE3:
         return Keep(Root(False, object_id(str(digest).encode("ascii"))), shown, label, pointer.remote)

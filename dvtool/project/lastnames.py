@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import TREE
-from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.git.run import GitRepo
@@ -24,6 +24,7 @@ from dvtool.model.tree import FILE
 from dvtool.project.open import Project
 from dvtool.store.cache import Cache
 from dvtool.store.unnamed import Marks
+from dvtool.workspace.pointers import tracked_in
 
 
 class LastName(NamedTuple):
@@ -84,10 +85,10 @@ def _versions(git: GitRepo) -> Iterator[tuple[str, bytes, Pointer]]:
     versions: dict[tuple[str, bytes], str] = {}
     for commit, path, sha in last_pointer_blobs(git):
         versions.setdefault((sha, path), commit)
-    texts = read_blobs(git, (sha for sha, _ in versions))
+    texts = read_blobs(git, (sha for sha, _ in versions), limit=LOCK_BYTES)
     for ((_, path), commit), (_, text) in zip(versions.items(), texts, strict=True):
         try:
-            yield commit, path, decode_pointer(text, "a pointer in Git")
+            yield from ((commit, item.path, item.pointer) for item in tracked_in(path, text, "a pointer in Git"))
         except DvtoolError:
             continue
 

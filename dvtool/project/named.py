@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from dvtool.errors import DvtoolError
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
 from dvtool.model.pointer import Kind
@@ -16,7 +16,8 @@ from dvtool.store.cache import Cache
 from dvtool.store.unnamed import Marks
 from dvtool.store.unnamed import mark_below
 from dvtool.workspace.pointers import find_pointers
-from dvtool.workspace.pointers import read_pointer
+from dvtool.workspace.pointers import read_tracked
+from dvtool.workspace.pointers import tracked_in
 
 
 def named_objects(project: Project, cache: Cache) -> Marks:
@@ -52,28 +53,28 @@ def _pointers(project: Project) -> Iterator[Pointer]:
     from dvtool.git.history import all_pointer_blobs
     from dvtool.git.worktrees import worktrees
 
-    shas = {version.blob for version in all_pointer_blobs(git, reflog=True)}
+    paths = {version.blob: version.path for version in all_pointer_blobs(git, reflog=True, locks=True)}
     for worktree in worktrees(git).open:
         for subdir in {b"", project.layout.prefix.rstrip(b"/")}:
-            shas.update(_staged(worktree, subdir))
+            paths.update(_staged(worktree, subdir))
             yield from _in_worktree(os.path.join(worktree.worktree, subdir), worktree, subdir)
-    for _, text in read_blobs(git, sorted(shas)):
+    for sha, text in read_blobs(git, sorted(paths), limit=LOCK_BYTES):
         try:
-            yield decode_pointer(text, "a pointer in Git")
+            yield from (item.pointer for item in tracked_in(paths[sha], text, "a pointer in Git"))
         except DvtoolError:
             continue
 
 
-def _staged(git: GitRepo, subdir: bytes) -> Iterator[str]:
+def _staged(git: GitRepo, subdir: bytes) -> Iterator[tuple[str, bytes]]:
     from dvtool.git.worktree import staged_pointers
 
-    for blobs in staged_pointers(git, subdir).values():
-        yield from blobs
+    for path, blobs in staged_pointers(git, subdir, locks=True).items():
+        yield from ((blob, path) for blob in blobs)
 
 
 def _in_worktree(root: bytes, git: GitRepo | None, subdir: bytes) -> Iterator[Pointer]:
-    for path in find_pointers(root, git, subdir):
+    for path in find_pointers(root, git, subdir, locks=True):
         try:
-            yield read_pointer(root, path)
+            yield from (item.pointer for item in read_tracked(root, path))
         except DvtoolError:
             continue

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
@@ -22,6 +23,7 @@ from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
 from dvtool.git.run import GitRepo
 from dvtool.git.worktree import pointers_in_worktree
+from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import join
 from dvtool.model.paths import show
@@ -33,17 +35,26 @@ from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
 from dvtool.model.tree import file_entry
 
+if TYPE_CHECKING:
+    from dvtool.formats.lock import LockedStage
+
 
 class Tracked(NamedTuple):
-    """A pointer and where it lies, relative to the root."""
+    """A pointer and where it lies, relative to the root.
+
+    An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
+    """
 
     pointer_path: bytes
     pointer: Pointer
+    output: bytes = b""
+    stage: str = ""
+    pushed: bool = True
 
     @property
     def path(self) -> bytes:
         """The file or directory that it stands for."""
-        return join(split(self.pointer_path)[0], self.pointer.name)
+        return self.output or join(split(self.pointer_path)[0], self.pointer.name)
 
     @property
     def is_directory(self) -> bool:
@@ -61,6 +72,36 @@ class Tracked(NamedTuple):
         if self.is_directory:
             return directory_entry(pointer.name, self.tree)
         return file_entry(pointer.name, pointer.digest.oid, pointer.size, pointer.executable)
+
+
+def tracked_in(path: bytes, data: bytes, where: str) -> list[Tracked]:
+    """What a pointer or a lock at *path* says is stored; *where* names it in errors.
+
+    Without outputs that stay out of the cache. Their paths are relative to the root of the lock's project. Raises
+    `FormatError`, `UnsafeInput`.
+    """
+    if split(path)[1] != LOCK_NAME:
+        return [Tracked(path, decode_pointer(data, where))]
+    from dvtool.formats.lock import decode_lock
+
+    return [item for name, stage in decode_lock(data, where).items() for item in outputs_of(path, name, stage)]
+
+
+def outputs_of(lock: bytes, name: str, stage: LockedStage) -> Iterator[Tracked]:
+    """The outputs of one stage that are kept in the cache."""
+    for path, content in stage.outs.items():
+        storing = stage.storing.get(path)
+        if storing is None or storing.cache:
+            pointer = Pointer(
+                split(path)[1],
+                content.kind,
+                content.digest,
+                content.size,
+                content.files,
+                content.executable,
+                remote=storing.remote if storing is not None else "",
+            )
+            yield Tracked(lock, pointer, path, name, storing is None or storing.push)
 
 
 def pointer_path_of(path: bytes) -> bytes:
@@ -138,12 +179,15 @@ def _clash(item: Tracked, other: Tracked, how: str) -> UnsafeInput:
     )
 
 
-def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes) -> list[bytes]:
-    """Paths of all pointer files below *root*, relative to it. *subdir* is *root* within Git's work tree."""
+def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: bool = False) -> list[bytes]:
+    """Paths of all pointer files below *root*, relative to it; *locks*: of those too.
+
+    *subdir* is *root* within Git's work tree.
+    """
     if git is not None:
         prefix = subdir + b"/" if subdir else b""
-        return [path[len(prefix) :] for path in pointers_in_worktree(git, subdir)]
-    return sorted(_walk(root, b""))
+        return [path[len(prefix) :] for path in pointers_in_worktree(git, subdir, locks=locks)]
+    return sorted(path for path in _walk(root, b"") if locks or split(path)[1] != LOCK_NAME)
 
 
 def _walk(root: bytes, directory: bytes) -> Iterable[bytes]:
@@ -152,7 +196,7 @@ def _walk(root: bytes, directory: bytes) -> Iterable[bytes]:
     names = {entry.name for entry in found}
     for entry in found:
         path = join(directory, entry.name)
-        if entry.name.endswith(POINTER_SUFFIX) and entry.is_file(follow_symlinks=False):
+        if (entry.name.endswith(POINTER_SUFFIX) or entry.name == LOCK_NAME) and entry.is_file(follow_symlinks=False):
             yield path
         elif entry.is_dir(follow_symlinks=False) and entry.name not in (b".git", b".dvtool"):
             is_tracked = entry.name + POINTER_SUFFIX in names
@@ -162,6 +206,18 @@ def _walk(root: bytes, directory: bytes) -> Iterable[bytes]:
 
 def read_pointer(root: bytes, path: bytes) -> Pointer:
     """Read one pointer file, never through a link. Raises `FormatError`, `UnsafeInput`, `StorageError`."""
+    return decode_pointer(_read(root, path, MAX_BYTES), show(path))
+
+
+def read_tracked(root: bytes, path: bytes) -> list[Tracked]:
+    """`tracked_in` a file of the worktree, never through a link. Raises as `read_pointer`."""
+    from dvtool.formats.lock import MAX_BYTES as MAX_LOCK
+
+    limit = MAX_LOCK if split(path)[1] == LOCK_NAME else MAX_BYTES
+    return tracked_in(path, _read(root, path, limit), show(path))
+
+
+def _read(root: bytes, path: bytes, limit: int) -> bytes:
     directory, name = split(path)
     try:
         root_fd = open_root(root)
@@ -174,10 +230,9 @@ def read_pointer(root: bytes, path: bytes) -> Pointer:
         finally:
             os.close(fd)
         with open(file, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
     except OSError as error:
         raise storage_error(error, "read", path) from error
-    return decode_pointer(data, show(path))
 
 
 def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:

@@ -15,6 +15,7 @@ from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import Storing
 from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_lock
 from dvtool.formats.lock import value_text
@@ -72,6 +73,7 @@ stages = st.builds(
     deps=st.dictionaries(names, contents, max_size=3),
     params=st.dictionaries(paths.map(str.encode), st.dictionaries(names, values, max_size=3), max_size=2),
     outs=st.dictionaries(paths.map(str.encode), contents, max_size=3),
+    storing=st.just({}),
 )
 
 
@@ -80,6 +82,26 @@ def test_what_is_written_is_read_again(lock: dict[str, LockedStage]) -> None:
     text = encode_lock(lock)
     assert decode_lock(text, "x") == lock
     assert encode_lock(decode_lock(text, "x")) == text
+
+
+def test_how_an_output_is_stored_stands_beside_it() -> None:
+    stage = LockedStage(
+        outs={b"a": content(1), b"b": content(2, files=2), b"c": content(3)},
+        storing={b"a": Storing(cache=False), b"b": Storing(push=False, remote="nas")},
+    )
+    text = encode_lock({"s": stage})
+    assert b'"a": {"cache": false, "digest": ' in text
+    assert b'"files": 2, "push": false, "remote": "nas", "size": 7}' in text
+    assert decode_lock(text, "x") == {"s": stage}
+    for good, bad in ((b'"cache": false', b'"cache": 1'), (b'"nas"', b'"../x y"'), (b'"nas"', b"7")):
+        with pytest.raises(FormatError, match="output"):
+            decode_lock(text.replace(good, bad), "x")
+
+
+def test_a_dependency_is_not_stored() -> None:
+    text = encode_lock({"s": LockedStage(deps={"d": content(1)})})
+    with pytest.raises(FormatError, match="not what a lock holds"):
+        decode_lock(text.replace(b'{"digest"', b'{"cache": false, "digest"'), "x")
 
 
 def test_not_a_number_is_kept() -> None:

@@ -14,6 +14,10 @@ from dvtool.errors import FormatError
 from dvtool.errors import MissingData
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import Storing
+from dvtool.formats.lock import encode_lock
 from dvtool.formats.pointer import encode_pointer
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import Algorithm
@@ -25,6 +29,7 @@ from dvtool.project.init import init_project
 from dvtool.project.keeping import Keep
 from dvtool.project.keeping import KeepRules
 from dvtool.project.keeping import roots_to_keep
+from dvtool.project.named import named_roots
 from dvtool.project.open import open_project
 from tests.support.workbench import Workbench
 
@@ -303,3 +308,34 @@ def test_without_commits_or_without_git(repo: Repo, tmp_path: Path) -> None:
 def _halt(repo: Repo, *args: str) -> None:
     done = subprocess.run(["git", *args], cwd=repo.root, capture_output=True, check=False)
     assert done.returncode != 0
+
+
+def lock_text(*words: str) -> bytes:
+    outs = {f"out/{word}".encode(): _content(word) for word in words}
+    return encode_lock({"s": LockedStage(outs=outs, storing={b"out/side": Storing(cache=False)})})
+
+
+def _content(word: str) -> Content:
+    return Content(Kind.FILE, Digest(Algorithm.BLAKE3, object_id(word.encode())), len(word))
+
+
+def test_outputs_that_only_a_lock_names_are_kept(repo: Repo) -> None:
+    repo.root.joinpath("dvtool.lock").write_bytes(lock_text("tag", "side"))
+    repo.version("one")
+    repo.git("tag", "v1")
+    repo.root.joinpath("dvtool.lock").write_bytes(lock_text("staged"))
+    repo.git("add", "dvtool.lock")
+    repo.root.joinpath("dvtool.lock").write_bytes(lock_text("file"))
+    assert {"staged", "file"} <= repo.words()
+    repo.git("-c", "user.name=A", "commit", "-q", "-a", "-m", "later")
+    assert "tag" not in repo.words()
+    for rules in (KeepRules(all_tags=True), KeepRules(all_commits=True), KeepRules(revs=("v1",))):
+        assert "tag" in repo.words(rules)
+        assert "side" not in repo.words(rules), "an output that is not in the cache"
+    assert {root.oid for root in named_roots(repo.project)} >= {object_id(b"tag"), object_id(b"file")}
+
+
+def test_a_lock_that_cannot_be_read_stops_it(repo: Repo) -> None:
+    repo.root.joinpath("dvtool.lock").write_bytes(b"{")
+    with pytest.raises(FormatError, match=r"dvtool\.lock"):
+        repo.keeps()
