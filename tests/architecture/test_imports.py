@@ -21,7 +21,7 @@ OWNERS = {
     "rich": {"cli", "ui"},
     "s3fs": {"remote"},
     "sqlite3": {"state"},
-    "yaml": {"formats"},
+    "yaml": {"formats", "pipeline"},
 }
 
 # Over pipes that nobody else can open, between two processes of one command; never from a file.
