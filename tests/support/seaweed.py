@@ -185,7 +185,9 @@ def serving(directory: Path) -> Iterator[Seaweed]:
     )
     try:
         endpoint = f"http://127.0.0.1:{port}"
-        if not _answers(endpoint, process):
+        # Each service begins to listen when it likes.
+        webdav = f"http://127.0.0.1:{others[-1]}"
+        if not (_answers(endpoint, process) and _answers(webdav, process)):
             unavailable(f"SeaweedFS did not start: {(directory / 'log').read_text(errors='replace')[-2000:]}")
         server = Seaweed(
             endpoint, other_service=f"http://127.0.0.1:{others[0]}", webdav=f"webdav://127.0.0.1:{others[-1]}"
