@@ -20,7 +20,7 @@ def test_directories_are_made_so_that_they_stay() -> None:
 
 
 def test_the_first_folder_of_a_clone_is_synced_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = []
+    synced: list[bytes] = []
     monkeypatch.setattr(folders, "fsync_dir", synced.append)
     folders.make_folders(os.fsencode(tmp_path / "a/b"))
     assert synced == [os.fsencode(tmp_path), os.fsencode(tmp_path / "a")]
