@@ -5,6 +5,7 @@ Every place is a directory below one root, which nginx serves in several ways. `
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import os
 import shutil
@@ -12,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -79,8 +81,21 @@ class Nginx:
         return self.root / place
 
     def requests(self, place: str) -> list[str]:
-        """``METHOD PATH STATUS`` of every request about *place* so far, in order."""
-        return [line for line in self.log.read_text().splitlines() if f"/{place}" in line]
+        """``METHOD PATH STATUS`` of every request about *place* so far, in order.
+
+        The server writes a line after it has answered: its one worker has written all of them when it
+        has written the line of a request that is made here.
+        """
+        marker = f"/marker-{next(self.numbers)}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("HEAD", marker)
+        connection.getresponse().read()
+        connection.close()
+        until = time.monotonic() + 30
+        while marker not in (text := self.log.read_text()):
+            assert time.monotonic() < until, "the server writes no log"
+            time.sleep(0.01)
+        return [line for line in text.splitlines() if f"/{place}" in line]
 
 
 @pytest.fixture(scope="session")
