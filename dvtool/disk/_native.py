@@ -36,6 +36,7 @@ _DARWIN_STATFS_FLAGS_OFFSET = 64
 _DARWIN_MNT_LOCAL = 0x1000
 _CLONE_NOFOLLOW = 1
 _PR_SET_PDEATHSIG = 1
+_SYNC_FILE_RANGE_WRITE = 2
 
 
 @cache
@@ -171,6 +172,17 @@ def is_mounted_local(path: bytes) -> bool:
         start = _DARWIN_STATFS_FLAGS_OFFSET
         return bool(int.from_bytes(_statfs(path).raw[start : start + 4], sys.byteorder) & _DARWIN_MNT_LOCAL)
     _raise(errno.ENOSYS, path)
+
+
+def sync_file_range(fd: int, offset: int, length: int) -> None:
+    """Linux: begin to write these bytes of *fd* to the medium, without waiting; no promise of any kind."""
+    if sys.platform != "linux":
+        _raise(errno.ENOSYS)
+    import ctypes
+
+    function = _libc().sync_file_range
+    if function(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE) != 0:
+        _fail()
 
 
 def die_with_parent() -> None:

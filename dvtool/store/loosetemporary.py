@@ -13,6 +13,7 @@ from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import open_temporary
 from dvtool.disk.durable import write_all
 from dvtool.disk.partial import open_partial
+from dvtool.disk.writeback import Writeback
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 
@@ -33,6 +34,7 @@ class LooseTemporary:
         self._outlives = partial is not None
         self._fd, self.path = partial or open_temporary(directory)
         self._hasher = blake3()
+        self._writeback = Writeback(self._fd)
         self.size = 0
 
     def __enter__(self) -> LooseTemporary:
@@ -65,11 +67,14 @@ class LooseTemporary:
                 count += 1
             os.ftruncate(self._fd, self.size)
             os.lseek(self._fd, self.size, os.SEEK_SET)
+            self._writeback = Writeback(self._fd, self.size)
         return count
 
     def write(self, data: bytes) -> None:
         """Append and hash."""
         write_all(self._fd, data)
+        if self._durable:
+            self._writeback.wrote(len(data))
         self._hasher.update(data)
         self.size += len(data)
 
