@@ -1,7 +1,8 @@
-"""One file with the library's own call, its parts tuned: ``plain.py put|get PATH URL [ENDPOINT]``."""
+"""One file with the library's own call, its parts tuned: ``plain.py put|get|get-synced PATH URL [ENDPOINT]``."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,9 @@ def main(verb: str, path: str, url: str, endpoint: str = "") -> None:
         file_system.put_file(path, url, **tuned)
     else:
         file_system.get_file(url, path, **tuned)
+    if verb == "get-synced":
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
 
 
 def _opened(endpoint: str) -> tuple[Any, dict[str, int]]:
