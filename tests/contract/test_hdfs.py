@@ -14,8 +14,11 @@ from dvtool.remote.address import Address
 from dvtool.remote.table import open_bare
 from dvtool.testing.remote_suite import OpenClient
 from dvtool.testing.remote_suite import RemoteSuite
+from tests.support.bodyfaults import find_every_fault
 from tests.support.hadoop import USER
 from tests.support.hadoop import Hadoop
+from tests.support.remotekinds import Kind
+from tests.support.remotestory import Where
 from tests.support.remotestory import nobody_listens
 from tests.support.remotestory import refuses_absent_server
 from tests.support.remotestory import refuses_credentials
@@ -52,6 +55,11 @@ class TestWebHdfs(RemoteSuite):
     @pytest.fixture
     def open_absent(self, hadoop: Hadoop) -> OpenClient:
         return lambda: opened(hadoop.url("webhdfs", "/nobody/made/this"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_fault_is_found(hadoop: Hadoop, tmp_path: Path, scheme: str) -> None:
+    find_every_fault(tmp_path, Kind(Where(hadoop.new_url(scheme), {"user": USER}, {})))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
