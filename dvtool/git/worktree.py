@@ -64,6 +64,19 @@ def pointers_in_worktree(
     return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
 
 
+def files_named(repo: GitRepo, name: bytes, subdir: bytes = b"") -> list[bytes]:
+    """Sorted paths of the files of that name at any depth that exist and that git tracks or would track.
+
+    Those of another dvtool project further down are left out; symbolic links are in the list.
+    """
+    options = ["-z", "--cached", "--others", "--exclude-standard"]
+    output = repo.run("ls-files", *options, "--", _below(subdir, name), _below(subdir, _MARKER))
+    listed = set(_split(output.stdout))
+    inner = _inner(listed, subdir)
+    found = {path for path in listed if path.rpartition(b"/")[2] == name and not path.startswith(inner)}
+    return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
+
+
 def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"", *, locks: bool = False) -> dict[bytes, str]:
     """Pointer files of a commit: path to blob. Symbolic links are no pointers."""
     args = ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", checked_revision(rev)]
@@ -163,10 +176,15 @@ def _below(subdir: bytes, name: bytes) -> bytes:
 
 def _own(paths: Iterable[bytes], subdir: bytes, *, locks: bool = False) -> set[bytes]:
     """The pointers among *paths* that belong to the project at *subdir* and not to one below it."""
-    own_marker = subdir + b"/" + _MARKER if subdir else _MARKER
     every = set(paths)
-    inner = tuple(path.removesuffix(_MARKER) for path in every if path.endswith(b"/" + _MARKER) and path != own_marker)
+    inner = _inner(every, subdir)
     return {path for path in every if names_data(path, locks=locks) and not path.startswith(inner)}
+
+
+def _inner(paths: Iterable[bytes], subdir: bytes) -> tuple[bytes, ...]:
+    """The directories of other projects below the one at *subdir*, each with a slash behind it."""
+    own = subdir + b"/" + _MARKER if subdir else _MARKER
+    return tuple(path.removesuffix(_MARKER) for path in paths if path.endswith(b"/" + _MARKER) and path != own)
 
 
 def _is_file(path: bytes) -> bool:
