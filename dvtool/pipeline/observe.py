@@ -16,6 +16,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 from dvtool.formats.lock import value_text
 from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
@@ -34,9 +35,17 @@ from dvtool.pipeline.types import ParamsDep
 from dvtool.pipeline.types import Stage
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import hash_large
+from dvtool.workspace.snapshot import Snapshot
 from dvtool.workspace.worktree import Worktree
 
 _NEVER = frozenset({b".git", b".dvtool"})
+
+
+class _DigestSink(HashSink):
+    """Keeps no listing: nobody asks for the parts of what is looked at here."""
+
+    def page(self, data: bytes) -> ObjectId:
+        return object_id(data)
 
 
 class Observer:
@@ -63,6 +72,7 @@ class Observer:
         self._evaluate = evaluate
         self._absent = absent
         self._reporter = reporter
+        self._snapshot: Snapshot | None = None
         self._contents: dict[bytes, Content | None] = {}
         self._texts: dict[bytes, bytes | None] = {}
         self._values: dict[bytes, Json] = {}
@@ -78,6 +88,7 @@ class Observer:
     def forget(self, paths: Iterable[bytes]) -> None:
         """These may have changed, with all above and below them."""
         changed = list(paths)
+        self._snapshot = None
         for seen in (self._contents, self._texts, self._values):
             for path in [*seen]:
                 if any(is_below(path, each) or is_below(each, path) for each in changed):
@@ -114,8 +125,9 @@ class Observer:
         return self._evaluate is not None or dep.kind not in (DepKind.URL, DepKind.COMMAND)
 
     def _look(self, path: bytes) -> Content | None:
-        snapshot = self._worktree.snapshot(HashSink(), self._reporter)
-        entry = self._worktree.current(snapshot, path, is_top=True)
+        if self._snapshot is None:
+            self._snapshot = self._worktree.snapshot(_DigestSink(), self._reporter)
+        entry = self._worktree.current(self._snapshot, path, is_top=True)
         if entry is None:
             return None if self._absent is None else self._absent(path)
         if entry.kind == DIRECTORY:

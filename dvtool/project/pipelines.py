@@ -1,0 +1,233 @@
+"""The pipelines of a project: definitions, graph, locks and the look at the worktree, in one place for every verb.
+
+Each part is made when it is asked for first, so that `dag` opens no worktree and `stage list` reads no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import Json
+from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import Storing
+from dvtool.model.pointer import Kind
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import TreeRef
+from dvtool.pipeline.graph import Graph
+from dvtool.pipeline.graph import build
+from dvtool.pipeline.lockfile import LockReader
+from dvtool.pipeline.observe import Observer
+from dvtool.pipeline.types import Definition
+from dvtool.pipeline.types import Dep
+from dvtool.pipeline.types import Stage
+from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
+from dvtool.store.cache import Cache
+from dvtool.store.gaps import Gap
+from dvtool.store.gaps import directory_gap
+from dvtool.store.gaps import file_gap
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.worktree import Worktree
+
+Evaluate = Callable[[Dep], Content | None]
+_AS_ALL = Storing()
+
+
+class Locks:
+    """What each stage's last recorded run read and wrote. A lock is read once, until `forget`."""
+
+    def __init__(self, reader: LockReader) -> None:
+        self._reader = reader
+        self._found: dict[bytes, Mapping[str, LockedStage]] = {}
+
+    def beside(self, definition: bytes) -> Mapping[str, LockedStage]:
+        """The lock beside that definition. Raises `FormatError`, `UnsafeInput`, `StorageError`."""
+        if definition not in self._found:
+            self._found[definition] = self._reader.read(definition)
+        return self._found[definition]
+
+    def of(self, stage: Stage) -> LockedStage | None:
+        """None for a stage that never ran."""
+        return self.beside(stage.file).get(stage.name)
+
+
+class Pipeline:
+    """One project's stages and what is known of them; a context manager, see `open_pipeline`."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        reporter: Reporter = SILENT,
+        evaluate: Evaluate | None = None,
+        overrides: Mapping[str, Json] | None = None,
+        files: Iterable[bytes] | None = None,
+        worktree: Worktree | None = None,
+        allow_missing: bool = False,
+    ) -> None:
+        self.project = project
+        self._reporter = reporter
+        self._evaluate = evaluate
+        self._overrides = overrides or {}
+        self._files = files
+        self._worktree = worktree
+        self._allow_missing = allow_missing
+        self._opened = ExitStack()
+        self._gaps: dict[tuple[Kind, bytes], Gap] = {}
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    @cached_property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Every ``dvtool.yaml`` of the project, in the order of their paths. Raises `FormatError`, `UnsafeInput`."""
+        from dvtool.pipeline.definition import find_definitions
+        from dvtool.pipeline.definition import load
+
+        project = self.project
+        files = self._files
+        if files is None:
+            files = find_definitions(project.root, project.git, project.layout.prefix.rstrip(b"/"))
+        found: list[Definition] = []
+        problems: list[DvtoolError] = []
+        for file in files:
+            try:
+                found.append(load(project.root, file, overrides=self._overrides))
+            except FormatError as error:
+                problems.append(error)
+        if len(problems) > 1:
+            raise FormatError(f"{len(problems)} definitions cannot be used", causes=tuple(problems))
+        if problems:
+            raise problems[0]
+        return tuple(found)
+
+    @cached_property
+    def pointers(self) -> tuple[Tracked, ...]:
+        """What was tracked by `add`."""
+        return tuple(item for item in open_tracked(self.project) if not item.output)
+
+    @cached_property
+    def tracked(self) -> Mapping[bytes, bytes]:
+        """Each path that a pointer stands for, and the pointer."""
+        return {item.path: item.pointer_path for item in self.pointers}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """All stages. Raises `ConfigError` where a path has two owners or stages need each other in a circle."""
+        return build(self.definitions, self.tracked)
+
+    @cached_property
+    def locks(self) -> Locks:
+        return Locks(LockReader(self.project.root, self.project.layout.state_dir))
+
+    @cached_property
+    def cache(self) -> Cache:
+        return open_cache(self.project)
+
+    @cached_property
+    def worktree(self) -> Worktree:
+        """Open until the end of the pipeline, unless it was passed in."""
+        if self._worktree is not None:
+            return self._worktree
+        return self._opened.enter_context(open_worktree(self.project, self.cache))
+
+    @cached_property
+    def observer(self) -> Observer:
+        """Looks at the worktree. It starts nothing, but for what *evaluate* was given for."""
+        return Observer(
+            self.worktree,
+            _read_values,
+            environ=self.project.environment.environ,
+            evaluate=self._evaluate,
+            absent=self.recorded if self._allow_missing else None,
+            reporter=self._reporter,
+        )
+
+    def recorded(self, path: bytes) -> Content | None:
+        """What a pointer or a lock says of *path*; None where none does."""
+        return self._recorded.get(path)
+
+    def in_cache(self, record: LockedStage) -> bool:
+        """Whether every output of *record* is in the cache, or stands in the worktree where it is kept nowhere else."""
+        for path, content in record.outs.items():
+            if record.storing.get(path, _AS_ALL).cache:
+                if self.gap(content) != Gap():
+                    return False
+            elif self.observer.content(path) != content:
+                return False
+        return True
+
+    def gap(self, content: Content) -> Gap:
+        """What of *content* the cache does not hold."""
+        key = (content.kind, content.digest.raw)
+        if key not in self._gaps:
+            oid = content.digest.oid
+            if content.kind is Kind.DIRECTORY:
+                self._gaps[key] = directory_gap(self.cache, TreeRef(oid, content.size, content.files))
+            else:
+                self._gaps[key] = file_gap(self.cache, oid, content.size)
+        return self._gaps[key]
+
+    @cached_property
+    def _recorded(self) -> Mapping[bytes, Content]:
+        found = {
+            path: content
+            for stage in self.graph.stages.values()
+            if (record := self.locks.of(stage)) is not None
+            for path, content in record.outs.items()
+            if self.graph.producers.get(path) == stage.address
+        }
+        for item in self.pointers:
+            pointer = item.pointer
+            found[item.path] = Content(pointer.kind, pointer.digest, pointer.size, pointer.files, pointer.executable)
+        return found
+
+
+def _read_values(text: bytes, file: bytes) -> Json:
+    # The readers of four formats, for who has parameters.
+    from dvtool.pipeline.params import read_values
+
+    return read_values(text, file)
+
+
+def open_pipeline(
+    project: Project,
+    *,
+    reporter: Reporter = SILENT,
+    evaluate: Evaluate | None = None,
+    overrides: Mapping[str, Json] | None = None,
+    files: Iterable[bytes] | None = None,
+    worktree: Worktree | None = None,
+    allow_missing: bool = False,
+) -> Pipeline:
+    """The world of a pipeline verb. Nothing is read before it is asked for.
+
+    *evaluate*: what a URL or command dependency comes to, from verbs that may start what a repository says.
+    *overrides*: values that stand in for those of the definitions' variables. *files*: the definitions, where they were
+    found already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded.
+    """
+    return Pipeline(
+        project,
+        reporter=reporter,
+        evaluate=evaluate,
+        overrides=overrides,
+        files=files,
+        worktree=worktree,
+        allow_missing=allow_missing,
+    )
