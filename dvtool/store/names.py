@@ -15,6 +15,7 @@ CATALOG = "index/catalog"
 ROOTS = "roots/"
 CLOCK = "clock/"
 OBJECTS = "objects/"
+RUNS = "runs/"
 
 
 def pack_name(pack_class: int, pack_id: bytes, suffix: bytes = b"") -> str:
