@@ -13,6 +13,7 @@ One hierarchy, so that one door (``dvtool.cli``) can turn any of them into
     │   └── AccessDenied             credentials refused or absent
     ├── FormatError                  a file is not in its format, or in a newer one
     ├── ConfigError                  a setting is wrong or absent
+    ├── StageFailed                  a command of a pipeline ended badly
     └── NotInRepository              no dvtool (or Git) repository here
 
 The classes carry data, never an exit number: numbers belong to the command line.
@@ -101,6 +102,12 @@ class ConfigError(DvtoolError):
     """A setting is unknown, malformed, refused or missing."""
 
     kind = "config"
+
+
+class StageFailed(DvtoolError):
+    """A stage's command failed, ran out of time, or did not write what it says it writes."""
+
+    kind = "stage"
 
 
 class NotInRepository(DvtoolError):

@@ -18,7 +18,6 @@ from dvtool.formats.lock import value_text
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
-from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
@@ -76,6 +75,7 @@ class Observer:
         self._contents: dict[bytes, Content | None] = {}
         self._texts: dict[bytes, bytes | None] = {}
         self._values: dict[bytes, Json] = {}
+        self._below: dict[bytes, set[bytes]] = {}
 
     def observe(self, stage: Stage) -> Observation:
         """Everything that the stage names, as it is now."""
@@ -87,16 +87,27 @@ class Observer:
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """These may have changed, with all above and below them."""
-        changed = list(paths)
         self._snapshot = None
-        for seen in (self._contents, self._texts, self._values):
-            for path in [*seen]:
-                if any(is_below(path, each) or is_below(each, path) for each in changed):
-                    del seen[path]
+        for changed in paths:
+            doomed = {changed, *self._below.pop(changed, ())}
+            above = split(changed)[0]
+            while above:
+                doomed.add(above)
+                above = split(above)[0]
+            for path in doomed:
+                for seen in (self._contents, self._texts, self._values):
+                    seen.pop(path, None)
+
+    def learn(self, contents: Mapping[bytes, Content]) -> None:
+        """What stands at these paths, from who has just looked."""
+        for path, content in contents.items():
+            self._remember(path)
+            self._contents[path] = content
 
     def content(self, path: bytes) -> Content | None:
         """The file or directory at *path*; None where there is none. Raises `StorageError`, `UnsafeInput`."""
         if path not in self._contents:
+            self._remember(path)
             self._contents[path] = self._look(path)
         return self._contents[path]
 
@@ -120,6 +131,13 @@ class Observer:
             return dict(values) if isinstance(values, dict) else {}
         found = {key: value_at(values, key) for key in params.keys}
         return {key: value[0] for key, value in found.items() if value is not None}
+
+    def _remember(self, path: bytes) -> None:
+        """Let `forget` find it by any directory above it."""
+        above = split(path)[0]
+        while above:
+            self._below.setdefault(above, set()).add(path)
+            above = split(above)[0]
 
     def _is_checked(self, dep: Dep) -> bool:
         return self._evaluate is not None or dep.kind not in (DepKind.URL, DepKind.COMMAND)
@@ -216,6 +234,7 @@ class Observer:
 
     def _text(self, path: bytes) -> bytes | None:
         if path not in self._texts:
+            self._remember(path)
             try:
                 parent, name = split(path)
                 fd = open_dir(self._worktree.root_fd, parent)
