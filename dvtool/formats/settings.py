@@ -116,6 +116,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
+_INSTEAD = {
+    "ask_password": "it is kept in ~/.netrc, in the keyring or by `--local`: docs/how-to/credentials.md",
+    "ask_passphrase": "give the key to ssh-agent, or set `passphrase` with `--local`: docs/how-to/remote-ssh.md",
+    "verify": "there is nothing to turn on: everything that arrives is verified",
+    "checksum_jobs": "`core.checksum_jobs` holds for all of them",
+    "shared": "`cache.shared group`, and directories of the remote take the mode of their parents",
+    "version_aware": "a remote holds packs of many files; the server's own versions are not used",
+    "worktree": "a remote holds packs of many files, never a copy of the directory",
+    "analytics": "there is nothing to turn off: nothing is collected about you",
+}
+"""Names that users of DVC may look for, and what takes their place."""
 
 
 def setting_of(key: Key) -> Setting:
@@ -261,6 +272,8 @@ def _check_url(key: Key, text: str) -> None:
 
 
 def _similar(key: Key) -> str:
+    if key.name in _INSTEAD:
+        return _INSTEAD[key.name]
     import difflib
 
     known = [each.key.replace("*", key.subsection or "NAME") for each in SETTINGS]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dvtool.errors import StorageError
 from dvtool.model.ports import Capabilities
 from dvtool.remote.address import Address
 from dvtool.remote.counting import CountingRemote
@@ -92,3 +95,41 @@ class TestS3(RemoteSuite):
     @pytest.fixture
     def open_absent(self, seaweed: Seaweed) -> OpenClient:
         return lambda: open_bare(Address("origin", "s3://no-such-bucket/x", seaweed.settings, b"/", {}))
+
+
+@pytest.mark.s3
+class TestS3WithOwnKey(TestS3):
+    """The server encrypts with a key that each request brings."""
+
+    many = 1_100
+
+    @pytest.fixture
+    def address(self, seaweed: Seaweed) -> Address:
+        settings = {**seaweed.settings, "sse_customer_key": "k" * 32}
+        return Address("origin", f"{seaweed.new_url()}/some/prefix", settings, b"/", {})
+
+    def test_nothing_can_be_read_without_the_key(self, address: Address, seaweed: Seaweed, tmp_path: Path) -> None:
+        (tmp_path / "large").write_bytes(b"x" * (9 << 20))
+        with closing(open_bare(address)) as remote:
+            remote.put("small", b"value")
+            remote.put_file("large", bytes(tmp_path / "large"))
+            assert remote.get("large", 8 << 20, 5) == b"xxxxx"
+        with closing(open_bare(replace(address, settings=seaweed.settings))) as remote:
+            for key in ("small", "large"):
+                with pytest.raises(StorageError):
+                    remote.get(key)
+
+
+@pytest.mark.s3
+def test_s3_encrypts_what_is_put_in_one_request_and_in_parts(seaweed: Seaweed, tmp_path: Path) -> None:
+    url = seaweed.new_url()
+    (tmp_path / "large").write_bytes(b"x" * (9 << 20))
+    with closing(open_bare(Address("origin", url, {**seaweed.settings, "sse": "AES256"}, b"/", {}))) as remote:
+        remote.put("small", b"value")
+        remote.put("once", b"value", create_only=True)
+        remote.put_file("large", bytes(tmp_path / "large"))
+        assert remote.get("large") == b"x" * (9 << 20)
+    with seaweed.client() as client:
+        for key in ("small", "once", "large"):
+            bucket, _, prefix = url.removeprefix("s3://").partition("/")
+            assert client.head_object(Bucket=bucket, Key=f"{prefix}/{key}")["ServerSideEncryption"] == "AES256"

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,12 @@ class Seaweed:
         return name
 
     def make_bucket(self, name: str) -> None:
+        with self.client() as client:
+            client.create_bucket(Bucket=name)
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Amazon's own client of this server."""
         from botocore.session import Session
 
         client = Session().create_client(
@@ -106,7 +113,7 @@ class Seaweed:
             aws_secret_access_key=SECRET_KEY,
         )
         try:
-            client.create_bucket(Bucket=name)
+            yield client
         finally:
             client.close()
 

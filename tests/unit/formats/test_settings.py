@@ -111,6 +111,19 @@ def test_no_secret_may_be_committed_and_every_default_fits_its_type() -> None:
             assert settings.parse_value(key, settings._default(setting.default)) == setting.default
 
 
+@pytest.mark.parametrize("key", ["remote.r.ask_password", "remote.r.version_aware", "core.analytics"])
+def test_what_dvc_calls_otherwise_is_explained(key: str) -> None:
+    with pytest.raises(ConfigError, match="there is no setting") as error:
+        settings.setting_of(parse_key(key))
+    assert "did you mean" not in (error.value.hint or "did you mean")
+
+
+def test_what_is_explained_is_no_setting() -> None:
+    assert not {each.key.rpartition(".")[2] for each in settings.SETTINGS if each.key.startswith("remote.")} & set(
+        settings._INSTEAD
+    )
+
+
 def test_the_docs_hold_the_table() -> None:
     page = Path(__file__).parents[3] / "docs/formats/config.md"
     assert settings.settings_table() in page.read_text(encoding="utf-8")

@@ -95,14 +95,14 @@ class S3Remote:
             token = following
 
     def stat(self, key: str) -> RemoteItem | None:
-        where = self._where(key)
+        where = self._reading(key)
         answer = self._run(f"look at {key}", lambda client, _: self._head(client, where))
         if answer is None:
             return None
         return RemoteItem(key, answer["ContentLength"], answer["LastModified"].timestamp(), answer.get("ETag"))
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        where = self._where(key)
+        where = self._reading(key)
         return self._run(
             f"read {key}",
             lambda client, _: self._or_missing(
@@ -111,7 +111,7 @@ class S3Remote:
         )
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
-        where = self._where(key)
+        where = self._reading(key)
 
         async def fetch(client: Any) -> None:
             with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "write") as target:
@@ -120,7 +120,7 @@ class S3Remote:
         self._run(f"read {key}", lambda client, _: self._or_missing(client, key, fetch(client)))
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        where = self._where(key)
+        where = {**self._reading(key), **self._options.protection.new}
         # A server that ignores the condition would overwrite: look first, at the cost of a request.
         if create_only and self.stat(key) is not None:
             return False
@@ -138,7 +138,8 @@ class S3Remote:
 
         async def send(client: Any, slots: asyncio.Semaphore) -> None:
             with _opened(path, os.O_RDONLY, "read") as source:
-                await upload(client, where, source, slots, self._meter, self._options.read_timeout)
+                protection, idle = self._options.protection, self._options.read_timeout
+                await upload(client, where, source, slots, self._meter, idle, protection)
 
         self._run(f"write {key}", send)
 
@@ -265,6 +266,9 @@ class S3Remote:
         # Whatever goes wrong here goes wrong again, and is told, at the first real request.
         with contextlib.suppress(Exception):
             self._connection()
+
+    def _reading(self, key: str) -> dict[str, str]:
+        return {**self._where(key), **self._options.protection.body}
 
     def _where(self, key: str) -> dict[str, str]:
         return {"Bucket": self._options.bucket, "Key": self._options.prefix + check_key(key)}

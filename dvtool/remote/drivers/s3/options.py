@@ -8,6 +8,9 @@ from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
 from dvtool.remote.address import Address
 from dvtool.remote.address import SettingsReader
+from dvtool.remote.drivers.s3.protection import UNPROTECTED
+from dvtool.remote.drivers.s3.protection import Protection
+from dvtool.remote.drivers.s3.protection import parse_protection
 from dvtool.remote.network import network_of
 from dvtool.remote.redact import redact
 
@@ -61,6 +64,7 @@ class S3Options:
     connect_timeout: float = CONNECT_SECONDS
     read_timeout: float = READ_SECONDS
     service: Service = Service()
+    protection: Protection = UNPROTECTED
 
     @property
     def url(self) -> str:
@@ -117,6 +121,7 @@ def parse_s3(address: Address) -> S3Options:
         addressing=read.choice("addressing_style", _ADDRESSING),
         connect_timeout=read.seconds("connect_timeout", CONNECT_SECONDS),
         read_timeout=read.seconds("read_timeout", READ_SECONDS),
+        protection=parse_protection(address, read),
     )
 
 

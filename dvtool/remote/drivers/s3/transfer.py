@@ -15,6 +15,8 @@ from dvtool.errors import storage_error
 from dvtool.model.ports import WHOLE_BYTES
 from dvtool.remote.drivers.s3.body import send_part
 from dvtool.remote.drivers.s3.failures import response_status
+from dvtool.remote.drivers.s3.protection import UNPROTECTED
+from dvtool.remote.drivers.s3.protection import Protection
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import too_long
@@ -95,18 +97,27 @@ async def download(client: Any, where: _Where, target: int, size: int, remote: s
         raise
 
 
-async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semaphore, meter: Meter, idle: float) -> None:
+async def upload(
+    client: Any,
+    where: _Where,
+    source: int,
+    slots: asyncio.Semaphore,
+    meter: Meter,
+    idle: float,
+    protection: Protection = UNPROTECTED,
+) -> None:
     """Send all bytes of the descriptor *source*.
 
     *slots* bounds the parts of all uploads on the line; nothing may stand still for *idle* seconds.
     """
+    new = {**where, **protection.body, **protection.new}
     size = os.fstat(source).st_size
     if size <= PART:
         async with slots:
-            await send_part(lambda body: client.put_object(**where, Body=body or b""), source, 0, size, meter, idle)
+            await send_part(lambda body: client.put_object(**new, Body=body or b""), source, 0, size, meter, idle)
         return
     part = max(PART, -(-size // _MOST_PARTS))
-    started = await client.create_multipart_upload(**where)
+    started = await client.create_multipart_upload(**new)
     where = {**where, "UploadId": started["UploadId"]}
     try:
         count = -(-size // part)
@@ -116,7 +127,7 @@ async def upload(client: Any, where: _Where, source: int, slots: asyncio.Semapho
         async def send(number: int) -> None:
             start = number * part
             answer = await send_part(
-                lambda body: client.upload_part(**where, PartNumber=number + 1, Body=body),
+                lambda body: client.upload_part(**where, **protection.body, PartNumber=number + 1, Body=body),
                 source,
                 start,
                 min(part, size - start),
