@@ -34,7 +34,7 @@ def find_definitions(root: bytes, git: GitRepo | None, prefix: bytes = b"") -> l
     return [path[skip:] for path in files_named(git, DEFINITION_NAME, prefix)]
 
 
-def load(root: bytes, file: bytes, *, overrides: Mapping[str, Json] = {}) -> Definition:  # noqa: ARG001
+def load(root: bytes, file: bytes, *, overrides: Mapping[str, Json] = {}) -> Definition:
     """Read the definition *file* below *root*, and the files that its templates name; never through a link.
 
     Raises `ConfigError`, `UnsafeInput`, `StorageError`, `MissingData` where there is no such file.
@@ -47,7 +47,7 @@ def load(root: bytes, file: bytes, *, overrides: Mapping[str, Json] = {}) -> Def
         data = _read(root_fd, file)
         if data is None:
             raise MissingData(f"there is no {os.fsdecode(file)}", path=file)
-        return parse(data, file, lambda path: _read(root_fd, path))
+        return parse(data, file, lambda path: _read(root_fd, path), overrides=overrides)
     finally:
         os.close(root_fd)
 

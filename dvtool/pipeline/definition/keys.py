@@ -227,6 +227,10 @@ TOP = Table(
     "dvtool.yaml",
     {
         "vars": Key(_VARS, "Values for `${}`: files, `FILE:KEY,KEY`, mappings. `params.yaml` is read before them."),
+        "trusted": Key(
+            ListOf(FILLED, "a list of files"),
+            "Files whose values may hold anything where `${}` puts them into `cmd`, as if they stood here.",
+        ),
         "stages": Key(MapOf(AnyStage(), "stages by name"), "The stages."),
         "params": Key(ListOf(FILLED, "a list of files"), "Files of parameters beyond those that stages name."),
         "metrics": Key(ListOf(FILLED, "a list of files"), "Files of metrics beyond those that stages name."),

@@ -23,10 +23,12 @@ TEMPLATE = "${"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a definition is read: whose ``file`` errors name, and whether ``${}`` may still stand in it."""
+    """How a definition is read: the ``file`` that errors name, whether ``${}`` may still stand in it, and which
+    ``stage`` of those that ``foreach`` or ``matrix`` makes is worked out."""
 
     file: bytes
     raw: bool = False
+    stage: str = ""
 
     def mark(self, value: Value, *, key: bool = False) -> Mark:
         at = value.key_mark if key and value.key_mark is not None else value.mark
@@ -34,11 +36,9 @@ class Reading:
 
     def refuse(self, value: Value, why: str, hint: str | None = None, *, key: bool = False) -> NoReturn:
         """Raise `ConfigError` with the place of *value*, or of its key."""
-        raise refusal(self.mark(value, key=key), why, hint)
-
-
-def refusal(at: Mark, why: str, hint: str | None = None) -> ConfigError:
-    return ConfigError(f"{show(at.file)}:{at.line}:{at.column}: {why}", path=at.file, hint=hint)
+        at = self.mark(value, key=key)
+        whose = f" (in {self.stage})" if self.stage else ""
+        raise ConfigError(f"{show(at.file)}:{at.line}:{at.column}: {why}{whose}", path=at.file, hint=hint)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
