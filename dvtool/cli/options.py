@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dvtool.cli.session import Session
+from dvtool.errors import UsageError
 from dvtool.project.config import Level
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,6 +32,13 @@ def level_options(function: Function) -> Function:
             function
         )
     return function
+
+
+def one_of(given: Mapping[str, bool]) -> None:
+    """Raise `UsageError` where more than one of these flags was given."""
+    named = [name for name, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named[:2])} cannot go together", hint="choose one of them")
 
 
 def complete_remote(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -34,6 +34,12 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "op": Verb("op:op", "Show what dvtool changed here; `dvtool undo` takes it back."),
         "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },
+    "Pipelines": {
+        "stage": Verb("stage:stage", "List or add stages of pipelines."),
+        "dag": Verb("dag:dag", "Show the graph of the pipelines."),
+        "freeze": Verb("freeze:freeze", "Keep stages from running, whatever they depend on."),
+        "unfreeze": Verb("freeze:unfreeze", "Let stages run again that were frozen."),
+    },
     "Sharing": {
         "push": Verb("push:push", "Upload to a remote what it does not hold."),
         "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),

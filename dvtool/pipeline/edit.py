@@ -118,12 +118,15 @@ class _Value(NamedTuple):
     value: Any
 
 
+_NOTHING = _Value("tag:yaml.org,2002:null", None)
+
+
 def _plain(node: Any, seen: set[int] | None = None) -> Any:
     import yaml
 
     seen = set() if seen is None else seen
     if isinstance(node, yaml.ScalarNode):
-        return _Value(node.tag, node.value)
+        return _NOTHING if node.tag == _NOTHING.kind else _Value(node.tag, node.value)
     if id(node) in seen:
         return _ALIAS
     seen.add(id(node))
@@ -140,6 +143,8 @@ def _wanted(value: Any) -> Any:
         return [_wanted(each) for each in value]
     if isinstance(value, tuple) and not isinstance(value, _Value) and len(value) == 2:
         return (value[0], _wanted(value[1]))
+    if value is None:
+        return _NOTHING
     if isinstance(value, bool):
         return _Value("tag:yaml.org,2002:bool", "true" if value else "false")
     return _Value("tag:yaml.org,2002:str", value) if isinstance(value, str) else value

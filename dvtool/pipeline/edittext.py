@@ -25,6 +25,8 @@ def block(key: str, value: Json, column: int) -> Iterator[str]:
         yield head
         for item in value:
             yield from _item(item, column)
+    elif value is None:
+        yield head
     else:
         yield f"{head} {scalar(value)}"
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
 
+from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.formats.lock import Content
@@ -33,6 +34,7 @@ from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_path
 from dvtool.store.cache import Cache
 from dvtool.store.gaps import Gap
 from dvtool.store.gaps import directory_gap
@@ -96,7 +98,7 @@ class Pipeline:
 
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
-        """Every ``dvtool.yaml`` of the project, in the order of their paths. Raises `FormatError`, `UnsafeInput`."""
+        """Every ``dvtool.yaml`` of the project, in the order of their paths. Raises `ConfigError`, `UnsafeInput`."""
         from dvtool.pipeline.definition import find_definitions
         from dvtool.pipeline.definition import load
 
@@ -109,10 +111,10 @@ class Pipeline:
         for file in files:
             try:
                 found.append(load(project.root, file, overrides=self._overrides))
-            except FormatError as error:
+            except (ConfigError, FormatError) as error:
                 problems.append(error)
         if len(problems) > 1:
-            raise FormatError(f"{len(problems)} definitions cannot be used", causes=tuple(problems))
+            raise ConfigError(f"{len(problems)} definitions cannot be used", causes=tuple(problems))
         if problems:
             raise problems[0]
         return tuple(found)
@@ -131,6 +133,11 @@ class Pipeline:
     def graph(self) -> Graph:
         """All stages. Raises `ConfigError` where a path has two owners or stages need each other in a circle."""
         return build(self.definitions, self.tracked)
+
+    @cached_property
+    def directory(self) -> bytes:
+        """Where the user stands, relative to the root: targets are meant from there."""
+        return relative_path(self.project, b".")
 
     @cached_property
     def locks(self) -> Locks:

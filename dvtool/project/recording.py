@@ -34,26 +34,9 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
     In this order: data beside a pointer that Git does not ignore would be committed whole by
     the next ``git add``.
     """
-    ignore_files: list[bytes] = []
-    visible: tuple[bytes, ...] = ()
-    layout = project.layout
-    wanted = {item.pointer_path: pointer_bytes(item.pointer) for item in items}
-    if project.git is None:
-        _note(project, wanted, {})
-    else:
-        from dvtool.git.ignore import ensure_ignored
-
-        where: Literal["gitignore", "exclude"] = (
-            "exclude" if project.config.text("core.ignore") == "exclude" else "gitignore"
-        )
-        result = ensure_ignored(
-            project.git,
-            [layout.to_git(item.path) for item in items],
-            where=where,
-            about_to=lambda edits: _note(project, wanted, edits),
-        )
-        ignore_files = [layout.from_git(path) for path in result.changed if path.startswith(layout.prefix)]
-        visible = tuple(layout.from_git(path) for path in result.visible)
+    _refuse_outputs(items)
+    wanted = {os.path.join(project.root, item.pointer_path): pointer_bytes(item.pointer) for item in items}
+    ignore_files, visible = ignore_data(project, [item.path for item in items], wanted)
     changed = frozenset(
         item.pointer_path
         for item in items
@@ -65,8 +48,40 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
     if git_files and project.config.flag("core.autostage"):
         from dvtool.git.worktree import stage
 
-        stage(project.git, [layout.to_git(path) for path in git_files])
+        stage(project.git, [project.layout.to_git(path) for path in git_files])
     return Recorded(changed, git_files, visible)
+
+
+class Ignored(NamedTuple):
+    """Ignore files that were written (the exclude file absolute), and paths that stay visible to Git all the same."""
+
+    files: tuple[bytes, ...]
+    visible: tuple[bytes, ...]
+
+
+def ignore_data(project: Project, paths: Sequence[bytes], writing: Mapping[bytes, bytes | None]) -> Ignored:
+    """Make Git ignore data. *writing*: absolute paths of files that are written right after, and their bytes.
+
+    The operation log hears of all of it before anything changes.
+    """
+    if project.git is None:
+        _note(project, writing, {})
+        return Ignored((), ())
+    from dvtool.git.ignore import ensure_ignored
+
+    layout = project.layout
+    where: Literal["gitignore", "exclude"] = (
+        "exclude" if project.config.text("core.ignore") == "exclude" else "gitignore"
+    )
+    result = ensure_ignored(
+        project.git,
+        [layout.to_git(path) for path in paths],
+        where=where,
+        about_to=lambda edits: _note(project, writing, edits),
+    )
+    # The exclude file's path is absolute, so it does not begin with the prefix of a subdirectory.
+    files = tuple(layout.from_git(path) for path in result.changed if path.startswith(layout.prefix))
+    return Ignored(files, tuple(layout.from_git(path) for path in result.visible))
 
 
 def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bool) -> tuple[bytes, ...]:
@@ -75,10 +90,11 @@ def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bo
     In this order a command that was killed can be run again: it finds its pointers. Returns what
     belongs into the next commit. A pointer that is gone already is no error.
     """
+    _refuse_outputs(items)
     layout = project.layout
     ignore_files: list[bytes] = []
     git_files: list[bytes] = []
-    gone = {item.pointer_path: None for item in items}
+    gone = {os.path.join(project.root, item.pointer_path): None for item in items}
     if project.git is None:
         _note(project, gone, {})
     else:
@@ -107,12 +123,18 @@ def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bo
     return tuple(sorted(set(git_files)))
 
 
-def _note(project: Project, pointers: Mapping[bytes, bytes | None], ignore_files: Mapping[bytes, bytes | None]) -> None:
+def _refuse_outputs(items: Sequence[Tracked]) -> None:
+    for item in items:
+        if item.stage:
+            raise ValueError(f"{item.path!r} has no pointer: {item.source} names it")
+
+
+def _note(project: Project, files: Mapping[bytes, bytes | None], ignore_files: Mapping[bytes, bytes | None]) -> None:
     """Let the operation log know before anything is written. Ignore files are named as git names them."""
     operation = current()
     if operation is None:
         return
-    wanted = {os.path.join(project.root, path): data for path, data in pointers.items()}
+    wanted = {**files}
     top = project.git.worktree if project.git is not None else project.root
     wanted |= {os.path.join(top, path): data for path, data in ignore_files.items()}
     changes = file_changes(project.layout, wanted)
