@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from dvtool.errors import FormatError
@@ -18,6 +19,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.model.pointer import Kind
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.pipeline.outputs import storing_of
 from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Stage
 from dvtool.store.cache import Cache
@@ -80,8 +82,8 @@ class RunCache:
             self._reporter.note(f"the run cache is passed over: {error.message}")
         return None
 
-    def save(self, key: str, locked: LockedStage) -> None:
-        """Remember a finished run, whose outputs are in the cache. A failure costs a later run and is told of."""
+    def remember(self, key: str, locked: LockedStage) -> None:
+        """Write down a finished run, whose outputs are in the cache. A failure costs a later run and is told of."""
         line = encode_entry(key, locked)
         try:
             if fits(line) and line not in self._files.lines_of(key):
@@ -100,14 +102,38 @@ class RunCache:
             return None
 
 
+class KnownRuns:
+    """The run cache as `execute` asks it. *can_be_had*: whether the bytes of all outputs of a record are in reach."""
+
+    def __init__(self, entries: RunCache, can_be_had: Callable[[LockedStage], bool]) -> None:
+        self._entries = entries
+        self._can_be_had = can_be_had
+
+    def find(self, stage: Stage, seen: Observation) -> LockedStage | None:
+        """A run with exactly these inputs whose outputs can be had, as the stage would be recorded now."""
+        key = key_of(stage, seen)
+        earlier = None if key is None else self._entries.lookup(key)
+        if earlier is None or earlier.outs.keys() != {out.path for out in stage.outs}:
+            return None
+        deps = {name: content for name, content in seen.deps.items() if content is not None}
+        record = LockedStage(stage.commands, stage.argv, deps, seen.params, earlier.outs, storing_of(stage.outs))
+        return record if self._can_be_had(record) else None
+
+    def save(self, stage: Stage, seen: Observation, record: LockedStage) -> None:
+        """Write down a finished run, where the same inputs make the same again."""
+        key = key_of(stage, seen)
+        if key is not None:
+            self._entries.remember(key, record)
+
+
 def lookup(cache: Cache, key: str, *, reporter: Reporter = SILENT) -> LockedStage | None:
     """`RunCache.lookup` in the cache alone."""
     return RunCache(cache, reporter).lookup(key)
 
 
 def save(cache: Cache, key: str, locked: LockedStage, *, reporter: Reporter = SILENT) -> None:
-    """`RunCache.save`."""
-    RunCache(cache, reporter).save(key, locked)
+    """`RunCache.remember`."""
+    RunCache(cache, reporter).remember(key, locked)
 
 
 def _identity(content: Content) -> Json:

@@ -12,6 +12,8 @@ import pytest
 
 from dvtool.disk.lock import Waiting
 from dvtool.formats.lock import Json
+from dvtool.formats.lock import Storing
+from dvtool.pipeline.runcache import KnownRuns
 from dvtool.pipeline.runcache import RunCache
 from dvtool.pipeline.runcache import key_of
 from dvtool.pipeline.runcache import lookup
@@ -220,7 +222,7 @@ def test_a_full_disk_fails_no_run(cache: Cache, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("dvtool.store.runfiles.write_all", full)
     notes = Notes()
-    RunCache(cache, notes).save(key(), DONE)
+    RunCache(cache, notes).remember(key(), DONE)
     assert "not remembered" in notes.lines[0]
 
 
@@ -233,3 +235,28 @@ def test_a_link_in_place_of_a_file_is_not_followed(cache: Cache, tmp_path: Path)
     save(cache, key(), DONE, reporter=notes)
     assert elsewhere.read_bytes() == b"mine"
     assert notes.lines
+
+
+def test_a_stage_finds_its_own_run_as_it_would_be_recorded_now(cache: Cache) -> None:
+    known = KnownRuns(RunCache(cache), lambda record: True)
+    assert known.find(TRAIN, SEEN) is None
+    known.save(TRAIN, SEEN, DONE)
+    elsewhere = replace(TRAIN, name="other", outs=(Out(b"model", OutKind.OUT, AT, cache=False),))
+    assert known.find(TRAIN, SEEN) == DONE
+    assert known.find(elsewhere, SEEN) == DONE._replace(storing={b"model": Storing(cache=False)})
+
+
+def test_a_run_whose_outputs_cannot_be_had_is_not_found(cache: Cache) -> None:
+    known = KnownRuns(RunCache(cache), lambda record: False)
+    known.save(TRAIN, SEEN, DONE)
+    assert known.find(TRAIN, SEEN) is None
+
+
+def test_an_entry_with_other_outputs_is_not_believed(cache: Cache) -> None:
+    save(cache, key(), locked(TRAIN, {"data": 1, "code.py": 2}, {"model": 5, "more": 6}, PARAMS))
+    assert KnownRuns(RunCache(cache), lambda record: True).find(TRAIN, SEEN) is None
+
+
+def test_a_frozen_stage_is_not_saved(cache: Cache) -> None:
+    KnownRuns(RunCache(cache), lambda record: True).save(replace(TRAIN, frozen=True), SEEN, DONE)
+    assert not entry_file(cache).exists()
