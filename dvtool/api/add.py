@@ -30,6 +30,8 @@ from dvtool.model.tree import directory_entry
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.outputs import record_outputs
+from dvtool.project.outputs import refused
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
@@ -59,12 +61,14 @@ class AddRequest:
 
     ``force``: record each as it stands, also where files of the pointer were never placed here or
     stem from another version. Without it only what the user changed is recorded. ``remote``: the
-    one that they belong to from now on, as their pointers say; None leaves that as it is.
+    one that they belong to from now on, as their pointers say; None leaves that as it is. ``outputs``: what stages
+    made is recorded too, in their locks; without it such a target is refused.
     """
 
     targets: tuple[bytes, ...]
     force: bool = False
     remote: str | None = None
+    outputs: bool = False
 
 
 class Added(NamedTuple):
@@ -121,6 +125,8 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
         paths = relative_paths(project, request.targets)
         tracked = open_tracked(project, data_in=paths)
         targets = _plan(project, worktree, tracked, paths)
+        if not request.outputs:
+            _refuse_outputs(targets)
         if request.remote is not None:
             _refuse_parts(targets, request.remote)
         with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:
@@ -144,7 +150,10 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
         operation.prepare(
             bases=[Row(item.path, worktree.base(item.path), standing) for item, standing in new if standing is not None]
         )
-        recorded = record_pointers(project, pointers, durable=is_durable(project))
+        durable = is_durable(project)
+        recorded = record_pointers(project, [item for item in pointers if not item.stage], durable=durable)
+        outputs = [item for item in pointers if item.stage]
+        locks = record_outputs(project, outputs, durable=durable) if outputs else ()
         for item, standing in new:
             if standing is not None:
                 worktree.set_base(item.path, standing)
@@ -157,13 +166,13 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
             str(item.pointer.digest),
             item.pointer.size,
             item.pointer.files,
-            item.pointer_path in recorded.changed,
+            item.pointer_path in recorded.changed or (bool(item.stage) and item != tracked.get(item.path)),
             standing in (None, item.as_entry),
         )
         for item, standing in new
     )
     return AddResult(
-        added, counts.files_seen, counts.files_hashed, counts.bytes_hashed, recorded.git_files, recorded.visible
+        added, counts.files_seen, counts.files_hashed, counts.bytes_hashed, recorded.git_files + locks, recorded.visible
     )
 
 
@@ -193,6 +202,13 @@ def _plan(project: Project, worktree: Worktree, tracked: TrackedPaths, paths: tu
         for target in targets
         if not any(target.path != other and target.path.startswith(other + b"/") for other in covered)
     ]
+
+
+def _refuse_outputs(targets: list[_Target]) -> None:
+    for path, owner in targets:
+        if owner is not None and owner.stage:
+            hint = f"`dvtool commit {show(path)}` records it as it stands, `dvtool repro` makes it anew"
+            raise refused(owner, path, hint)
 
 
 def bound(item: Tracked, remote: str) -> Tracked:
@@ -246,7 +262,9 @@ def _check(worktree: Worktree, tracked: TrackedPaths, target: _Target) -> None:
         raise UnsafeInput(
             f"{show(path)} holds {show(inside[0].path)}, which is tracked by itself",
             path=path,
-            hint=f"dvtool remove {show(inside[0].pointer_path)}, then add {show(path)}",
+            hint=f"take it out of the stage in {show(inside[0].pointer_path)} first"
+            if inside[0].stage
+            else f"dvtool remove {show(inside[0].pointer_path)}, then add {show(path)}",
         )
     if status is not None and stat.S_ISLNK(status.st_mode) and target.owner is None:
         raise UnsafeInput(
@@ -371,7 +389,7 @@ def _tracked(target: _Target, entry: Entry) -> Tracked:
         pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra, remote=remote)
     else:
         pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra, remote=remote)
-    return Tracked(pointer_path, pointer)
+    return Tracked(pointer_path, pointer) if target.owner is None else target.owner._replace(pointer=pointer)
 
 
 def _directory_pointer(old: Pointer, tree: TreeRef) -> Pointer:

@@ -27,6 +27,7 @@ from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.newpath import check_new_path
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.outputs import refused
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
@@ -89,6 +90,9 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
     with open_worktree(project, cache) as worktree, begin(project, "add") as operation:
         worktree.lock("dvtool add")
         tracked = open_tracked(project)
+        owner = tracked.owner(path)
+        if owner is not None and owner.stage:
+            raise refused(owner, path, "take another name; `dvtool push` sends what a stage made")
         owner = tracked.get(path)
         if owner is None:
             check_new_path(project, worktree, tracked, path, is_dir=False)

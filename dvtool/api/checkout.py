@@ -19,6 +19,7 @@ from dvtool.formats.oplog import Row
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
@@ -62,10 +63,11 @@ class CheckoutRequest:
 
 
 class Left(NamedTuple):
-    """A path that is not what its pointer says, and why."""
+    """A path that is not what its pointer says, and why. ``is_pushed``: whether a remote may have it."""
 
     path: bytes
     why: str
+    is_pushed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
         _refuse_git_tracked(project, selected)
         if not request.targets:
             # Before the rest: what stood for a directory may stand now for directories in it, or the other way round.
-            gone = [(plan, None) for plan in _vanished(worktree, applying, tracked, request)]
+            gone = [(plan, None) for plan in _vanished(project, worktree, applying, tracked, request)]
             done += _carried_out(worktree, applying, operation, gone, request)
         plans: list[tuple[CheckoutPlan, Tracked | None]] = []
         for one in selected:
@@ -137,7 +139,7 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
                 wanted = _wanted(one, worktree.stored_page)
                 plan = applying.plan(one.path, wanted, one.item.path, force=request.force, relink=request.relink)
             except (MissingData, IntegrityError) as error:
-                unreadable.append(Left(one.path, "its listing is not in the cache"))
+                unreadable.append(Left(one.path, "its listing is not in the cache", one.item.pushed))
                 errors.append(error)
                 continue
             plans.append((plan, one.item))
@@ -145,32 +147,50 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
         dropped = Dropped(worktree.state_dir).read()
-    return _result(done, unreadable, errors, lambda path: _why_absent(tracked, dropped, path))
+    return _result(done, unreadable, errors, lambda path: _absent(tracked, dropped, path))
 
 
-def _why_absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) -> str:
+def _absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) -> Left:
     owner = tracked.owner(path)
     note = note_about(dropped, path, owner.pointer.digest.raw) if owner is not None else None
-    return "its bytes are not in the cache" if note is None else note.words
+    why = "its bytes are not in the cache" if note is None else note.words
+    return Left(path, why, owner is None or owner.pushed)
 
 
 def _wanted(one: Selected, get: GetPage) -> Entry:
     entry = wanted_entry(one.item, one.below, get)
     if entry is None:
         raise UsageError(
-            f"{show(one.path)} is not in {show(one.item.pointer_path)}",
+            f"{show(one.path)} is not in {one.item.source}",
             path=one.path,
             hint=f"dvtool list {show(one.item.path)}",
         )
     return entry
 
 
+def _is_file(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind == FILE
+
+
+def _in_git(project: Project, paths: list[bytes]) -> set[bytes]:
+    """Those of *paths* that Git tracks: they were handed over to it."""
+    if project.git is None or not paths:
+        return set()
+    from dvtool.git.worktree import tracked as tracked_by_git
+
+    layout = project.layout
+    return {layout.from_git(path) for path in tracked_by_git(project.git, [layout.to_git(path) for path in paths])}
+
+
 def _vanished(
-    worktree: Worktree, applying: Applying, tracked: TrackedPaths, request: CheckoutRequest
+    project: Project, worktree: Worktree, applying: Applying, tracked: TrackedPaths, request: CheckoutRequest
 ) -> Iterable[CheckoutPlan]:
     """Paths that were tracked here but whose pointer another revision does not have."""
-    for path in applying.vanished({item.path for item in tracked}):
-        if tracked.owner(path) is not None:
+    gone = applying.vanished({item.path for item in tracked})
+    kept = {path for path in gone if tracked.owner(path) is not None or tracked.is_uncached(path)}
+    kept |= _in_git(project, [path for path in gone if path not in kept and _is_file(worktree.base(path))])
+    for path in gone:
+        if path in kept:
             if not request.dry_run:
                 worktree.memo.drop_applied(path)
             continue
@@ -212,18 +232,21 @@ def _refuse_git_tracked(project: Project, selected: list[Selected]) -> None:
     paths = {layout.to_git(one.item.path): one.item for one in selected}
     for taken in sorted(tracked_by_git(project.git, list(paths))):
         item = paths[taken]
+        other = f"dvtool remove {show(item.pointer_path)}"
+        if item.stage:
+            other = "give it `cache: false` in dvtool.yaml and run the stage again"
         raise UnsafeInput(
-            f"{show(item.pointer_path)} stands for {show(item.path)}, which Git tracks as well",
+            f"{item.source} stands for {show(item.path)}, which Git tracks as well",
             path=item.pointer_path,
-            hint=f"decide for one: git rm -r --cached {show(item.path)}, or dvtool remove {show(item.pointer_path)}",
+            hint=f"decide for one: git rm -r --cached {show(item.path)}, or {other}",
         )
 
 
 def _result(
-    done: list[Applied], unreadable: list[Left], errors: list[DvtoolError], why_absent: Callable[[bytes], str]
+    done: list[Applied], unreadable: list[Left], errors: list[DvtoolError], absent: Callable[[bytes], Left]
 ) -> CheckoutResult:
     problems = [problem for one in done for problem in one.placed.problems]
-    missing = [Left(path, why_absent(path)) for one in done for path, _ in one.placed.missing]
+    missing = [absent(path) for one in done for path, _ in one.placed.missing]
     conflicts = [Left(path, why) for one in done for path, why in one.plan.conflicts]
     return CheckoutResult(
         tuple(one.plan for one in done),
@@ -265,7 +288,9 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
                 f"{_paths(len(result.missing), 'is', 'are')} not in the cache: "
                 + ", ".join(show(left.path) for left in result.missing[:3]),
                 path=result.missing[0].path,
-                hint="`dvtool pull` fetches what is missing",
+                hint="`dvtool pull` fetches what is missing"
+                if any(left.is_pushed for left in result.missing)
+                else "by `push: false` no remote has it: `dvtool repro` makes it",
             )
         )
     if len(causes) == 1:

@@ -38,7 +38,7 @@ class CommitResult:
 
 
 def commit(project: Project, request: CommitRequest, reporter: Reporter = SILENT) -> CommitResult:
-    """`add` for what is tracked already: store what changed, rewrite its pointers.
+    """`add` for what is tracked already: store what changed, rewrite its pointers; of outputs of stages, their locks.
 
     A path of which nothing stands in the worktree keeps its pointer. Raises as `add`.
     """
@@ -50,7 +50,7 @@ def commit(project: Project, request: CommitRequest, reporter: Reporter = SILENT
     if not present:
         return CommitResult((), len(selected), missing, 0, 0, 0, ())
     with begin(project, "commit"):
-        result = add(project, AddRequest(present), reporter)
+        result = add(project, AddRequest(present, outputs=True), reporter)
     return CommitResult(
         tuple(item for item in result.added if item.changed),
         len(selected),

@@ -142,7 +142,7 @@ def _grouped(project: Project, request: DropRequest, remotes: Remotes, selected:
     groups = []
     for owner, some in by_owner.items():
         names = proving_remotes(project, request.remotes, request.copies, [owner])
-        groups.append(_Group(some, wanted_now(routes, some), [remotes.get(name) for name in names]))
+        groups.append(_Group(some, wanted_now(routes, some, unpushed=True), [remotes.get(name) for name in names]))
     return groups
 
 

@@ -153,7 +153,7 @@ def _wanted(session: Session, one: Selected) -> Wanted:
     entry = wanted_entry(one.item, one.below, page)
     if entry is None:
         raise UsageError(
-            f"{show(one.path)} is not in {show(one.item.pointer_path)}",
+            f"{show(one.path)} is not in {one.item.source}",
             path=one.path,
             hint=f"dvtool list {show(one.item.path)}",
         )

@@ -30,6 +30,7 @@ from dvtool.project.targets import select_targets
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import merged
+from dvtool.project.transfers import note_unpushed
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
 from dvtool.transfer.fetch import EVERYTHING
@@ -67,6 +68,7 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
         remotes.prepare(request.remotes[:1])
         routes = Routes(project.config)
         selected = select_targets(project, open_tracked(project), request.targets, "fetch")
+        note_unpushed(selected, request.targets, reporter)
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
         chains = routes.for_reading(wanted, request.remotes, reporter)
         if not wanted and not request.remotes:

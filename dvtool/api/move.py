@@ -25,6 +25,7 @@ from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.newpath import check_new_path
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.outputs import refused
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
@@ -107,6 +108,8 @@ def _spots(
     """Both ends, checked: the move can be made, or goes on where it was killed."""
     source = _spot(tracked, pages, _data_path(tracked, relative_path(project, request.source)))
     path = _data_path(tracked, relative_path(project, request.target))
+    if source.owner is not None and source.owner.stage:
+        raise refused(source.owner, source.path, "change the path in the stage in dvtool.yaml, then `dvtool repro`")
     if source.owner is None:
         raise UsageError(f"{show(source.path)} is not tracked", path=source.path, hint="git mv moves what Git tracks")
     target = _spot(tracked, pages, path)

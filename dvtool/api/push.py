@@ -19,6 +19,7 @@ from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
 from dvtool.project.transfers import commits_of
 from dvtool.project.transfers import merged
+from dvtool.project.transfers import note_unpushed
 from dvtool.project.transfers import push_context
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
@@ -95,6 +96,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         tracked = open_tracked(project)
         routes = Routes(project.config)
         selected = select_targets(project, tracked, request.targets, "push")
+        note_unpushed(selected, request.targets, reporter)
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
         mirrors = request.mirrors or project.config.flag("core.push_mirrors")
         going = routes.for_pushing(wanted, request.remotes, reporter, mirrors=mirrors)

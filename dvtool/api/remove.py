@@ -15,6 +15,7 @@ from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.oplog import Recorder
 from dvtool.project.oplog import begin
+from dvtool.project.outputs import refused
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
@@ -89,9 +90,11 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
 
 def _find(tracked: TrackedPaths, path: bytes) -> Tracked:
     item = tracked.by_pointer().get(path) or tracked.get(path)
+    owner = item or tracked.owner(path)
+    if owner is not None and owner.stage:
+        raise refused(owner, path, "take it out of the stage in dvtool.yaml, then `dvtool repro`")
     if item is not None:
         return item
-    owner = tracked.owner(path)
     if owner is not None:
         raise UsageError(
             f"{show(path)} is part of {show(owner.path)}, which is tracked as a whole",

@@ -73,7 +73,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     """
     tracked = open_tracked(project)
     selected = select(tracked, relative_paths(project, request.targets))
-    chosen = {one.item.pointer_path for one in selected}
+    chosen = {one.item.path for one in selected}
     changed = [one for one in changed_since_head(project, tracked) if not request.targets or one[0] in chosen]
     if not selected and not changed:
         return StatusResult(0, (), (), (), () if request.cloud else None, 0, 0, 0)

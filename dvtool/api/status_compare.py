@@ -31,7 +31,7 @@ from dvtool.workspace.snapshot import Snapshot
 from dvtool.workspace.worktree import Worktree
 
 Changed = tuple[bytes, Tracked | None, Tracked | None]
-"""Pointer path, pointer at ``HEAD``, pointer now."""
+"""Tracked path, what stands for it at ``HEAD``, what does now."""
 
 
 def compare(
@@ -71,7 +71,7 @@ def _workspace(
     try:
         wanted = wanted_entry(item, one.below, worktree.stored_page)
         if wanted is None and current is None:
-            raise UsageError(f"{show(one.path)} is neither in the worktree nor in {show(item.pointer_path)}")
+            raise UsageError(f"{show(one.path)} is neither in the worktree nor in {item.source}")
         return _sorted_out(worktree, get, one, wanted, current)
     except MissingData:
         if current is None or one.below or current.raw == item.pointer.digest.raw:

@@ -122,14 +122,14 @@ def _intended(repo: GitRepo, paths: Sequence[bytes]) -> Iterator[bytes]:
                 yield path
 
 
-def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> list[Change]:
-    """Tracked pointers whose work tree or index version may differ from a commit.
+def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"", *, locks: bool = False) -> list[Change]:
+    """Tracked pointers, and *locks*, whose work tree or index version may differ from a commit.
 
     The index is not refreshed: a touched file with equal content is in the list, so compare
     contents. Untracked pointers are not in it. On an unborn branch there is no ``HEAD`` to ask for.
     """
     args = ["diff-index", "--raw", "--no-renames", "--no-abbrev", "--no-relative", "-z", "--end-of-options"]
-    output = repo.run(*args, checked_revision(rev), "--", *pointer_pathspecs(subdir))
+    output = repo.run(*args, checked_revision(rev), "--", *pointer_pathspecs(subdir, locks=locks))
     fields = iter(_split(output.stdout))
     changes = []
     for facts, path in zip(fields, fields, strict=True):
@@ -138,7 +138,7 @@ def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"") -> l
     if not changes:
         return []
     markers = _split(repo.run("ls-files", "-z", "--cached", "--", _below(subdir, _MARKER)).stdout)
-    own = _own({*markers, *(change.path for change in changes)}, subdir)
+    own = _own({*markers, *(change.path for change in changes)}, subdir, locks=locks)
     return [change for change in changes if change.path in own]
 
 

@@ -18,6 +18,8 @@ from dvtool.errors import UnsafeInput
 MAX_NAME_BYTES = 255
 POINTER_SUFFIX = b".dvt"
 LOCK_NAME = b"dvtool.lock"
+LOCK_JOURNAL = b"locks.journal"
+"""In a state directory: stages that are finished and may not stand in their locks yet."""
 
 _INVISIBLE = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"

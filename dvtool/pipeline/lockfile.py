@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
@@ -30,12 +31,13 @@ from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_block
 from dvtool.formats.lock import join_blocks
 from dvtool.hashing.digests import object_id
+from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
+from dvtool.pipeline.types import DEFINITION_NAME
 
-_JOURNAL = b"locks.journal"
 _REWRITES = 50
 """So often at most is a lock written in one run, and once more at its end."""
 
@@ -54,19 +56,42 @@ class LockReader:
 
     def __init__(self, root: bytes, state_dir: bytes) -> None:
         self._root = root
-        self._journal = os.path.join(state_dir, _JOURNAL)
+        self._journal = os.path.join(state_dir, LOCK_JOURNAL)
         self._lines: list[_Line] | None = None
 
     def read(self, definition: bytes) -> dict[str, LockedStage]:
         """The lock beside *definition*; empty where there is none. Raises `FormatError`, `UnsafeInput`."""
-        path = lock_path(definition)
+        return self.read_lock(lock_path(definition))
+
+    def read_lock(self, path: bytes) -> dict[str, LockedStage]:
+        """The same of a lock's own path."""
+        # The journal first: what stands in neither is recorded later then, and not carried over meanwhile.
+        lines = [line for line in self._unwritten() if lock_path(line.definition) == path]
         stages = _decoded(self._root, path)
+        for line in lines:
+            _apply(line, stages, show(path))
+        return stages
+
+    def unwritten(self) -> frozenset[bytes]:
+        """The locks, by path, that are behind what was finished. Raises `StorageError`."""
+        return frozenset(lock_path(line.definition) for line in self._unwritten())
+
+    def _unwritten(self) -> list[_Line]:
         if self._lines is None:
             self._lines = _read_journal(self._journal)
-        for line in self._lines:
-            if line.definition == definition:
-                _apply(line, stages, show(path))
-        return stages
+        return self._lines
+
+
+def unwritten_stages(state_dir: bytes) -> Iterator[tuple[bytes, str, LockedStage]]:
+    """Lock, name and record of every stage in a journal, whether or not its lock has it: what must be kept.
+
+    Paths are relative to the root of the project whose state directory it is. Raises `StorageError`, `FormatError`.
+    """
+    for line in _read_journal(os.path.join(state_dir, LOCK_JOURNAL)):
+        path = lock_path(line.definition)
+        if line.after:
+            for name, stage in decode_lock(join_blocks({line.stage: line.after}), show(path)).items():
+                yield path, name, stage
 
 
 class LockWriter:
@@ -116,28 +141,35 @@ class LockWriter:
 
     def record(self, definition: bytes, name: str, stage: LockedStage) -> None:
         """Stage *name* of *definition* is finished. Durable when this returns. Raises `StorageError`."""
-        self._put(definition, name, encode_block(name, stage))
+        self.record_all([(definition, name, stage)])
+
+    def record_all(self, finished: Iterable[tuple[bytes, str, LockedStage]]) -> None:
+        """Several at once, with one sync."""
+        self._put((definition, name, encode_block(name, stage)) for definition, name, stage in finished)
 
     def remove(self, definition: bytes, names: Iterable[str]) -> None:
         """These stages are no longer in the lock: their definitions are gone."""
-        for name in names:
-            self._put(definition, name, "")
+        self._put((definition, name, "") for name in names)
 
-    def _put(self, definition: bytes, name: str, after: str) -> None:
-        before = self._of(definition).get(name, "")
-        if before == after:
+    def _put(self, blocks: Iterable[tuple[bytes, str, str]]) -> None:
+        lines = {}
+        for definition, name, after in blocks:
+            before = self._of(definition).get(name, "")
+            if before != after:
+                lines[definition, name] = _Line(definition, name, _key(before), after)
+        if not lines:
             return
-        line = _Line(definition, name, _key(before), after)
-        text = json.dumps([os.fsdecode(definition), *line[1:]]).encode("ascii")
         try:
-            write_all(self._journal, text + b" " + _checksum(text) + b"\n")
+            write_all(self._journal, b"".join(map(_encoded, lines.values())))
             if self._durable:
                 fsync_file(self._journal)
         except OSError as error:
             raise storage_error(error, "write", self._journal_path) from error
-        self._replace(line)
-        if self._unwritten[definition] * _REWRITES > len(self._blocks[definition]):
-            self._write(definition)
+        for line in lines.values():
+            self._replace(line)
+        for definition in dict.fromkeys(definition for definition, _ in lines):
+            if self._unwritten[definition] * _REWRITES > len(self._blocks[definition]):
+                self._write(definition)
 
     def _replace(self, line: _Line) -> None:
         if line.after:
@@ -167,12 +199,17 @@ class LockWriter:
 
     @property
     def _journal_path(self) -> bytes:
-        return os.path.join(self._state_dir, _JOURNAL)
+        return os.path.join(self._state_dir, LOCK_JOURNAL)
 
 
 def lock_path(definition: bytes) -> bytes:
     """The lock that lies beside a definition."""
     return join(split(definition)[0], LOCK_NAME)
+
+
+def definition_of(lock: bytes) -> bytes:
+    """The definition that lies beside a lock."""
+    return join(split(lock)[0], DEFINITION_NAME)
 
 
 def _decoded(root: bytes, path: bytes) -> dict[str, LockedStage]:
@@ -205,6 +242,11 @@ def _apply(line: _Line, stages: dict[str, LockedStage], where: str) -> None:
         stages.update(decode_lock(join_blocks({line.stage: line.after}), where))
     else:
         stages.pop(line.stage, None)
+
+
+def _encoded(line: _Line) -> bytes:
+    text = json.dumps([os.fsdecode(line.definition), *line[1:]]).encode("ascii")
+    return text + b" " + _checksum(text) + b"\n"
 
 
 def _read_journal(path: bytes) -> list[_Line]:

@@ -1,16 +1,22 @@
-"""Pointers in Git's history."""
+"""What was tracked at revisions: pointers and locks in Git's history."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.errors import DvtoolError
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.pointer import MAX_BYTES
+from dvtool.model.paths import LOCK_JOURNAL
+from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.project.open import Project
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.pointers import tracked_in
 
 
 def tracked_at(project: Project, rev: str) -> TrackedPaths:
@@ -22,53 +28,60 @@ def tracked_at(project: Project, rev: str) -> TrackedPaths:
         return TrackedPaths(())
     layout = project.layout
     try:
-        found = pointers_at(project.git, rev, layout.prefix.rstrip(b"/"))
+        found = pointers_at(project.git, rev, layout.prefix.rstrip(b"/"), locks=True)
     except DvtoolError:
         from dvtool.git.revisions import resolve
 
         # Git's own words for an unknown revision help nobody; most callers know that theirs is there.
         resolve(project.git, rev)
         raise
-    contents = dict(read_blobs(project.git, found.values()))
-    return TrackedPaths(
-        Tracked(
-            layout.from_git(path),
-            decode_pointer(contents[sha], f"{show(layout.from_git(path))} at {rev}"),
-        )
-        for path, sha in found.items()
-    )
+    contents = dict(read_blobs(project.git, found.values(), limit=_limit(found)))
+    items: list[Tracked] = []
+    uncached: set[bytes] = set()
+    for path, sha in found.items():
+        own = layout.from_git(path)
+        items += tracked_in(own, contents[sha], f"{show(own)} at {rev}", uncached)
+    return TrackedPaths(items, uncached)
+
+
+def _limit(paths: Iterable[bytes]) -> int:
+    if not any(split(path)[1] == LOCK_NAME for path in paths):
+        return MAX_BYTES
+    from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
+
+    return LOCK_BYTES
 
 
 def changed_since_head(
     project: Project, tracked: TrackedPaths
 ) -> Iterator[tuple[bytes, Tracked | None, Tracked | None]]:
-    """Pointer path, pointer at ``HEAD`` and pointer now, where the two differ."""
+    """Tracked path, what stands for it at ``HEAD`` and what does now, where the two differ."""
     from dvtool.git.blobs import read_blobs
     from dvtool.git.revisions import head
     from dvtool.git.worktree import changed_pointers
 
-    now = tracked.by_pointer()
     if project.git is None:
         return
     layout = project.layout
+    files = {item.pointer_path for item in tracked}
     before: dict[bytes, str | None] = {}
     if head(project.git) is None:
-        before = dict.fromkeys(now)
+        before = dict.fromkeys(files)
     else:
-        for change in changed_pointers(project.git, "HEAD", layout.prefix.rstrip(b"/")):
+        for change in changed_pointers(project.git, "HEAD", layout.prefix.rstrip(b"/"), locks=True):
             before[layout.from_git(change.path)] = change.old
-        untracked = _untracked(project, now)
-        before |= {path: None for path in untracked if path not in before}
+        before |= {path: None for path in _untracked(project, files) if path not in before}
+        before |= _behind(project, files - before.keys())
     blobs = {sha for sha in before.values() if sha is not None}
-    contents = dict(read_blobs(project.git, blobs)) if blobs else {}
-    for path in sorted(before):
-        sha = before[path]
-        old = None
+    contents = dict(read_blobs(project.git, blobs, limit=_limit(before))) if blobs else {}
+    old: dict[bytes, Tracked] = {}
+    for path, sha in before.items():
         if sha is not None:
-            old = Tracked(path, decode_pointer(contents[sha], f"{show(path)} at HEAD"))
-        new = now.get(path)
-        if old != new:
-            yield path, old, new
+            old.update((item.path, item) for item in tracked_in(path, contents[sha], f"{show(path)} at HEAD"))
+    new = {item.path: item for item in tracked if item.pointer_path in before}
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            yield path, old.get(path), new.get(path)
 
 
 def _untracked(project: Project, now: Collection[bytes]) -> list[bytes]:
@@ -77,5 +90,18 @@ def _untracked(project: Project, now: Collection[bytes]) -> list[bytes]:
     if project.git is None or not now:
         return []
     layout = project.layout
-    known = {layout.from_git(path) for path in staged_pointers(project.git, layout.prefix.rstrip(b"/"))}
+    known = {layout.from_git(path) for path in staged_pointers(project.git, layout.prefix.rstrip(b"/"), locks=True)}
     return [path for path in now if path not in known]
+
+
+def _behind(project: Project, files: Collection[bytes]) -> dict[bytes, str | None]:
+    """Locks that a killed run is to write yet, with what ``HEAD`` has: for Git nothing changed there."""
+    state_dir = project.layout.state_dir
+    if project.git is None or not os.path.lexists(os.path.join(state_dir, LOCK_JOURNAL)):
+        return {}
+    from dvtool.git.worktree import pointers_at
+    from dvtool.pipeline.lockfile import LockReader
+
+    locks = LockReader(project.root, state_dir).unwritten() & set(files)
+    at_head = pointers_at(project.git, "HEAD", project.layout.prefix.rstrip(b"/"), locks=True) if locks else {}
+    return {path: at_head.get(project.layout.to_git(path)) for path in locks}

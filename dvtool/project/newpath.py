@@ -10,6 +10,7 @@ from dvtool.model.paths import check_path
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.project.open import Project
+from dvtool.project.outputs import refused
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.worktree import Worktree
 
@@ -22,7 +23,10 @@ def check_new_path(project: Project, worktree: Worktree, tracked: TrackedPaths, 
         raise UsageError(
             f"{show(path)} is ignored by .dvtoolignore", path=path, hint=f"dvtool check-ignore -d {show(path)}"
         )
-    if tracked.owner(path) is not None:
+    owner = tracked.owner(path)
+    if owner is not None and owner.stage:
+        raise refused(owner, path, "take another name, or change the stage in dvtool.yaml")
+    if owner is not None:
         for name in path.split(b"/"):
             check_name(name, show(path))
         return

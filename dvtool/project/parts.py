@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dvtool.errors import UsageError
+from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import show
 from dvtool.model.ports import Remote
 from dvtool.project.config import Config
@@ -20,6 +21,7 @@ from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import load_tracked
 
 if TYPE_CHECKING:
+    from dvtool.pipeline.lockfile import LockReader
     from dvtool.remote.address import Address
     from dvtool.store.cache import Cache
     from dvtool.workspace.worktree import Worktree
@@ -72,8 +74,33 @@ def _jobs(project: Project) -> int:
 
 
 def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:
-    """All tracked paths of the worktree. *data_in*: directories that are about to be tracked."""
-    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), data_in=data_in)
+    """All tracked paths of the worktree: what was added, and outputs of stages as their locks say.
+
+    *data_in*: directories that are about to be tracked.
+    """
+    state_dir = project.layout.state_dir
+    readers: list[LockReader] = []
+
+    def reader() -> LockReader:
+        if not readers:
+            from dvtool.pipeline.lockfile import LockReader
+
+            readers.append(LockReader(project.root, state_dir))
+        return readers[0]
+
+    return load_tracked(
+        project.root,
+        project.git,
+        project.layout.prefix.rstrip(b"/"),
+        data_in=data_in,
+        read_lock=lambda path: reader().read_lock(path),
+        unwritten=reader().unwritten() if os.path.lexists(os.path.join(state_dir, LOCK_JOURNAL)) else (),
+    )
+
+
+def open_pointers(project: Project) -> TrackedPaths:
+    """What was added alone: outputs of stages are not in it."""
+    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"))
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dvtool.formats.settings import is_true
+from dvtool.model.paths import show
+from dvtool.model.ports import Reporter
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
@@ -15,6 +18,7 @@ from dvtool.project.unchunked import unchunked_paths
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import tracked_in
 from dvtool.workspace.selection import Selected
 
 
@@ -41,11 +45,15 @@ def wanted_of(routes: Routes, item: Tracked, below: Iterable[bytes] = ()) -> Wan
     return Wanted(item.is_directory, pointer.digest.oid, pointer.size, pointer.files, item.path, tuple(below), owner)
 
 
-def wanted_now(routes: Routes, selected: Iterable[Selected]) -> list[Wanted]:
-    """The worktree's selection; several parts of one directory are one wish."""
+def wanted_now(routes: Routes, selected: Iterable[Selected], *, unpushed: bool = False) -> list[Wanted]:
+    """The worktree's selection; several parts of one directory are one wish.
+
+    *unpushed*: with outputs that no remote is to have.
+    """
     parts: dict[Tracked, list[bytes]] = {}
     for one in selected:
-        parts.setdefault(one.item, []).append(one.below)
+        if one.item.pushed or unpushed:
+            parts.setdefault(one.item, []).append(one.below)
     return [wanted_of(routes, item, () if b"" in below else sorted(below)) for item, below in parts.items()]
 
 
@@ -65,8 +73,15 @@ def commits_of(project: Project, revisions: Revisions) -> list[str]:
     return list(found)
 
 
+def note_unpushed(selected: Iterable[Selected], targets: Sequence[bytes], reporter: Reporter) -> None:
+    """Say of what was asked for by name that it stays here."""
+    for one in selected if targets else ():
+        if not one.item.pushed:
+            reporter.note(f"left out: {show(one.path)}: by `push: false` of {one.item.source} no remote has it")
+
+
 def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) -> list[Wanted]:
-    """Everything that the pointers of those commits stand for, each content once for a remote."""
+    """Everything that the pointers and locks of those commits have on remotes, each content once for a remote."""
     from dvtool.git.blobs import read_blobs
     from dvtool.git.history import all_pointer_blobs
 
@@ -74,23 +89,26 @@ def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) ->
         return []
     found: dict[tuple[bool, bytes, str], Wanted] = {}
     if revisions.all_commits:
-        from dvtool.formats.pointer import decode_pointer
-        from dvtool.model.paths import show
+        from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 
         layout = project.layout
         subdir = layout.prefix.rstrip(b"/")
         blobs: dict[str, dict[bytes, None]] = {}
-        for blob in all_pointer_blobs(project.git, subdir=subdir):
+        for blob in all_pointer_blobs(project.git, subdir=subdir, locks=True):
             blobs.setdefault(blob.blob, {})[layout.from_git(blob.path)] = None
-        for sha, data in read_blobs(project.git, blobs):
+        for sha, data in read_blobs(project.git, blobs, limit=LOCK_BYTES):
             for path in blobs[sha]:
-                one = wanted_of(routes, Tracked(path, decode_pointer(data, f"{show(path)} in history")))
-                found.setdefault((one.directory, one.oid, one.remote), one)
+                _add(found, routes, tracked_in(path, data, f"{show(path)} in history"))
     for commit in commits_of(project, Revisions(revisions.all_branches, revisions.all_tags)):
-        for item in tracked_at(project, commit):
+        _add(found, routes, tracked_at(project, commit))
+    return list(found.values())
+
+
+def _add(found: dict[tuple[bool, bytes, str], Wanted], routes: Routes, items: Iterable[Tracked]) -> None:
+    for item in items:
+        if item.pushed:
             one = wanted_of(routes, item)
             found.setdefault((one.directory, one.oid, one.remote), one)
-    return list(found.values())
 
 
 def merged(now: Iterable[Wanted], history: Iterable[Wanted]) -> list[Wanted]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ from dvtool.git.run import GitRepo
 from dvtool.git.worktree import pointers_in_worktree
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
+from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -43,6 +46,7 @@ class Tracked(NamedTuple):
     """A pointer and where it lies, relative to the root.
 
     An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
+    ``pushed``: whether remotes are to have it.
     """
 
     pointer_path: bytes
@@ -55,6 +59,11 @@ class Tracked(NamedTuple):
     def path(self) -> bytes:
         """The file or directory that it stands for."""
         return self.output or join(split(self.pointer_path)[0], self.pointer.name)
+
+    @property
+    def source(self) -> str:
+        """What says so, for messages."""
+        return f"stage {self.stage} in {show(self.pointer_path)}" if self.stage else show(self.pointer_path)
 
     @property
     def is_directory(self) -> bool:
@@ -74,17 +83,23 @@ class Tracked(NamedTuple):
         return file_entry(pointer.name, pointer.digest.oid, pointer.size, pointer.executable)
 
 
-def tracked_in(path: bytes, data: bytes, where: str) -> list[Tracked]:
+def tracked_in(path: bytes, data: bytes, where: str, uncached: set[bytes] | None = None) -> list[Tracked]:
     """What a pointer or a lock at *path* says is stored; *where* names it in errors.
 
-    Without outputs that stay out of the cache. Their paths are relative to the root of the lock's project. Raises
-    `FormatError`, `UnsafeInput`.
+    Outputs that stay out of the cache go to *uncached*. Their paths are relative to the root of the lock's project.
+    Raises `FormatError`, `UnsafeInput`.
     """
     if split(path)[1] != LOCK_NAME:
         return [Tracked(path, decode_pointer(data, where))]
     from dvtool.formats.lock import decode_lock
 
-    return [item for name, stage in decode_lock(data, where).items() for item in outputs_of(path, name, stage)]
+    return _outputs_in(path, decode_lock(data, where), uncached)
+
+
+def _outputs_in(lock: bytes, stages: Mapping[str, LockedStage], uncached: set[bytes] | None) -> list[Tracked]:
+    if uncached is not None:
+        uncached.update(path for stage in stages.values() for path, how in stage.storing.items() if not how.cache)
+    return [item for name, stage in stages.items() for item in outputs_of(lock, name, stage)]
 
 
 def outputs_of(lock: bytes, name: str, stage: LockedStage) -> Iterator[Tracked]:
@@ -109,13 +124,24 @@ def pointer_path_of(path: bytes) -> bytes:
     return path + POINTER_SUFFIX
 
 
-class TrackedPaths:
-    """All tracked paths of one workspace, by path. None lies inside another."""
+_PIPELINE_FILES = (b"dvtool.yaml", LOCK_NAME)
+_NO_OUTPUTS = (*_PIPELINE_FILES, b".dvtoolignore")
 
-    def __init__(self, items: Iterable[Tracked]) -> None:
+ReadLock = Callable[[bytes], Mapping[str, "LockedStage"]]
+"""The stages of the lock at a path."""
+
+
+class TrackedPaths:
+    """All tracked paths of one workspace, by path. None lies inside another.
+
+    *uncached*: paths of outputs that stay out of the cache, so that they are none of these.
+    """
+
+    def __init__(self, items: Iterable[Tracked], uncached: Collection[bytes] = ()) -> None:
         self._by_path: dict[bytes, Tracked] = {}
+        self._uncached = uncached
         problems: list[DvtoolError] = []
-        for item in sorted(items):
+        for item in sorted(items, key=lambda item: (item.pointer_path, item.path)):
             other = self._by_path.setdefault(item.path, item)
             if other is not item:
                 problems.append(_clash(item, other, "is also the path in"))
@@ -125,14 +151,14 @@ class TrackedPaths:
             raise (
                 problems[0]
                 if len(problems) == 1
-                else UnsafeInput(f"{len(problems)} pointers stand for paths that overlap", causes=tuple(problems))
+                else UnsafeInput(f"{len(problems)} tracked paths overlap", causes=tuple(problems))
             )
 
     def _overlaps(self, item: Tracked) -> Iterable[DvtoolError]:
-        if item.path.endswith(POINTER_SUFFIX):
+        if item.path.endswith(POINTER_SUFFIX) or (item.stage and item.pointer.name in _NO_OUTPUTS):
+            what = "of a pointer" if item.path.endswith(POINTER_SUFFIX) else "that belongs to dvtool"
             yield UnsafeInput(
-                f"{show(item.pointer_path)}: its path {show(item.pointer.name)} is the name of a pointer",
-                path=item.pointer_path,
+                f"{item.source}: its path {show(item.pointer.name)} is the name {what}", path=item.pointer_path
             )
         outer = self.owner(split(item.path)[0])
         if outer is not None:
@@ -166,16 +192,39 @@ class TrackedPaths:
             if not directory or path == directory or path.startswith(prefix)
         ]
 
+    def is_uncached(self, path: bytes) -> bool:
+        """Whether an output that stays out of the cache is there, around it or in it: no business of ours."""
+        return any(output == path or is_below(output, path) or is_below(path, output) for output in self._uncached)
+
+    def outputs_named(self, target: bytes) -> list[Tracked]:
+        """The outputs of what a target calls: a stage, all of its group, or a pipeline's file."""
+        directory, name = split(target)
+        file, colon, stage = name.partition(b":")
+        if name in _PIPELINE_FILES:
+            wanted = ""
+        elif colon and file in _PIPELINE_FILES:
+            wanted = os.fsdecode(stage)
+        else:
+            wanted = os.fsdecode(name)
+        lock = join(directory, LOCK_NAME)
+        return [
+            item
+            for item in self._by_path.values()
+            if item.pointer_path == lock and (not wanted or wanted in (item.stage, item.stage.partition("@")[0]))
+        ]
+
     def by_pointer(self) -> Mapping[bytes, Tracked]:
-        """The same by pointer path."""
-        return {item.pointer_path: item for item in self._by_path.values()}
+        """The same by pointer path; outputs of stages have none."""
+        return {item.pointer_path: item for item in self._by_path.values() if not item.stage}
 
 
 def _clash(item: Tracked, other: Tracked, how: str) -> UnsafeInput:
     return UnsafeInput(
-        f"{show(item.pointer_path)}: its path {show(item.path)} {how} {show(other.pointer_path)}",
+        f"{item.source}: its path {show(item.path)} {how} {other.source}",
         path=item.pointer_path,
-        hint="remove one of the two pointers",
+        hint="a path has one owner: change the stage in dvtool.yaml, then `dvtool repro`"
+        if item.stage or other.stage
+        else "remove one of the two pointers",
     )
 
 
@@ -235,18 +284,32 @@ def _read(root: bytes, path: bytes, limit: int) -> bytes:
         raise storage_error(error, "read", path) from error
 
 
-def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:
-    """All tracked paths. One unreadable pointer fails the whole, naming each: none is passed over.
+def load_tracked(
+    root: bytes,
+    git: GitRepo | None,
+    subdir: bytes,
+    *,
+    data_in: tuple[bytes, ...] = (),
+    read_lock: ReadLock | None = None,
+    unwritten: Iterable[bytes] = (),
+) -> TrackedPaths:
+    """All tracked paths: of pointers, and with *read_lock* the outputs of stages.
 
-    Except below the directories *data_in*, which are about to be tracked: there it is a file like
-    any other that happens to be called `*.dvt`.
+    *unwritten*: locks that may not stand on disk yet.
+
+    One unreadable pointer or lock fails the whole, naming each: none is passed over. Except below the directories
+    *data_in*, which are about to be tracked: there it is a file like any other that happens to be called `*.dvt`.
     """
     inside = tuple(directory + b"/" for directory in data_in if directory)
     items: list[Tracked] = []
+    uncached: set[bytes] = set()
     problems: list[DvtoolError] = []
-    for path in find_pointers(root, git, subdir):
+    for path in dict.fromkeys([*find_pointers(root, git, subdir, locks=read_lock is not None), *unwritten]):
         try:
-            items.append(Tracked(path, read_pointer(root, path)))
+            if read_lock is not None and split(path)[1] == LOCK_NAME:
+                items += _outputs_in(path, read_lock(path), uncached)
+            else:
+                items.append(Tracked(path, read_pointer(root, path)))
         except (FormatError, UnsafeInput) as error:
             if not (isinstance(error, FormatError) and path.startswith(inside)):
                 problems.append(error)
@@ -256,7 +319,7 @@ def load_tracked(root: bytes, git: GitRepo | None, subdir: bytes, *, data_in: tu
             if len(problems) == 1
             else FormatError(f"{len(problems)} pointers cannot be read", causes=tuple(problems))
         )
-    return TrackedPaths(items)
+    return TrackedPaths(items, uncached)
 
 
 def pointer_bytes(pointer: Pointer) -> bytes:

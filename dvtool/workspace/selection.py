@@ -29,7 +29,10 @@ class Selected(NamedTuple):
 
 
 def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
-    """The tracked paths that *targets* mean; none given means all. Raises `UsageError` for one that means none."""
+    """The tracked paths that *targets* mean; none given means all. Raises `UsageError` for one that means none.
+
+    A target is a path, a pointer, a directory, or a stage: ``train``, ``models/train``, ``models/dvtool.yaml:train``.
+    """
     if not targets:
         return [Selected(item, item.path) for item in tracked]
     by_pointer = tracked.by_pointer()
@@ -41,7 +44,7 @@ def select(tracked: TrackedPaths, targets: tuple[bytes, ...]) -> list[Selected]:
         elif (owner := tracked.owner(target)) is not None:
             found = [Selected(owner, target)]
         else:
-            found = [Selected(item, item.path) for item in tracked.below(target)]
+            found = [Selected(item, item.path) for item in tracked.below(target) or tracked.outputs_named(target)]
         if not found:
             raise UsageError(
                 f"{show(target) or 'this directory'} is not tracked and holds nothing that is",

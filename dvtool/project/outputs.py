@@ -1,0 +1,58 @@
+"""Outputs of stages that the user changed: recording them in their locks, and what only a stage may do with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from dvtool.errors import UsageError
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import encode_lock
+from dvtool.model.paths import show
+from dvtool.pipeline.lockfile import LockReader
+from dvtool.pipeline.lockfile import LockWriter
+from dvtool.pipeline.lockfile import definition_of
+from dvtool.project.open import Project
+from dvtool.project.oplog import current
+from dvtool.project.oplog import file_changes
+from dvtool.workspace.pointers import Tracked
+
+
+def refused(item: Tracked, path: bytes, hint: str) -> UsageError:
+    """That *path*, an output or in one, is not what a command may be used on."""
+    what = "is an output of" if path == item.path else f"lies in {show(item.path)}, an output of"
+    return UsageError(f"{show(path)} {what} {item.source}", path=path, hint=hint)
+
+
+def record_outputs(project: Project, items: Sequence[Tracked], *, durable: bool) -> tuple[bytes, ...]:
+    """Write what *items* are now into their locks; the caller holds the workspace's lock. Returns the locks written.
+
+    Whatever else a lock says stays: nobody claims that the stage ran again. Raises `StorageError`, `FormatError`.
+    """
+    root, state_dir = project.root, project.layout.state_dir
+    if not items:
+        return ()
+    with LockWriter(root, state_dir, durable=durable) as writer:
+        reader = LockReader(root, state_dir)
+        locks = {path: reader.read_lock(path) for path in sorted({item.pointer_path for item in items})}
+        changed = {}
+        for item in items:
+            pointer, stages = item.pointer, locks[item.pointer_path]
+            now = Content(pointer.kind, pointer.digest, pointer.size, pointer.files, pointer.executable)
+            before = stages[item.stage]
+            if before.outs[item.path] != now:
+                stages[item.stage] = before._replace(outs={**before.outs, item.path: now})
+                changed[item.pointer_path, item.stage] = stages[item.stage]
+        operation = current()
+        if operation is not None and changed:
+            wanted = {os.path.join(root, path): encode_lock(locks[path]) for path, _ in changed}
+            operation.prepare(is_staged=project.config.flag("core.autostage"))
+            operation.record(files=file_changes(project.layout, wanted))
+        for (path, stage), record in changed.items():
+            writer.record(definition_of(path), stage, record)
+    written = tuple(sorted({path for path, _ in changed}))
+    if project.git is not None and written and project.config.flag("core.autostage"):
+        from dvtool.git.worktree import stage as stage_in_git
+
+        stage_in_git(project.git, [project.layout.to_git(path) for path in written])
+    return written if project.git is not None else ()
