@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.errors import FormatError
@@ -25,6 +26,7 @@ from dvtool.pipeline.types import Stage
 from dvtool.store.cache import Cache
 from dvtool.store.runfiles import RunFiles
 from dvtool.store.runfiles import fits
+from dvtool.transfer.runcopies import RunCopies
 
 VERSION = 1
 
@@ -65,10 +67,11 @@ def key_of(stage: Stage, seen: Observation) -> str | None:
 
 
 class RunCache:
-    """Entries of one cache. One that is damaged counts as absent and is told of."""
+    """Entries of one cache, then those of *copies* of remotes. One that is damaged counts as absent and is told of."""
 
-    def __init__(self, cache: Cache, reporter: Reporter = SILENT) -> None:
+    def __init__(self, cache: Cache, reporter: Reporter = SILENT, copies: Iterable[RunCopies] = ()) -> None:
         self._files = RunFiles(cache)
+        self._copies = tuple(copies)
         self._reporter = reporter
 
     def lookup(self, key: str) -> LockedStage | None:
@@ -93,6 +96,11 @@ class RunCache:
 
     def _lines(self, key: str) -> Iterator[bytes]:
         yield from self._files.lines_of(key)
+        for copies in self._copies:
+            for bundle in copies.bundles().values():
+                line = bundle.find(key)
+                if line is not None:
+                    yield line
 
     def _decoded(self, line: bytes, key: str) -> LockedStage | None:
         try:

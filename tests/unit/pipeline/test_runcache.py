@@ -13,6 +13,7 @@ import pytest
 from dvtool.disk.lock import Waiting
 from dvtool.formats.lock import Json
 from dvtool.formats.lock import Storing
+from dvtool.formats.runentry import encode_entry
 from dvtool.pipeline.runcache import KnownRuns
 from dvtool.pipeline.runcache import RunCache
 from dvtool.pipeline.runcache import key_of
@@ -29,6 +30,7 @@ from dvtool.pipeline.types import Retry
 from dvtool.pipeline.types import Stage
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
+from dvtool.transfer.runcopies import RunCopies
 from tests.unit.pipeline.made import content
 from tests.unit.pipeline.made import locked
 from tests.unit.pipeline.made import seen
@@ -260,3 +262,11 @@ def test_an_entry_with_other_outputs_is_not_believed(cache: Cache) -> None:
 def test_a_frozen_stage_is_not_saved(cache: Cache) -> None:
     KnownRuns(RunCache(cache), lambda record: True).save(replace(TRAIN, frozen=True), SEEN, DONE)
     assert not entry_file(cache).exists()
+
+
+def test_what_a_remote_has_is_found_behind_what_is_here(cache: Cache, tmp_path: Path) -> None:
+    copies = RunCopies(os.fsencode(tmp_path / "copies"))
+    copies.add("00" * 32, encode_entry(key(), DONE))
+    assert RunCache(cache, copies=[copies]).lookup(key()) == DONE
+    save(cache, key(), locked(TRAIN, {"data": 1}, {"model": 7}))
+    assert RunCache(cache, copies=[copies]).lookup(key()) == locked(TRAIN, {"data": 1}, {"model": 7})

@@ -13,6 +13,7 @@ import pytest
 from dvtool.errors import FormatError
 from dvtool.errors import StorageError
 from dvtool.errors import UsageError
+from dvtool.formats.runrecord import Cause
 from dvtool.formats.runrecord import StageRecord
 from dvtool.formats.runrecord import decode_record
 from dvtool.pipeline import runs
@@ -78,7 +79,7 @@ def test_a_whole_run(kept: Runs) -> None:
     assert (record.argv, record.request) == (("dvtool", "repro"), {"targets": ["train"]})
     assert (record.commit, record.started, record.ended, record.code) == ("ab" * 20, 1001.0, 1003.0, 0)
     assert [*record.stages] == ["prepare", "train"]
-    assert record.stages["prepare"] == StageRecord("prepare", "skip", ((("unchanged", "", "", "")),), "skipped")
+    assert record.stages["prepare"] == StageRecord("prepare", "skip", (Cause("unchanged", "", "", ""),), "skipped")
     train = record.stages["train"]
     assert train.causes == (("parameter changed", "params.yaml:lr", "0.1", "0.2"),)
     assert (train.state, train.seconds, train.peak, train.started, train.attempts) == ("ran", 2.5, 4096, 1002.0, 1)
