@@ -19,9 +19,9 @@ from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.transfers import push_context
-from dvtool.transfer.fsckdoom import RemoteRepair
-from dvtool.transfer.fsckdoom import doom_keys
-from dvtool.transfer.fsckgather import execute_remote_repair
+from dvtool.transfer.fsck.doom import RemoteRepair
+from dvtool.transfer.fsck.doom import doom_keys
+from dvtool.transfer.fsck.gather import execute_remote_repair
 from dvtool.transfer.rootrecords import write_records
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted

@@ -23,9 +23,9 @@ from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_worktree
 from dvtool.state.memocheck import memo_damage
-from dvtool.store.fsckvalues import PATHS_KEPT
-from dvtool.store.fsckvalues import Finding
-from dvtool.store.fsckvalues import Kind
+from dvtool.store.fsck.values import PATHS_KEPT
+from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Kind
 from dvtool.store.salvage import QUARANTINE
 
 _MEMO = b"memo.sqlite"

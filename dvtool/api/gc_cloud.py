@@ -32,14 +32,15 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
 from dvtool.project.routes import Routes
 from dvtool.store.collect import DeadObject
+from dvtool.store.live import mark_live
 from dvtool.store.unnamed import Marks
-from dvtool.transfer.collect import Collection
-from dvtool.transfer.collect import CollectPlan
-from dvtool.transfer.collecttypes import GRACE
-from dvtool.transfer.collecttypes import CollectContext
-from dvtool.transfer.collecttypes import CollectDone
-from dvtool.transfer.collecttypes import Selection
-from dvtool.transfer.collecttypes import times_for
+from dvtool.transfer.collect.collect import Collection
+from dvtool.transfer.collect.collect import CollectPlan
+from dvtool.transfer.collect.types import GRACE
+from dvtool.transfer.collect.types import CollectContext
+from dvtool.transfer.collect.types import CollectDone
+from dvtool.transfer.collect.types import Selection
+from dvtool.transfer.collect.types import times_for
 
 __all__ = ["GcCloudRequest", "GcCloudResult", "gc_cloud"]
 
@@ -143,11 +144,20 @@ def _selection(project: Project, rules: KeepRules, name: str, reporter: Reporter
     routes = Routes(project.config)
     roots: dict[Root, str] = {}
     others: dict[Root, str] = {}
+    unpushed: dict[Root, str] = {}
     for keep in roots_to_keep(project, rules):
         label = keep.commit if " " in keep.commit else keep.commit[:_SHORT]
         words = f"{show(keep.path)} in {label}" if label else show(keep.path)
+        if not keep.pushed:
+            unpushed.setdefault(keep.root, words)
+            continue
         owner = routes.owner_of(keep.path, keep.remote, is_directory=keep.root.directory)
         (roots if routes.may_hold(owner, name) else others).setdefault(keep.root, words)
+    # What no remote is to have may lie there from earlier. A listing that is not here is nowhere, and keeps nothing.
+    cache = open_cache(project)
+    for root, words in unpushed.items():
+        if root not in roots and not mark_live(cache, [root], Marks()):
+            others.setdefault(root, words)
     # What they need must be known all the same, for some of it may lie here; their own remote has the listings.
     fetch_below(project, [root.oid for root in others if root.directory and root not in roots], reporter)
     elsewhere = frozenset(words for root, words in others.items() if root not in roots)

@@ -28,7 +28,7 @@ def gc_cloud(
     from dvtool.api.gc_cloud import GcCloudRequest
     from dvtool.api.gc_cloud import gc_cloud as run
     from dvtool.formats.durations import parse_duration
-    from dvtool.transfer.collecttypes import GRACE
+    from dvtool.transfer.collect.types import GRACE
     from dvtool.ui.gc import keep_line
     from dvtool.ui.gc_cloud import cloud_json_lines
     from dvtool.ui.gc_cloud import cloud_lines

@@ -21,7 +21,7 @@ from dvtool.project.oplog import operations
 from dvtool.project.undochoice import changes_something
 from dvtool.project.workspaces import state_dirs
 from dvtool.store.cache import Cache
-from dvtool.store.fscklisting import list_cache
+from dvtool.store.fsck.listing import list_cache
 from dvtool.store.trash import list_runs
 from dvtool.workspace.attempts import Attempts
 from dvtool.workspace.sinks import hash_large

@@ -72,8 +72,8 @@ def bring_back(project: Project, cache: Cache, plan: StoresPlan, reporter: Repor
 
 
 def _uncollect(project: Project, cache: Cache, collection: Collection, reporter: Reporter, *, now: float) -> None:
-    from dvtool.transfer.collecttypes import CollectContext
-    from dvtool.transfer.collectundo import undo_collection
+    from dvtool.transfer.collect.types import CollectContext
+    from dvtool.transfer.collect.undo import undo_collection
 
     context = CollectContext(os.path.join(project.layout.state_dir, b"push"), now)
     with closing(open_remote_of(project, collection.remote)) as remote:

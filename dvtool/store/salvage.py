@@ -22,9 +22,9 @@ from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import ObjectId
 from dvtool.store.cache import Cache
-from dvtool.store.fsckpacks import check_loose
-from dvtool.store.fsckpacks import check_pack
-from dvtool.store.fsckpacks import is_medium_error
+from dvtool.store.fsck.packs import check_loose
+from dvtool.store.fsck.packs import check_pack
+from dvtool.store.fsck.packs import is_medium_error
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import parse_loose_name
 from dvtool.store.names import parse_pack_name

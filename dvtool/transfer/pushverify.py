@@ -9,10 +9,10 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
-from dvtool.transfer.fsckwhole import LookJob
-from dvtool.transfer.fsckwhole import PackLook
-from dvtool.transfer.fsckwhole import look_at
-from dvtool.transfer.fsckwhole import temporaries
+from dvtool.transfer.fsck.whole import LookJob
+from dvtool.transfer.fsck.whole import PackLook
+from dvtool.transfer.fsck.whole import look_at
+from dvtool.transfer.fsck.whole import temporaries
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.parallel import threads_for
 from dvtool.transfer.presence import key_of

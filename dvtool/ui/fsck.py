@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dvtool.api.fsck import FsckResult
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
-from dvtool.store.fsckvalues import Counts
-from dvtool.store.fsckvalues import Finding
-from dvtool.store.fsckvalues import Severity
-from dvtool.store.fsckvalues import StoreReport
+from dvtool.store.fsck.values import Counts
+from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Severity
+from dvtool.store.fsck.values import StoreReport
 from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 

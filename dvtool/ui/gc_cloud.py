@@ -10,8 +10,8 @@ from dvtool.api.gc_cloud import GcCloudResult
 from dvtool.formats.durations import show_duration
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
-from dvtool.transfer.collecttypes import DAY
-from dvtool.transfer.collecttypes import times_for
+from dvtool.transfer.collect.types import DAY
+from dvtool.transfer.collect.types import times_for
 from dvtool.ui.counts import count
 from dvtool.ui.gc import object_json
 from dvtool.ui.gc import object_lines

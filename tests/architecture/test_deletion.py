@@ -35,8 +35,8 @@ ALLOWED = {
     ("dvtool/store/trash.py", "_put_back"): "out of the trash, back to its name",
     ("dvtool/store/trash.py", "_delete"): "directories, empty by then",
     ("dvtool/transfer/catalog.py", "remove_catalog"): "a listing of other keys, which can be written again",
-    ("dvtool/transfer/collectpages.py", "__exit__"): "the collection's own folder of pages it has read",
-    ("dvtool/transfer/collectview.py", "server_time"): "the note by which it asks a remote the time",
+    ("dvtool/transfer/collect/pages.py", "__exit__"): "the collection's own folder of pages it has read",
+    ("dvtool/transfer/collect/view.py", "server_time"): "the note by which it asks a remote the time",
     ("dvtool/transfer/indexcopies.py", "drop"): "index files of a remote, after a merged one was read back",
 }
 """What else there is, and why it takes no object that somebody may need."""
@@ -48,9 +48,9 @@ CLEANERS = {
     "dvtool/store/loosetemporary.py": "its temporary",
     "dvtool/store/packwriter.py": "the pack it is writing",
     "dvtool/store/rewriting.py": "the pack it is writing",
-    "dvtool/transfer/collectundo.py": "its temporary",
-    "dvtool/transfer/fsckdoom.py": "its temporary",
-    "dvtool/transfer/fsckwhole.py": "temporaries",
+    "dvtool/transfer/collect/undo.py": "its temporary",
+    "dvtool/transfer/fsck/doom.py": "its temporary",
+    "dvtool/transfer/fsck/whole.py": "temporaries",
     "dvtool/transfer/indexcopies.py": "this client's copies of index files",
     "dvtool/transfer/journal.py": "this client's notes of a push",
     "dvtool/transfer/outgoing.py": "packs made for one push",
@@ -84,7 +84,7 @@ def _uses(module: sources.Module) -> Iterator[tuple[str, str]]:
 def _is_capability(module: sources.Module, function: str, name: str) -> bool:
     """``capabilities.delete`` says whether a remote can; it deletes nothing."""
     return name == "?.delete" and (str(module), function) in {
-        ("dvtool/transfer/collect.py", "_require"),
+        ("dvtool/transfer/collect/collect.py", "_require"),
         ("dvtool/transfer/remotestore.py", "write_index"),
     }
 
@@ -133,5 +133,5 @@ def test_nobody_but_they_are_asked_to() -> None:
             "dvtool/store/freeing.py",
             "dvtool/store/trash.py",
         },
-        "delete_doomed": {"dvtool/transfer/collect.py"},
+        "delete_doomed": {"dvtool/transfer/collect/collect.py"},
     }

@@ -13,10 +13,10 @@ from dvtool.remote.address import Address
 from dvtool.remote.table import open_remote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
-from dvtool.transfer.collecttypes import CollectContext
-from dvtool.transfer.collecttypes import Times
-from dvtool.transfer.collecttypes import times_for
-from dvtool.transfer.collectundo import undo_collection
+from dvtool.transfer.collect.types import CollectContext
+from dvtool.transfer.collect.types import Times
+from dvtool.transfer.collect.types import times_for
+from dvtool.transfer.collect.undo import undo_collection
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext

@@ -17,7 +17,7 @@ from dvtool.model.ports import RemoteItem
 from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cache import Settings
-from dvtool.transfer.collecttypes import times_for
+from dvtool.transfer.collect.types import times_for
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted

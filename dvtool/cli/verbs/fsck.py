@@ -62,7 +62,7 @@ def fsck(
     from dvtool.api.fsck import raise_for
     from dvtool.api.fsckscope import Scope
     from dvtool.project.transfers import Revisions
-    from dvtool.store.fsckchoice import choice_of
+    from dvtool.store.fsck.choice import choice_of
     from dvtool.ui.fsck import fsck_json
     from dvtool.ui.fsck import fsck_lines
 

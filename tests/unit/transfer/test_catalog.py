@@ -21,7 +21,7 @@ from dvtool.transfer.catalog import write_catalog
 from dvtool.transfer.copies import Asked
 from dvtool.transfer.copies import CopyProofs
 from dvtool.transfer.fetch import fetch
-from dvtool.transfer.fsckdoom import doom_keys
+from dvtool.transfer.fsck.doom import doom_keys
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext
 from tests.support.datasets import content

@@ -13,10 +13,10 @@ from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
-from dvtool.transfer.collecttypes import GRACE
-from dvtool.transfer.collecttypes import CollectContext
-from dvtool.transfer.collecttypes import times_for
-from dvtool.transfer.collectundo import undo_collection
+from dvtool.transfer.collect.types import GRACE
+from dvtool.transfer.collect.types import CollectContext
+from dvtool.transfer.collect.types import times_for
+from dvtool.transfer.collect.undo import undo_collection
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
 from dvtool.transfer.types import PushContext

@@ -30,8 +30,8 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
-from dvtool.store.fsckvalues import Finding
-from dvtool.store.fsckvalues import Kind
+from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Kind
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import DEAD
 from dvtool.store.names import INDEX
@@ -42,8 +42,8 @@ from dvtool.store.packfile import Table
 from dvtool.store.packrescue import good_objects
 from dvtool.store.packrescue import table_of
 from dvtool.transfer.catalog import renew_catalog
-from dvtool.transfer.fsckwhole import take_whole
-from dvtool.transfer.fsckwhole import temporaries
+from dvtool.transfer.fsck.whole import take_whole
+from dvtool.transfer.fsck.whole import temporaries
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.journal import KnownRemotes
 from dvtool.transfer.outgoing import Outgoing

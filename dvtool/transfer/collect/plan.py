@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dvtool.formats.index import IndexedPack
 from dvtool.formats.records import is_record_key
 from dvtool.store.packwriter import PACK_WANTED
-from dvtool.transfer.collecttypes import ListedRecord
-from dvtool.transfer.collecttypes import PackUse
-from dvtool.transfer.collecttypes import Selection
-from dvtool.transfer.collecttypes import Times
-from dvtool.transfer.collectview import View
+from dvtool.transfer.collect.types import ListedRecord
+from dvtool.transfer.collect.types import PackUse
+from dvtool.transfer.collect.types import Selection
+from dvtool.transfer.collect.types import Times
+from dvtool.transfer.collect.view import View
 
 _SMALL_BYTES = PACK_WANTED // 8
 """Packs below this are merged where together they make one above it."""

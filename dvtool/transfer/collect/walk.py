@@ -24,9 +24,9 @@ from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.store.chunker import CHUNKED_FROM
-from dvtool.transfer.collectmarks import Marks
-from dvtool.transfer.collectpages import MetaPages
-from dvtool.transfer.collecttypes import MissingObject
+from dvtool.transfer.collect.marks import Marks
+from dvtool.transfer.collect.pages import MetaPages
+from dvtool.transfer.collect.types import MissingObject
 
 _AT_ONCE = 256
 _MISSING_KEPT = 1_000

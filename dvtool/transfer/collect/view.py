@@ -21,7 +21,7 @@ from dvtool.model.ports import RemoteItem
 from dvtool.store.names import CLOCK
 from dvtool.store.names import DEAD
 from dvtool.store.names import ROOTS
-from dvtool.transfer.collecttypes import ListedRecord
+from dvtool.transfer.collect.types import ListedRecord
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.presence import Presence
 

@@ -16,8 +16,8 @@ from dvtool.formats.index import IndexedPack
 from dvtool.formats.index import IndexReader
 from dvtool.formats.pack import TABLE_ENTRY_BYTES
 from dvtool.model.digest import ObjectId
-from dvtool.transfer.collecttypes import DeadObject
-from dvtool.transfer.collecttypes import PackUse
+from dvtool.transfer.collect.types import DeadObject
+from dvtool.transfer.collect.types import PackUse
 from dvtool.transfer.ranges import Wish
 
 _LIVE_AT_ONCE = 1_000_000

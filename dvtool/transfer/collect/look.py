@@ -10,16 +10,16 @@ from dvtool.formats.index import IndexedPack
 from dvtool.formats.index import IndexReader
 from dvtool.formats.index import encode_index
 from dvtool.formats.records import Root
-from dvtool.transfer.collectmarks import Marks
-from dvtool.transfer.collectmarks import Standing
-from dvtool.transfer.collectpages import MetaPages
-from dvtool.transfer.collectplan import plan_candidates
-from dvtool.transfer.collectplan import plan_release
-from dvtool.transfer.collecttypes import MissingObject
-from dvtool.transfer.collecttypes import Selection
-from dvtool.transfer.collecttypes import Times
-from dvtool.transfer.collectview import View
-from dvtool.transfer.collectview import read_view
+from dvtool.transfer.collect.marks import Marks
+from dvtool.transfer.collect.marks import Standing
+from dvtool.transfer.collect.pages import MetaPages
+from dvtool.transfer.collect.plan import plan_candidates
+from dvtool.transfer.collect.plan import plan_release
+from dvtool.transfer.collect.types import MissingObject
+from dvtool.transfer.collect.types import Selection
+from dvtool.transfer.collect.types import Times
+from dvtool.transfer.collect.view import View
+from dvtool.transfer.collect.view import read_view
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
 
@@ -45,7 +45,7 @@ def look(store: RemoteStore, pages: MetaPages, selection: Selection, times: Time
 
     Raises whatever leaves a doubt: `StorageError`, `FormatError`, `IntegrityError`, `MissingData`.
     """
-    from dvtool.transfer.collectwalk import LiveWalk
+    from dvtool.transfer.collect.walk import LiveWalk
 
     view = read_view(store.remote, store.workers, now)
     released = plan_release(view, selection, times)

@@ -23,7 +23,7 @@ from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
 from dvtool.store.names import parse_pack_name
 from dvtool.store.packwriter import FinishedPack
-from dvtool.transfer.collecttypes import CollectContext
+from dvtool.transfer.collect.types import CollectContext
 from dvtool.transfer.journal import Journal
 from dvtool.transfer.outgoing import Outgoing
 from dvtool.transfer.parallel import Workers

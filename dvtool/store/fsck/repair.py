@@ -17,10 +17,10 @@ from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.store.cache import Cache
-from dvtool.store.fscklisting import list_cache
-from dvtool.store.fsckpacks import check_loose
-from dvtool.store.fsckvalues import Finding
-from dvtool.store.fsckvalues import Kind
+from dvtool.store.fsck.listing import list_cache
+from dvtool.store.fsck.packs import check_loose
+from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Kind
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import STORE_FILE
 from dvtool.store.names import parse_loose_name

@@ -15,9 +15,9 @@ from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.store.cache import Cache
 from dvtool.store.chunker import CHUNKED_FROM
-from dvtool.transfer.fsckdoom import RemoteRepair
-from dvtool.transfer.fsckdoom import doom
-from dvtool.transfer.fsckdoom import renew_indexes
+from dvtool.transfer.fsck.doom import RemoteRepair
+from dvtool.transfer.fsck.doom import doom
+from dvtool.transfer.fsck.doom import renew_indexes
 from dvtool.transfer.large import LargeBlobs
 from dvtool.transfer.push import push
 from dvtool.transfer.pushplan import Survey

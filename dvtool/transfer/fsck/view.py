@@ -19,8 +19,8 @@ from dvtool.formats.records import Root
 from dvtool.formats.records import decode_dead_list
 from dvtool.formats.records import decode_root_record
 from dvtool.hashing.digests import object_id
-from dvtool.store.fsckvalues import Finding
-from dvtool.store.fsckvalues import Kind
+from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Kind
 from dvtool.store.names import CATALOG
 from dvtool.store.names import DEAD
 from dvtool.store.names import INDEX

@@ -1,0 +1,1 @@
+"""Collection on a remote: what nobody needs is doomed, looked at again, deleted."""
