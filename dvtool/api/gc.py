@@ -203,7 +203,8 @@ def _collecting(
             cache.forget()
             roots = _roots(project, cache, request.rules or KeepRules())
             live = Marks()
-            found = mark_live(cache, [*roots.kept, *roots.others], live, reporter)
+            found = mark_live(cache, roots.in_turn, live, reporter)
+            nowhere |= {each.page for each in found if each.root in roots.unpushed}
             absent = [each for each in found if each.page not in nowhere]
             if not absent:
                 yield lock, _planned(project, cache, request, roots.kept, live, reporter)
@@ -213,23 +214,36 @@ def _collecting(
 
 
 class _Roots(NamedTuple):
-    """``names``: whose each root is, in words. ``kept``: by the rules. ``others``: by other workspaces."""
+    """``names``: whose each root is, in words. ``kept``: by the rules. ``others``: by other workspaces.
+
+    ``unpushed``: those of ``kept`` that no remote is to have; where the listing is not here, it is nowhere.
+    """
 
     names: dict[Root, str]
     kept: tuple[Root, ...]
     others: tuple[Root, ...]
+    unpushed: frozenset[Root]
+
+    @property
+    def in_turn(self) -> list[Root]:
+        """All of them. What two need and is absent counts as the first one's: it must be one that remotes have."""
+        own = [root for root in self.kept if root not in self.unpushed]
+        return [*own, *self.others, *self.unpushed]
 
 
 def _roots(project: Project, cache: Cache, rules: KeepRules) -> _Roots:
     names: dict[Root, str] = {}
+    pushed: set[Root] = set()
     for keep in roots_to_keep(project, rules):
+        if keep.pushed:
+            pushed.add(keep.root)
         label = keep.commit if " " in keep.commit else keep.commit[:10]
         names.setdefault(keep.root, f"{show(keep.path)} in {label}" if label else show(keep.path))
     kept = tuple(names)
     others = tuple(roots_of_others(project, cache))
     for root in others:
         names.setdefault(root, "a directory of another workspace that shares the cache")
-    return _Roots(names, kept, others)
+    return _Roots(names, kept, others, frozenset(kept) - pushed - frozenset(others))
 
 
 def _planned(

@@ -14,16 +14,19 @@ from dvtool.git.worktrees import worktrees
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import TreeRef
+from dvtool.pipeline.lockfile import unwritten_stages
 from dvtool.project.cacheroots import roots_of_others
 from dvtool.project.keeping import KeepRules
 from dvtool.project.keeping import roots_to_keep
 from dvtool.project.open import Project
+from dvtool.project.workspaces import state_dirs
 from dvtool.store.cache import Cache
 from dvtool.store.treeedit import edit_tree
 from dvtool.store.trees import GetPage
 from dvtool.store.unnamed import Marks
 from dvtool.store.unnamed import mark_below
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import outputs_of
 from dvtool.workspace.pointers import read_tracked
 from dvtool.workspace.selection import Selected
 
@@ -109,3 +112,7 @@ def _linked_worktrees(project: Project) -> Iterator[Root]:
             for path in pointers_in_worktree(tree, nested=True, locks=True):
                 for item in read_tracked(tree.worktree, path):
                     yield Root(item.is_directory, item.pointer.digest.oid)
+    for state_dir in state_dirs(project):
+        if state_dir != project.layout.state_dir:
+            for each in unwritten_stages(state_dir):
+                yield from (Root(item.is_directory, item.pointer.digest.oid) for item in outputs_of(*each))

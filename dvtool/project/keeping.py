@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
@@ -21,8 +22,10 @@ from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import show
 from dvtool.model.pointer import Kind
 from dvtool.project.open import Project
+from dvtool.project.workspaces import state_dirs
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import find_pointers
+from dvtool.workspace.pointers import outputs_of
 from dvtool.workspace.pointers import read_tracked
 from dvtool.workspace.pointers import tracked_in
 
@@ -60,21 +63,23 @@ class Keep(NamedTuple):
 
     ``path`` is relative to the root of the project (``../`` in front for another project of the
     same repository). ``commit`` is its full name; empty for this worktree, or words such as
-    "index", "stash", "worktree /path". ``remote``: the one that the pointer states.
+    "index", "stash", "worktree /path". ``remote``: the one that the pointer states. ``pushed``: whether
+    remotes are to have it.
     """
 
     root: Root
     path: bytes
     commit: str
     remote: str = ""
+    pushed: bool = True
 
 
 def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
     """Every root that must not be collected, each once for a path.
 
-    Always: the pointers in this and every linked worktree, their indexes and HEADs, stashes, and
-    what a stopped merge, rebase, cherry-pick or bisect refers to; of every project in the
-    repository, for they share a cache. Beyond that, what *rules* select. Raises the error that
+    Always: the pointers and locks in this and every linked worktree, what runs have finished that no lock names
+    yet, their indexes and HEADs, stashes, and what a stopped merge, rebase, cherry-pick or bisect refers to; of every
+    project in the repository, for they share a cache. Beyond that, what *rules* select. Raises the error that
     belongs to whatever cannot be read (`FormatError` for an empty pointer, `UnsafeInput`,
     `MissingData`, `StorageError`), `UsageError` for an unknown revision.
     """
@@ -85,11 +90,16 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
             raise UsageError(
                 "this project works without Git, so there are no commits to keep", hint="dvtool gc --workspace"
             )
-        keeps = _in_files(project.root, find_pointers(project.root, None, b"", locks=True), b"", "")
+        keeps = chain(
+            _unwritten(project),
+            _in_files(project.root, find_pointers(project.root, None, b"", locks=True), b"", ""),
+        )
     else:
         keeps = _in_git(project, git, rules)
     for keep in keeps:
-        found.setdefault((keep.root, keep.path), keep)
+        first = found.setdefault((keep.root, keep.path), keep)
+        if keep.pushed and not first.pushed:
+            found[keep.root, keep.path] = keep
     return list(found.values())
 
 
@@ -128,7 +138,7 @@ def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
         )
     commits: dict[str, None] = {}
     stashed: dict[str, None] = {}
-    yield from _standing(git, listed.open, prefix)
+    yield from _standing(project, git, listed.open, prefix)
     for tree in listed.open:
         halted = under_way(tree)
         current = _head(tree)
@@ -138,14 +148,26 @@ def _in_git(project: Project, git: GitRepo, rules: KeepRules) -> Iterator[Keep]:
     yield from _stashed(git, stashed, prefix)
     yield from _selected(git, rules, commits, prefix)
     # Once more: `git stash pop` moves a pointer from where it was not read yet to where it was looked for already.
-    yield from _standing(git, listed.open, prefix)
+    yield from _standing(project, git, listed.open, prefix)
 
 
-def _standing(git: GitRepo, trees: Iterable[GitRepo], prefix: bytes) -> Iterator[Keep]:
-    """What the files and the index of each work tree name."""
+def _unwritten(project: Project) -> Iterator[Keep]:
+    """What runs under way or killed ones have finished, of every workspace of the repository."""
+    from dvtool.pipeline.lockfile import unwritten_stages
+
+    for state_dir in state_dirs(project):
+        label = "" if state_dir == project.layout.state_dir else "another worktree"
+        for lock, name, stage in unwritten_stages(state_dir):
+            yield from (_keep(item, b"", label) for item in outputs_of(lock, name, stage))
+
+
+def _standing(project: Project, git: GitRepo, trees: Iterable[GitRepo], prefix: bytes) -> Iterator[Keep]:
+    """What journals, the files and the index of each work tree name."""
     from dvtool.git.worktree import pointers_in_worktree
     from dvtool.git.worktree import staged_pointers
 
+    # Journals first, for what they hold goes from there to the files.
+    yield from _unwritten(project)
     for tree in trees:
         place = "" if tree is git else show(tree.worktree)
         yield from _in_files(
@@ -247,5 +269,7 @@ def _keep(item: Tracked, prefix: bytes, label: str) -> Keep:
         shown = item.path if shown == LOCK_NAME else shown + b": " + item.path
     digest = pointer.digest
     if digest.algorithm is not Algorithm.BLAKE3:
-        return Keep(Root(False, object_id(str(digest).encode("ascii"))), shown, label, pointer.remote)
-    return Keep(Root(pointer.kind is Kind.DIRECTORY, digest.oid), shown, label, pointer.remote)
+        root = Root(False, object_id(str(digest).encode("ascii")))
+    else:
+        root = Root(pointer.kind is Kind.DIRECTORY, digest.oid)
+    return Keep(root, shown, label, pointer.remote, item.pushed)

@@ -12,16 +12,18 @@ from dvtool.git.run import GitRepo
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
 from dvtool.project.open import Project
+from dvtool.project.workspaces import state_dirs
 from dvtool.store.cache import Cache
 from dvtool.store.unnamed import Marks
 from dvtool.store.unnamed import mark_below
 from dvtool.workspace.pointers import find_pointers
+from dvtool.workspace.pointers import outputs_of
 from dvtool.workspace.pointers import read_tracked
 from dvtool.workspace.pointers import tracked_in
 
 
 def named_objects(project: Project, cache: Cache) -> Marks:
-    """What pointers in commits (reflogs and stashes too), indexes and worktrees name, with all below.
+    """What pointers and locks in commits (reflogs and stashes too), indexes and worktrees name, with all below.
 
     A pointer that cannot be read names nothing. Other repositories that share the cache are not asked.
     """
@@ -46,6 +48,8 @@ def named_roots(project: Project) -> Iterator[Root]:
 
 def _pointers(project: Project) -> Iterator[Pointer]:
     git = project.git
+    for state_dir in state_dirs(project):
+        yield from _unwritten(state_dir)
     if git is None:
         yield from _in_worktree(project.root, None, b"")
         return
@@ -63,6 +67,15 @@ def _pointers(project: Project) -> Iterator[Pointer]:
             yield from (item.pointer for item in tracked_in(paths[sha], text, "a pointer in Git"))
         except DvtoolError:
             continue
+
+
+def _unwritten(state_dir: bytes) -> Iterator[Pointer]:
+    from dvtool.pipeline.lockfile import unwritten_stages
+
+    try:
+        yield from (item.pointer for each in unwritten_stages(state_dir) for item in outputs_of(*each))
+    except DvtoolError:
+        return
 
 
 def _staged(git: GitRepo, subdir: bytes) -> Iterator[tuple[str, bytes]]:
