@@ -41,6 +41,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.remote_cleanup": ("CleanupReport", "CleanupRequest", "remote_cleanup"),
     "dvtool.api.remote_login": ("remote_sign_in", "remote_signed_in"),
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
+    "dvtool.api.repro": ("ReproRequest", "ReproResult", "repro"),
     "dvtool.api.root": ("RootResult", "root"),
     "dvtool.api.stageadd": ("StageAddRequest", "StageAddResult", "stage_add"),
     "dvtool.api.stagelist": ("StageListRequest", "StageListResult", "StageView", "stage_list"),

@@ -110,6 +110,19 @@ class Session:
         except BrokenPipeError as error:
             raise OutputClosed from error
 
+    def raw(self, data: bytes) -> None:
+        """Bytes that a command of the user's own has printed, as they are."""
+        stream = getattr(self.out, "buffer", None)
+        try:
+            if stream is None:
+                self.out.write(data.decode("utf-8", "replace"))
+            else:
+                self.out.flush()
+                stream.write(data)
+                stream.flush()
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
     def path(self, path: bytes) -> None:
         """One path as a line: escaped on a terminal, byte for byte into a pipe."""
         raw = None if self.out.isatty() else getattr(self.out, "buffer", None)

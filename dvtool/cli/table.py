@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "unprotect": Verb("unprotect:unprotect", "Make files that are linked to the cache private and writable."),
     },
     "Pipelines": {
+        "repro": Verb("repro:repro", "Run the stages of `dvtool.yaml` that are out of date, in order."),
         "stage": Verb("stage:stage", "List or add stages of pipelines."),
         "dag": Verb("dag:dag", "Show the graph of the pipelines."),
         "freeze": Verb("freeze:freeze", "Keep stages from running, whatever they depend on."),

@@ -52,6 +52,11 @@ class LockHandle:
         if owner is not None and not degraded:
             owner.held += 1
 
+    @property
+    def descriptor(self) -> int | None:
+        """Whoever inherits it holds the lock too, until it is closed or given back; None where nothing is held."""
+        return None if self._posix or self.degraded else self._fd
+
     def leave_note(self, what: str) -> None:
         """Tell those who wait who holds the lock and for *what*: information only, so no failure is reported."""
         if self._fd is None:

@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from dvtool.workspace.readers import Readers
 
 
+ASIDE = b"aside"
+"""The folder of what a run of stages has put aside, in the state directory."""
+
+
 class Worktree:
     """A context manager: the root directory stays open, the memo is saved at the end.
 
@@ -104,6 +108,22 @@ class Worktree:
             self._lock = lock.acquire(shared=False, timeout=timeout, on_wait=on_wait, what=what)
         except OSError as error:
             raise storage_error(error, "lock the workspace with", error.filename or self.state_dir) from error
+        if os.path.isdir(os.path.join(self.state_dir, ASIDE)):
+            self._give_back(on_wait or self.cache.waiting.on_wait)
+
+    def _give_back(self, note: Callable[[str], None] | None) -> None:
+        """A `repro` that was killed had put outputs aside: they return before anything else is done."""
+        from dvtool.workspace.aside import Aside
+
+        back = Aside(self.root_fd, self.state_dir).recover()
+        if back and note is not None:
+            names = ", ".join(show(path) for path in back[:3]) + (f" and {len(back) - 3:,} more" if back[3:] else "")
+            note(f"given back after a `dvtool repro` that was killed: {names}")
+
+    @property
+    def lock_descriptor(self) -> int | None:
+        """For a process that is to hold the lock as long as it lives; None where there is none to pass on."""
+        return None if self._lock is None else self._lock.descriptor
 
     @property
     def is_locked(self) -> bool:
