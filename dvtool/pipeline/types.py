@@ -110,8 +110,8 @@ class Stage:
 
     ``commands`` run in turn through the shell, or ``argv`` without one (exactly one of the two is empty).
     ``group``: the name before ``@`` of a stage that ``foreach`` or ``matrix`` made, else empty. ``resources``: slots
-    and limits by name: ``cpu`` (processors), ``memory`` (bytes), ``gpu``, own names. ``uses``: values of files that went
-    into it through ``${}``; no dependencies, for what they change is in the stage itself.
+    and limits by name: ``cpu`` (processors), ``memory`` (bytes), ``gpu``, own names. ``uses``: values of files that
+    went into it through ``${}``; no dependencies, for what they change is in the stage itself.
     """
 
     file: bytes

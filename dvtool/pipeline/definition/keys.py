@@ -110,7 +110,8 @@ DEP = Table(
 )
 OUT = Table("an output", _OUT)
 PLOT_OUT = Table("a plot", {**_OUT, **_PLOT})
-_VARS = ListOf(Either(FILLED, None, MapOf(ANY, is_optional=False)), "a list of files and mappings")
+_VALUES = MapOf(ANY, is_optional=False, any_key=True)
+_VARS = ListOf(Either(FILLED, None, _VALUES), "a list of files and mappings")
 RETRY = Table(
     "retry",
     {
@@ -180,7 +181,7 @@ FOREACH = Table(
     "a stage with `foreach`",
     {
         "foreach": Key(
-            Either(FILLED, ListOf(ANY), MapOf(ANY, is_optional=False)),
+            Either(FILLED, ListOf(ANY), _VALUES),
             "One stage for each entry of a list or mapping: `${item}`, and `${key}` of a mapping.",
             required=True,
         ),

@@ -138,6 +138,7 @@ class MapOf(Shape):
     item: Shape
     words: str = "a mapping"
     is_optional: bool = True
+    any_key: bool = False
     key_problem: Callable[[str], str | None] | None = None
 
     def expected(self) -> str:
@@ -149,7 +150,7 @@ class MapOf(Shape):
         if type(value.data) is not dict:
             wrong_type(value, reading, self.expected())
         for key, each in value.data.items():
-            if type(key) is not str:
+            if type(key) is not str and not self.any_key:
                 reading.refuse(each, f"the key {key!r} must be text", "put it in quotes", key=True)
             if self.key_problem is not None and (why := self.key_problem(key)) is not None:
                 reading.refuse(each, why, key=True)
