@@ -13,6 +13,7 @@ from types import TracebackType
 from dvtool.errors import DvtoolError
 from dvtool.errors import StageFailed
 from dvtool.errors import UsageError
+from dvtool.formats.lock import LockedStage
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -49,6 +50,7 @@ from dvtool.project.parts import relative_path
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.pipelines import open_pipeline
 from dvtool.project.runfiles import RunFiles
+from dvtool.store.gaps import Gap
 from dvtool.workspace.aside import Aside
 
 _LOG_BYTES = 8 << 10
@@ -115,7 +117,17 @@ def repro(
         with open_pipeline(project, reporter=reporter, allow_missing=request.allow_missing) as pipeline:
             addresses = _selected(project, pipeline, request)
             locks, observer = pipeline.locks, pipeline.observer
-            found = outlook(pipeline.graph, addresses, locks.of, observer.observe, pipeline.in_cache)
+            found = outlook(
+                pipeline.graph,
+                addresses,
+                locks.of,
+                observer.observe,
+                pipeline.in_cache,
+                earlier=_known_runs(pipeline, reporter).find if request.run_cache else None,
+                learn=observer.learn,
+                force=frozenset(addresses) if request.force else (),
+                force_downstream=request.force_downstream,
+            )
             return ReproResult(RunResult(()), tuple(each.decision for each in found.values()))
     with ExitStack() as opened:
         cache = open_cache(project)
@@ -254,7 +266,10 @@ def _signal_name(number: int) -> str:
 
 
 def _known_runs(pipeline: Pipeline, reporter: Reporter) -> KnownRuns:
-    return KnownRuns(RunCache(pipeline.cache, reporter), pipeline.in_cache)
+    def can_be_had(record: LockedStage) -> bool:
+        return all(pipeline.gap(content) == Gap() for content in record.outs.values())
+
+    return KnownRuns(RunCache(pipeline.cache, reporter), can_be_had)
 
 
 class _Noting:

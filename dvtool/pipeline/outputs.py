@@ -97,6 +97,9 @@ class Outputs:
             item = tracked_output(stage, path, content)
             plan = applying.plan(path, item.as_entry, path, force=True, relink=False)
             applied = applying.apply(plan, item)
+            if not record.storing.get(path, _AS_ALL).cache:
+                # Nothing that `checkout` has to look after.
+                self._worktree.memo.drop_applied(path)
             done.append(plan)
             problems += [problem.error for problem in applied.placed.problems]
             problems += [
@@ -105,6 +108,9 @@ class Outputs:
             ]
         if problems:
             raise problems[0]
+        kept = [path for plan in done for path in plan.overwritten]
+        if kept:
+            self._tell_kept(stage, kept)
         return done
 
     def _keep(self, stage: Stage, paths: Sequence[bytes], recorded: Mapping[bytes, Content]) -> None:
@@ -131,10 +137,13 @@ class Outputs:
             writer.commit()
         if kept:
             Kept(worktree.state_dir).append(kept)
-            names = ", ".join(show(path) for path in paths[:3]) + (f" and {len(paths) - 3:,} more" if paths[3:] else "")
-            self._reporter.note(
-                f"{names}: changed since stage {stage.address} ran; what stood there is kept, see `dvtool recover`"
-            )
+            self._tell_kept(stage, paths)
+
+    def _tell_kept(self, stage: Stage, paths: Sequence[bytes]) -> None:
+        names = ", ".join(show(path) for path in paths[:3]) + (f" and {len(paths) - 3:,} more" if paths[3:] else "")
+        self._reporter.note(
+            f"{names}: not as stage {stage.address} left it; what stood there is kept, see `dvtool recover`"
+        )
 
     def _unprotect(self, path: bytes) -> None:
         """The command goes on with what stands there: it must not write into the cache through a link."""
