@@ -23,6 +23,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.oplog": ("OpLogRequest", "OperationView", "op_log"),
+    "dvtool.api.plan": ("PlanRequest", "PlanResult", "PlannedStage", "plan"),
     "dvtool.api.remote": (
         "RemoteAddRequest",
         "RemoteView",

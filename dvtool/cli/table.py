@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "repro": Verb("repro:repro", "Run the stages of `dvtool.yaml` that are out of date, in order."),
         "stage": Verb("stage:stage", "List or add stages of pipelines."),
         "dag": Verb("dag:dag", "Show the graph of the pipelines."),
+        "plan": Verb("plan:plan", "Show what `dvtool repro` would do, and why."),
         "freeze": Verb("freeze:freeze", "Keep stages from running, whatever they depend on."),
         "unfreeze": Verb("freeze:unfreeze", "Let stages run again that were frozen."),
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -23,11 +24,13 @@ from dvtool.pipeline.types import Stage
 @dataclass(frozen=True, slots=True)
 class Known:
     """What else counts. ``force``: run whatever is recorded. ``above``: stages before this one that run, or may run,
-    in the same plan; empty once they are through. ``recorded_in_cache``: the bytes of all recorded outputs are at hand.
-    ``earlier``: what the run cache has for exactly these inputs, with its bytes at hand."""
+    in the same plan; empty once they are through. ``expected``: dependencies that those are to make, so that what
+    stands there now says nothing; None where that is not known. ``recorded_in_cache``: the bytes of all recorded
+    outputs are at hand. ``earlier``: what the run cache has for exactly these inputs, with its bytes at hand."""
 
     force: bool = False
     above: Sequence[str] = ()
+    expected: Collection[str] | None = None
     recorded_in_cache: bool = False
     earlier: LockedStage | None = None
 
@@ -38,10 +41,10 @@ def decide(stage: Stage, locked: LockedStage | None, seen: Observation, known: K
     A frozen stage's dependencies and parameters count as unchanged. A missing dependency blocks, unless a stage that
     runs before is to make it. Outputs alone that differ from the record are restored where the cache has them.
     """
-    inputs = [*_demanded(stage, known), *_input_changes(stage, locked, seen)]
+    inputs = [*_demanded(stage, known), *_known_changes(stage, locked, seen, known)]
     missing = [reason for reason in inputs if reason.because is Because.DEP_MISSING]
     upstream = [] if stage.frozen else [Reason(Because.UPSTREAM_RUNS, address) for address in known.above]
-    if missing and not upstream:
+    if missing and (not upstream or known.expected is not None):
         return Decision(stage.address, Action.BLOCKED, (*missing, *_without(inputs, missing)))
     outputs = [] if locked is None else [*_out_changes(stage, locked, seen)]
     is_sure = [reason for reason in inputs if reason.because is not Because.DEP_UNCHECKED]
@@ -65,6 +68,13 @@ def _demanded(stage: Stage, known: Known) -> Iterator[Reason]:
         yield Reason(Because.FORCED)
     if stage.always_changed:
         yield Reason(Because.ALWAYS)
+
+
+def _known_changes(stage: Stage, locked: LockedStage | None, seen: Observation, known: Known) -> Iterator[Reason]:
+    expected = known.expected or ()
+    for reason in _input_changes(stage, locked, seen):
+        if reason.because not in (Because.DEP_MISSING, Because.DEP_CHANGED) or reason.subject not in expected:
+            yield reason
 
 
 def _input_changes(stage: Stage, locked: LockedStage | None, seen: Observation) -> Iterator[Reason]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from dvtool.formats.lock import Content
@@ -67,13 +68,16 @@ def outlook(
             force_downstream and not stage.frozen and any(found[each].decision.action is Action.RUN for each in before)
         )
         at_hand = record is not None and _outputs_differ(record, seen) and in_cache(record)
-        known = Known(force=is_forced, above=above, recorded_in_cache=at_hand)
+        expected = _made_by(stage, [out.path for each in above for out in graph.stages[each].outs])
+        known = Known(is_forced, above, expected, at_hand)
         decision, source = decide(stage, record, seen, known), record
         if decision.action is Action.RUN and not (above or is_forced or stage.always_changed) and earlier is not None:
             source = earlier(stage, seen)
             if source is not None:
                 known = Known(recorded_in_cache=at_hand, earlier=source)
                 decision = decide(stage, record, seen, known)
+        if decision.action in PENDING and any(found[each].decision.action is Action.BLOCKED for each in above):
+            decision = replace(decision, action=Action.BLOCKED)
         is_restored = decision.action is Action.RESTORE and source is not None
         found[address] = Foreseen(decision, seen, record, source if is_restored else None)
         if is_restored and source is not None and learn is not None:
@@ -97,6 +101,21 @@ def _reads_whole(stage: Stage, paths: Collection[bytes]) -> bool:
         elif dep.path and any(_overlap(dep.path, path) for path in paths):
             return False
     return not any(_overlap(params.file, path) for params in stage.params for path in paths)
+
+
+def _made_by(stage: Stage, paths: Collection[bytes]) -> frozenset[str]:
+    """The dependencies of *stage* that lie at, above or below *paths*."""
+    if not paths:
+        return frozenset()
+    return frozenset(
+        dep.name
+        for dep in stage.deps
+        if (
+            any(may_match_below(dep.path, path) for path in paths)
+            if dep.kind is DepKind.GLOB
+            else dep.path and any(_overlap(dep.path, path) for path in paths)
+        )
+    )
 
 
 def _overlap(one: bytes, other: bytes) -> bool:

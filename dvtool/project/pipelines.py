@@ -15,10 +15,14 @@ from types import TracebackType
 from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
+from dvtool.errors import MissingData
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 from dvtool.formats.lock import LockedStage
 from dvtool.formats.lock import Storing
+from dvtool.formats.pack import TREE
+from dvtool.model.paths import join
+from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -32,13 +36,14 @@ from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import Stage
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_pointers
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_path
 from dvtool.store.cache import Cache
 from dvtool.store.gaps import Gap
 from dvtool.store.gaps import directory_gap
 from dvtool.store.gaps import file_gap
+from dvtool.store.trees import lookup
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.worktree import Worktree
 
@@ -77,6 +82,7 @@ class Pipeline:
         files: Iterable[bytes] | None = None,
         worktree: Worktree | None = None,
         allow_missing: bool = False,
+        pull: bool = False,
     ) -> None:
         self.project = project
         self._reporter = reporter
@@ -85,6 +91,7 @@ class Pipeline:
         self._files = files
         self._worktree = worktree
         self._allow_missing = allow_missing
+        self._pull = pull
         self._opened = ExitStack()
         self._gaps: dict[tuple[Kind, bytes], Gap] = {}
 
@@ -122,7 +129,7 @@ class Pipeline:
     @cached_property
     def pointers(self) -> tuple[Tracked, ...]:
         """What was tracked by `add`."""
-        return tuple(item for item in open_tracked(self.project) if not item.output)
+        return tuple(open_pointers(self.project))
 
     @cached_property
     def tracked(self) -> Mapping[bytes, bytes]:
@@ -162,13 +169,39 @@ class Pipeline:
             _read_values,
             environ=self.project.environment.environ,
             evaluate=self._evaluate,
-            absent=self.recorded if self._allow_missing else None,
+            absent=self.recorded if self._allow_missing else self.tracked_content if self._pull else None,
             reporter=self._reporter,
         )
 
     def recorded(self, path: bytes) -> Content | None:
-        """What a pointer or a lock says of *path*; None where none does."""
-        return self._recorded.get(path)
+        """What a pointer or a lock says of *path*, or of a directory that it lies in; None where none does."""
+        return self._recorded_at(path, self._recorded)
+
+    def tracked_content(self, path: bytes) -> Content | None:
+        """The same of pointers alone."""
+        return self._recorded_at(path, self._pointed)
+
+    def _recorded_at(self, path: bytes, known: Mapping[bytes, Content]) -> Content | None:
+        above, below = path, b""
+        while above not in known:
+            above, name = split(above)
+            if not above:
+                return None
+            below = join(name, below) if below else name
+        content = known[above]
+        if not below:
+            return content
+        if content.kind is not Kind.DIRECTORY:
+            return None
+        # All that a run needs hangs together with it.
+        from dvtool.pipeline.outputs import content_of
+
+        tree = TreeRef(content.digest.oid, content.size, content.files)
+        try:
+            entry = lookup(lambda oid: self.cache.read_meta(oid, TREE), tree, below)
+        except MissingData:
+            return None
+        return None if entry is None else content_of(entry)
 
     def in_cache(self, record: LockedStage) -> bool:
         """Whether every output of *record* is in the cache, or stands in the worktree where it is kept nowhere else."""
@@ -179,6 +212,13 @@ class Pipeline:
             elif self.observer.content(path) != content:
                 return False
         return True
+
+    def in_reach(self, record: LockedStage) -> bool:
+        """The same of what a remote may have: every output is kept in the cache or stands in the worktree."""
+        return all(
+            record.storing.get(path, _AS_ALL).cache or self.observer.content(path) == content
+            for path, content in record.outs.items()
+        )
 
     def gap(self, content: Content) -> Gap:
         """What of *content* the cache does not hold."""
@@ -200,10 +240,12 @@ class Pipeline:
             for path, content in record.outs.items()
             if self.graph.producers.get(path) == stage.address
         }
-        for item in self.pointers:
-            pointer = item.pointer
-            found[item.path] = Content(pointer.kind, pointer.digest, pointer.size, pointer.files, pointer.executable)
-        return found
+        return {**found, **self._pointed}
+
+    @cached_property
+    def _pointed(self) -> Mapping[bytes, Content]:
+        items = ((item.path, item.pointer) for item in self.pointers)
+        return {path: Content(each.kind, each.digest, each.size, each.files, each.executable) for path, each in items}
 
 
 def _read_values(text: bytes, file: bytes) -> Json:
@@ -222,12 +264,14 @@ def open_pipeline(
     files: Iterable[bytes] | None = None,
     worktree: Worktree | None = None,
     allow_missing: bool = False,
+    pull: bool = False,
 ) -> Pipeline:
     """The world of a pipeline verb. Nothing is read before it is asked for.
 
     *evaluate*: what a URL or command dependency comes to, from verbs that may start what a repository says.
     *overrides*: values that stand in for those of the definitions' variables. *files*: the definitions, where they were
-    found already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded.
+    found already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded;
+    *pull*: so does what has a pointer.
     """
     return Pipeline(
         project,
@@ -237,4 +281,5 @@ def open_pipeline(
         files=files,
         worktree=worktree,
         allow_missing=allow_missing,
+        pull=pull,
     )

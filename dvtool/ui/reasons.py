@@ -55,6 +55,17 @@ def reason_details(reason: Reason) -> str:
     return reason_words(reason)
 
 
+def reason_json(reason: Reason) -> dict[str, object]:
+    """The same for ``--json``; ``before`` and ``after`` are null where there is none."""
+    return {
+        "because": reason.because.value,
+        "subject": reason.subject or None,
+        "before": reason.before or None,
+        "after": reason.after or None,
+        "text": reason_words(reason),
+    }
+
+
 def weightiest(reasons: Sequence[Reason]) -> str:
     """The first reason, and how many more there are."""
     if not reasons:

@@ -116,3 +116,26 @@ def test_what_is_forced_runs_and_what_comes_after_it_on_demand() -> None:
             *(graph, graph.stages, record, observe, lambda _: True), force={"prepare"}, force_downstream=downstream
         )
         assert [each.decision.action for each in found.values()] == [Action.RUN, behind, Action.SKIP]
+
+
+def test_what_a_stage_before_is_to_make_says_nothing_yet() -> None:
+    decided = _decided({"raw": 2, "clean": 7})
+    assert decided["train"] == Decision("train", Action.MAY_RUN, (Reason(Because.UPSTREAM_RUNS, "prepare"),))
+
+
+def test_what_nobody_is_to_make_blocks_all_the_same() -> None:
+    both = stage("both", deps="clean other", outs="b")
+    graph = build([definition(PREPARE, both)], {})
+    found = outlook(
+        graph, graph.stages, lambda _: None, lambda of: seen({dep.name: None for dep in of.deps}), lambda _: False
+    )
+    assert found["both"].decision.action is Action.BLOCKED
+    assert found["both"].decision.reasons[0].subject == "other"
+
+
+def test_behind_a_blocked_stage_nothing_runs() -> None:
+    graph = build([definition(PREPARE, TRAIN)], {})
+    found = outlook(
+        graph, graph.stages, lambda _: None, lambda of: seen({dep.name: None for dep in of.deps}), lambda _: False
+    )
+    assert [each.decision.action for each in found.values()] == [Action.BLOCKED, Action.BLOCKED]
