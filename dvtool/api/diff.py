@@ -177,7 +177,7 @@ def _revisions(repo: GitRepo, word: str) -> tuple[str, ...]:
 def _was_tracked(project: Project, word: bytes, revisions: list[str]) -> bool:
     path = relative_path(project, word)
     sides = [open_tracked(project), *(_at(project, one) for one in revisions or ["HEAD"])]
-    return any(side.owner(path) is not None or side.below(path) for side in sides)
+    return any(side.owner(path) is not None or side.below(path) or side.outputs_named(path) for side in sides)
 
 
 def _at(project: Project, rev: str) -> TrackedPaths:

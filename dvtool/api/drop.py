@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
 from dvtool.formats.oplog import Row
 from dvtool.formats.pack import BYTES
 from dvtool.model.digest import ObjectId
@@ -116,6 +117,7 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
         remotes = stack.enter_context(Remotes(project))
         remotes.prepare(request.remotes)
         selected = select(open_tracked(project), relative_paths(project, request.targets))
+        _refuse_unpushed(selected)
         groups = _grouped(project, request, remotes, selected)
         cache = open_cache(project)
         with open_worktree(project, cache) as worktree:
@@ -124,6 +126,16 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
                 # What a command elsewhere has stored and not yet named must not go under its hands.
                 stack.enter_context(all_workspaces_locked(project, "dvtool drop", but_this=True))
             return _Drop(project, request, reporter, worktree, cache, groups).run()
+
+
+def _refuse_unpushed(selected: Sequence[Selected]) -> None:
+    for one in selected:
+        if not one.item.pushed:
+            raise MissingData(
+                f"{show(one.path)}: by `push: false` of {one.item.source} no remote has it, so nothing was dropped",
+                path=one.path,
+                hint="name the others alone, or delete it yourself: `dvtool repro` can make it again",
+            )
 
 
 class _Group(NamedTuple):

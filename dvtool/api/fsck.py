@@ -74,7 +74,7 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
 
     Raises `StorageError` for a failing disk or network, `UsageError`, `FormatError`, `UnsafeInput`.
     """
-    wanted = wanted_in(project, request.scope)
+    wanted = wanted_in(project, request.scope, here=request.remote is None)
     check = _remote if request.remote is not None else _local
     result = check(project, request, wanted, reporter)
     before = result.before and _with_fixes(result.before, request)

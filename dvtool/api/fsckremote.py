@@ -80,6 +80,7 @@ def _commit_of(project: Project, key: str) -> str | None:
 def _roots_at(project: Project, commit: str) -> Iterator[Root]:
     try:
         for item in tracked_at(project, commit):
-            yield Root(item.is_directory, item.pointer.digest.oid)
+            if item.pushed:
+                yield Root(item.is_directory, item.pointer.digest.oid)
     except DvtoolError:
         return

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
+from dvtool.formats.pack import TREE
 from dvtool.model.digest import Algorithm
 from dvtool.model.paths import show
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
 from dvtool.project.routes import Routes
@@ -24,6 +27,7 @@ from dvtool.project.transfers import wanted_now
 from dvtool.project.transfers import wanted_of
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import tracked_in
 from dvtool.workspace.selection import select
 
 
@@ -43,17 +47,21 @@ EVERYTHING = Scope()
 """The worktree, Git's index and HEAD."""
 
 
-def wanted_in(project: Project, scope: Scope) -> list[Wanted]:
-    """Everything that has to be there. Raises `UsageError`, `FormatError`, `UnsafeInput`."""
+def wanted_in(project: Project, scope: Scope, *, here: bool = False) -> list[Wanted]:
+    """Everything that has to be there; *here*: also what no remote is to have, if it stands in this clone.
+
+    Raises `UsageError`, `FormatError`, `UnsafeInput`.
+    """
     routes = Routes(project.config)
+    is_needed = _Needed(project, here=here)
     selected = select(open_tracked(project), relative_paths(project, scope.targets))
     history = wanted_in_history(project, routes, scope.revisions)
     commits = [*scope.revs, *([] if scope.targets else _head(project))]
     further = [item for commit in commits for item in tracked_at(project, commit)]
     if not scope.targets:
         further += _staged(project)
-    now = wanted_now(routes, (one for one in selected if _is_stored(one.item)))
-    return merged(now, [*history, *_each_once(wanted_of(routes, item) for item in further if _is_stored(item))])
+    now = wanted_now(routes, (one for one in selected if is_needed(one.item)), unpushed=True)
+    return merged(now, [*history, *_each_once(wanted_of(routes, item) for item in further if is_needed(item))])
 
 
 def as_options(scope: Scope) -> list[str]:
@@ -78,9 +86,26 @@ def commits_in(project: Project, scope: Scope) -> tuple[str, ...]:
     return tuple(sorted({*named, *_head(project), *commits_of(project, scope.revisions)}))
 
 
-def _is_stored(item: Tracked) -> bool:
-    """Data that was adopted under another digest lies in a store that is not ours."""
-    return item.pointer.digest.algorithm is Algorithm.BLAKE3
+class _Needed:
+    """Whether a check is about what an item stands for."""
+
+    def __init__(self, project: Project, *, here: bool) -> None:
+        self._root = project.root
+        self._cache = open_cache(project) if here else None
+
+    def __call__(self, item: Tracked) -> bool:
+        # Data that was adopted under another digest lies in a store that is not ours.
+        if item.pointer.digest.algorithm is not Algorithm.BLAKE3:
+            return False
+        return item.pushed or self._is_here(item)
+
+    def _is_here(self, item: Tracked) -> bool:
+        """In a clone that never ran the stage nobody misses it."""
+        cache, oid = self._cache, item.pointer.digest.oid
+        if cache is None:
+            return False
+        is_stored = cache.has_meta(oid, TREE) if item.is_directory else cache.has_blob(oid)
+        return is_stored or os.path.lexists(os.path.join(self._root, item.path))
 
 
 def _each_once(wanted: Iterable[Wanted]) -> list[Wanted]:
@@ -103,9 +128,8 @@ def _staged(project: Project) -> Iterator[Tracked]:
     from dvtool.git.worktree import staged_pointers
 
     layout = project.layout
-    places = {
-        sha: path for path, shas in staged_pointers(project.git, layout.prefix.rstrip(b"/")).items() for sha in shas
-    }
-    for sha, data in read_blobs(project.git, places):
+    staged = staged_pointers(project.git, layout.prefix.rstrip(b"/"), locks=True)
+    places = {sha: path for path, shas in staged.items() for sha in shas}
+    for sha, data in read_blobs(project.git, places, limit=LOCK_BYTES):
         path = layout.from_git(places[sha])
-        yield Tracked(path, decode_pointer(data, f"{show(path)} in Git's index"))
+        yield from tracked_in(path, data, f"{show(path)} in Git's index")

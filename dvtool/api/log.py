@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import NamedTuple
@@ -11,7 +12,11 @@ from typing import NamedTuple
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
+from dvtool.formats.pointer import MAX_BYTES
+from dvtool.model.paths import LOCK_NAME
+from dvtool.model.paths import POINTER_SUFFIX
+from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -28,7 +33,9 @@ from dvtool.project.parts import relative_path
 from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import GetPage
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
+from dvtool.workspace.pointers import tracked_in
 from dvtool.workspace.selection import wanted_entry
 
 if TYPE_CHECKING:
@@ -81,13 +88,12 @@ class _State(NamedTuple):
 
 
 def log(project: Project, request: LogRequest, reporter: Reporter = SILENT) -> LogResult:
-    """The commits that changed a path, through renames of its pointer.
+    """The commits that changed a path, through renames of its pointer; of an output of a stage, by its lock.
 
     Pointers suffice; for a path inside a directory, the listings on the way to it are read, and
     fetched when absent. `raise_for` turns what could not be read into the error to end with.
     Raises `UsageError` for a path that was never tracked, `MissingData`, `FormatError`.
     """
-    from dvtool.git.history import log_path
     from dvtool.git.revisions import head
     from dvtool.git.revisions import resolve
     from dvtool.git.tips import abbreviated
@@ -99,18 +105,18 @@ def log(project: Project, request: LogRequest, reporter: Reporter = SILENT) -> L
     if request.rev == "HEAD" and head(git) is None:
         raise UsageError("there is no commit yet", hint="git commit")
     start = resolve(git, request.rev)
-    pointer_path, below = _pointer_of(project, path, start)
-    history = log_path(git, project.layout.to_git(pointer_path), rev=start)
+    source = _source_of(project, path, start)
+    history = source.history(project, git, start)
     if not history:
         raise UsageError(
             f"{show(path)} has no versions at {request.rev}",
             path=path,
-            hint="a version is a commit of its pointer; `dvtool list -R --tracked` shows what is tracked",
+            hint=f"a version is a commit of {source.what}; `dvtool list -R --tracked` shows what is tracked",
         )
     unread: list[Unread] = []
     versions: list[Version] = []
     with Listings(project, reporter) as listings:
-        for version in _versions(_all_states(project, git, history, below, listings.get, unread)):
+        for version in _versions(_all_states(project, git, source, history, listings.get, unread)):
             if request.limit is not None and len(versions) == request.limit:
                 break
             versions.append(version)
@@ -124,19 +130,50 @@ def raise_for(result: LogResult) -> None:
         raise unread_error(result.unread, "could not be looked into at every version")
 
 
-def _pointer_of(project: Project, path: bytes, start: str) -> tuple[bytes, bytes]:
-    """The pointer of the path or of a directory around it, and the rest of the path below that."""
+class _Source(NamedTuple):
+    """The pointer that stands for a path, or the lock with its output; and the rest of the path below that."""
+
+    file: bytes
+    below: bytes
+    output: bytes = b""
+
+    @property
+    def what(self) -> str:
+        return show(self.file) if self.output else "its pointer"
+
+    def history(self, project: Project, git: GitRepo, start: str) -> list[GitVersion]:
+        from dvtool.git.history import log_path
+
+        # A lock names its outputs by their own paths, so what Git takes for a rename of it is none of theirs.
+        return log_path(git, project.layout.to_git(self.file), rev=start, follow=not self.output)
+
+    def item(self, file: bytes, data: bytes, where: str) -> Tracked | None:
+        """What a version says of the path; None where a lock says nothing of it."""
+        found = tracked_in(file, data, where)
+        return next((item for item in found if item.path == self.output), None) if self.output else found[0]
+
+    def path(self, file: bytes) -> bytes:
+        top = self.output or file.removesuffix(POINTER_SUFFIX)
+        return join(top, self.below) if self.below else top
+
+
+def _source_in(tracked: TrackedPaths, path: bytes) -> _Source | None:
+    item = tracked.by_pointer().get(path)
+    if item is not None:
+        return _Source(item.pointer_path, b"")
+    item = tracked.owner(path)
+    return None if item is None else _Source(item.pointer_path, path[len(item.path) + 1 :], item.output)
+
+
+def _source_of(project: Project, path: bytes, start: str) -> _Source:
     for tracked in (tracked_at(project, start), open_tracked(project)):
-        named = tracked.by_pointer().get(path)
-        if named is not None:
-            return named.pointer_path, b""
-        owner = tracked.owner(path)
-        if owner is not None:
-            return owner.pointer_path, path[len(owner.path) + 1 :]
+        found = _source_in(tracked, path)
+        if found is not None:
+            return found
     return _once_tracked(project, path, start)
 
 
-def _once_tracked(project: Project, path: bytes, start: str) -> tuple[bytes, bytes]:
+def _once_tracked(project: Project, path: bytes, start: str) -> _Source:
     from dvtool.git.history import log_path
 
     assert project.git is not None
@@ -144,8 +181,11 @@ def _once_tracked(project: Project, path: bytes, start: str) -> tuple[bytes, byt
     while outer:
         pointer_path = pointer_path_of(outer)
         if log_path(project.git, project.layout.to_git(pointer_path), rev=start, follow=False):
-            return pointer_path, path[len(outer) + 1 :]
+            return _Source(pointer_path, path[len(outer) + 1 :])
         outer = split(outer)[0]
+    for item in _once_made(project, project.git, start):
+        if is_below(path, item.path):
+            return _Source(item.pointer_path, path[len(item.path) + 1 :], item.path)
     raise UsageError(
         f"{show(path) or 'this directory'} was never tracked",
         path=path,
@@ -153,63 +193,83 @@ def _once_tracked(project: Project, path: bytes, start: str) -> tuple[bytes, byt
     )
 
 
+def _once_made(project: Project, git: GitRepo, start: str) -> Iterator[Tracked]:
+    """Every output that a lock in the history of *start* names. A lock that cannot be read names none."""
+    from dvtool.git.blobs import read_blobs
+    from dvtool.git.history import all_pointer_blobs
+
+    layout = project.layout
+    ever = all_pointer_blobs(git, [start], subdir=layout.prefix.rstrip(b"/"), locks=True)
+    locks = {version.blob: layout.from_git(version.path) for version in ever if split(version.path)[1] == LOCK_NAME}
+    for blob, data in read_blobs(git, locks, limit=LOCK_BYTES):
+        with suppress(FormatError, UnsafeInput):
+            yield from tracked_in(locks[blob], data, show(locks[blob]))
+
+
 def _all_states(
-    project: Project, git: GitRepo, history: list[GitVersion], below: bytes, get: GetPage, unread: list[Unread]
+    project: Project,
+    git: GitRepo,
+    source: _Source | None,
+    history: list[GitVersion],
+    get: GetPage,
+    unread: list[Unread],
 ) -> Iterator[_State]:
-    """Through the histories of all pointers that the path belonged to, one after the other."""
-    from dvtool.git.history import log_path
-
-    while history:
-        oldest = yield from _states(project, git, history, below, get, unread)
-        found = None if oldest is None else _pointer_before(project, git, oldest, below)
-        if found is None:
-            return
-        start, pointer_path, below = found
-        history = log_path(git, project.layout.to_git(pointer_path), rev=start)
+    """Through the histories of all files that spoke for the path, one after the other."""
+    while source is not None and history:
+        oldest = yield from _states(project, git, source, history, get, unread)
+        start, source = _source_before(project, git, source, oldest)
+        history = [] if source is None else source.history(project, git, start)
 
 
-def _pointer_before(
-    project: Project, git: GitRepo, oldest: GitVersion, below: bytes
-) -> tuple[str, bytes, bytes] | None:
-    """The commit before *oldest*, the other pointer that the path belonged to there, and the rest of the path."""
+def _source_before(
+    project: Project, git: GitRepo, source: _Source, oldest: GitVersion | None
+) -> tuple[str, _Source | None]:
+    """The commit before *oldest*, and the other file that spoke for the path there."""
     from dvtool.git.revisions import parents
 
+    if oldest is None or oldest.blob is None or not oldest.path.startswith(project.layout.prefix):
+        return "", None
     above = parents(git, [oldest.commit])[oldest.commit]
-    if not above or oldest.blob is None or not oldest.path.startswith(project.layout.prefix):
-        return None
-    pointer_path = project.layout.from_git(oldest.path)
-    path = join(pointer_path.removesuffix(b".dvt"), below) if below else pointer_path.removesuffix(b".dvt")
-    owner = tracked_at(project, above[0]).owner(path)
-    if owner is None or owner.pointer_path == pointer_path:
-        return None
-    return above[0], owner.pointer_path, path[len(owner.path) + 1 :]
+    if not above:
+        return "", None
+    file = project.layout.from_git(oldest.path)
+    found = _source_in(tracked_at(project, above[0]), source.path(file))
+    return above[0], None if found is None or found.file == file else found
 
 
 def _states(
-    project: Project, git: GitRepo, history: list[GitVersion], below: bytes, get: GetPage, unread: list[Unread]
+    project: Project,
+    git: GitRepo,
+    source: _Source,
+    history: list[GitVersion],
+    get: GetPage,
+    unread: list[Unread],
 ) -> Generator[_State, None, GitVersion | None]:
-    """What each version left at the path; returns the oldest that was looked at."""
+    """What each version left at the path; returns the oldest that had it."""
     from dvtool.git.blobs import read_blobs
 
     oldest: GitVersion | None = None
-    contents = dict(read_blobs(git, {version.blob for version in history if version.blob is not None}))
-    prefix = project.layout.prefix
+    blobs = {version.blob for version in history if version.blob is not None}
+    contents = dict(read_blobs(git, blobs, limit=LOCK_BYTES if source.output else MAX_BYTES))
+    prefix, below = project.layout.prefix, source.below
     for version in history:
         if not version.path.startswith(prefix):
             return None
-        pointer_path = version.path[len(prefix) :]
+        file = version.path[len(prefix) :]
         if version.blob is None:
-            yield _State(version, join(pointer_path.removesuffix(b".dvt"), below), None)
+            yield _State(version, source.path(file), None)
             continue
-        where = f"{show(pointer_path)} at {version.commit[:10]}"
         try:
-            item = Tracked(pointer_path, decode_pointer(contents[version.blob], where))
-            if below and not item.is_directory:
+            item = source.item(file, contents[version.blob], f"{show(file)} at {version.commit[:10]}")
+            if item is None:
+                yield _State(version, source.path(file), None)
+                continue
+            if below and not item.is_directory and not source.output:
                 break  # to git it looks like a rename of a file's pointer into the directory's
             oldest = version
             yield _State(version, join(item.path, below) if below else item.path, wanted_entry(item, below, get))
         except (FormatError, UnsafeInput, *UNREADABLE) as error:
-            unread.append(Unread(pointer_path, error))
+            unread.append(Unread(file, error))
     return oldest
 
 

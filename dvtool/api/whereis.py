@@ -10,16 +10,21 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.pack import TREE
 from dvtool.formats.records import Root
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
@@ -42,8 +47,14 @@ from dvtool.transfer.types import Wanted
 from dvtool.transfer.walk import LoadPages
 from dvtool.transfer.walk import Walk
 from dvtool.workspace.dropped import Dropped
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import tracked_in
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+
+if TYPE_CHECKING:
+    from dvtool.git.history import Version
+    from dvtool.git.run import GitRepo
 
 _SHOWN = 3
 
@@ -89,7 +100,8 @@ class Recorded(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """One path, with ``digest`` and ``size`` of the tracked path that it is or lies in. ``belongs_to``: the
-    remote, None where there is no default one. ``pushed``, ``recorded``: looked up where no remote holds all.
+    remote, None where there is no default one or none is to have it. ``pushed``, ``recorded``: looked up where no
+    remote holds all.
     """
 
     path: bytes
@@ -168,7 +180,7 @@ class _Look:
             pushed = self._last_push(one, places) if self._request.check else None
             recorded = self._recorded(one)
         pointer = one.item.pointer
-        owner = wanted.remote or self._project.config.text("core.remote")
+        owner = (wanted.remote or self._project.config.text("core.remote")) if one.item.pushed else None
         return Whereabouts(one.path, str(pointer.digest), pointer.size, owner, tuple(places), pushed, recorded)
 
     def _here(self, wanted: Wanted) -> _Tally:
@@ -240,7 +252,7 @@ class _Look:
         if head(git) is None:
             return None
         versions = log_path(git, self._project.layout.to_git(one.item.pointer_path), follow=False)
-        last = versions[0] if versions else None
+        last = _bringing(git, versions, one.item) if one.item.stage else versions[0] if versions else None
         return None if last is None else Recorded(last.commit, f"{last.author} <{last.email}>", last.time)
 
     def _cached(self, oid: ObjectId) -> bytes:
@@ -258,3 +270,21 @@ class _Look:
             return pages
 
         return load
+
+
+def _bringing(git: GitRepo, versions: Sequence[Version], item: Tracked) -> Version | None:
+    """Of the versions of a lock, newest first, the oldest of those in a row that name *item* as it is."""
+    from dvtool.git.blobs import read_blobs
+
+    there = list(takewhile(lambda version: version.blob is not None, versions))
+    found = None
+    texts = read_blobs(git, (version.blob for version in there if version.blob is not None), limit=LOCK_BYTES)
+    for version, (_, data) in zip(there, texts):
+        try:
+            outputs = tracked_in(item.pointer_path, data, show(item.pointer_path))
+        except (FormatError, UnsafeInput):
+            return found
+        if not any(each.path == item.path and each.pointer.digest == item.pointer.digest for each in outputs):
+            return found
+        found = version
+    return found

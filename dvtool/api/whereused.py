@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
-from dvtool.formats.pointer import decode_pointer
+from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
 from dvtool.model.digest import algorithm_of_code
@@ -33,6 +33,7 @@ from dvtool.store.treesearch import TreeSearch
 from dvtool.store.treesearch import Wanted
 from dvtool.store.treesearch import require_few_hits
 from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import tracked_in
 
 SHORTEST = 8
 _TEXT = re.compile(r"(?:([a-z0-9]+):)?([0-9a-f]+)", re.ASCII)
@@ -81,11 +82,12 @@ class _Use:
 
 
 class _PointerVersion(NamedTuple):
-    """A pointer as it stood at a path: in the commits that brought it there, and maybe in the worktree."""
+    """What a pointer or lock said of a path, in versions of its file, with the commits that brought it there; without
+    any version, in the worktree."""
 
     item: Tracked
-    blob: str | None
-    commits: tuple[str, ...]
+    blobs: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
 
 
 def whereused(project: Project, request: WhereUsedRequest, reporter: Reporter = SILENT) -> WhereUsedResult:
@@ -111,9 +113,9 @@ def whereused(project: Project, request: WhereUsedRequest, reporter: Reporter = 
                 if use.hit.raw != hit.raw:
                     raise _ambiguous(request.digest, use.hit, hit)
                 use.commits.update(dict.fromkeys(version.commits))
-                use.in_worktree = use.in_worktree or version.blob is None
-                if version.blob is not None:
-                    holders.setdefault((project.layout.to_git(version.item.pointer_path), version.blob), []).append(use)
+                use.in_worktree = use.in_worktree or not version.blobs
+                for blob in version.blobs:
+                    holders.setdefault((project.layout.to_git(version.item.pointer_path), blob), []).append(use)
         unread += (Unread(path, error) for path, error in search.unread)
     reporter.end()
     hits = [use.hit for use in found.values()]
@@ -152,7 +154,7 @@ def _ambiguous(text: str, one: Hit, other: Hit) -> UsageError:
 
 def _worktree(project: Project) -> Iterator[_PointerVersion]:
     for item in open_tracked(project):
-        yield _PointerVersion(item, None, ())
+        yield _PointerVersion(item)
 
 
 def _history(project: Project, unread: list[Unread]) -> Iterator[_PointerVersion]:
@@ -163,17 +165,26 @@ def _history(project: Project, unread: list[Unread]) -> Iterator[_PointerVersion
         return
     prefix = project.layout.prefix
     commits: dict[str, dict[bytes, dict[str, None]]] = {}
-    for commit, path, blob in all_pointer_blobs(project.git, subdir=prefix.rstrip(b"/")):
+    for commit, path, blob in all_pointer_blobs(project.git, subdir=prefix.rstrip(b"/"), locks=True):
         commits.setdefault(blob, {}).setdefault(path, {})[commit] = None
-    for blob, data in read_blobs(project.git, commits):
+    made: dict[Tracked, _PointerVersion] = {}
+    for blob, data in read_blobs(project.git, commits, limit=LOCK_BYTES):
         for path, at in commits[blob].items():
             pointer_path = project.layout.from_git(path)
             try:
-                item = Tracked(pointer_path, decode_pointer(data, f"{show(pointer_path)} at {next(iter(at))[:10]}"))
+                items = tracked_in(pointer_path, data, f"{show(pointer_path)} at {next(iter(at))[:10]}")
             except (FormatError, UnsafeInput) as error:
                 unread.append(Unread(pointer_path, error))
             else:
-                yield _PointerVersion(item, blob, tuple(at))
+                for item in items:
+                    if not item.stage:
+                        yield _PointerVersion(item, (blob,), tuple(at))
+                        continue
+                    # Newest first: of all the versions of a lock that say the same, the last one brought it.
+                    newer = made.get(item)
+                    blobs = () if newer is None else newer.blobs
+                    made[item] = _PointerVersion(item, (*blobs, blob), (list(at)[-1],))
+    yield from made.values()
 
 
 def _hits(item: Tracked, search: TreeSearch, wanted: Wanted) -> Iterator[Hit]:

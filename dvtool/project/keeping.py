@@ -90,7 +90,7 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
             raise UsageError(
                 "this project works without Git, so there are no commits to keep", hint="dvtool gc --workspace"
             )
-        keeps = chain(
+        keeps: Iterator[Keep] = chain(
             _unwritten(project),
             _in_files(project.root, find_pointers(project.root, None, b"", locks=True), b"", ""),
         )
