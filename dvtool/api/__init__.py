@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES: dict[str, tuple[str, ...]] = {
+    "dvtool.api.apply": ("ApplyRequest", "apply"),
     "dvtool.api.cachedir": ("CacheDirResult", "cache_dir", "set_cache_dir"),
     "dvtool.api.check_ignore": ("IgnoreAnswer", "check_ignore"),
     "dvtool.api.config": ("SettingView", "config_get", "config_list", "config_set", "config_unset"),
@@ -22,8 +23,17 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.du": ("DuRequest", "DuResult", "du"),
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
+    "dvtool.api.metrics": (
+        "MetricsDiffRequest",
+        "MetricsShowRequest",
+        "MetricsShowResult",
+        "ValuesDiffResult",
+        "metrics_diff",
+        "metrics_show",
+    ),
     "dvtool.api.oplog": ("OpLogRequest", "OperationView", "op_log"),
     "dvtool.api.plan": ("PlanRequest", "PlanResult", "PlannedStage", "plan"),
+    "dvtool.api.params": ("ParamsDiffRequest", "params_diff"),
     "dvtool.api.remote": (
         "RemoteAddRequest",
         "RemoteView",

@@ -31,6 +31,19 @@ def files_at(repo: GitRepo, rev: str, below: bytes = b"", *, sizes: bool = False
             yield GitFile(path, mode.decode("ascii"), int(size[0]) if size and size[0].isdigit() else None)
 
 
+def blobs_at(repo: GitRepo, rev: str, below: bytes = b"") -> dict[bytes, str]:
+    """The blobs of the regular files of a commit at or below a path, by path."""
+    wanted = [b":(top,literal)" + below] if below else []
+    found = {}
+    with repo.stream("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", checked_revision(rev), *wanted) as pipe:
+        for line in _parts(pipe):
+            facts, _, path = line.partition(b"\t")
+            mode, _, sha = facts.split()
+            if mode.startswith(b"100"):
+                found[path] = sha.decode("ascii")
+    return found
+
+
 def files_in_worktree(repo: GitRepo, below: bytes = b"") -> Iterator[GitFile]:
     """The files that git tracks, or would track with ``git add``, at or below a path; modes are those of the index.
 

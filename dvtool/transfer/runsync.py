@@ -31,7 +31,7 @@ def fetch_runs(remote: Remote, copies: RunCopies, reporter: Reporter = SILENT) -
     """
     if not remote.capabilities.listing:
         return 0
-    came = 0
+    came, names = 0, {}
     bad: set[str] = set()
     for _ in range(_LISTINGS):
         names = _list(remote)

@@ -61,8 +61,25 @@ def test_json_tells_missing_from_null() -> None:
     assert json.loads(json.dumps(document, allow_nan=False)) == {
         "sides": ["v1", "now"],
         "rows": [
-            {"path": "p", "key": "a", "changed": True, "values": [{"value": None}, None], "diffs": [None]},
-            {"path": "p", "key": "b", "changed": True, "values": [{"value": 1}, {"value": "inf"}], "diffs": [None]},
+            {
+                "path": "p",
+                "key": "a",
+                "changed": True,
+                "values": [{"value": None}, None],
+                "diffs": [None],
+                "old": None,
+                "diff": None,
+            },
+            {
+                "path": "p",
+                "key": "b",
+                "changed": True,
+                "values": [{"value": 1}, {"value": "inf"}],
+                "diffs": [None],
+                "old": 1,
+                "new": "inf",
+                "diff": None,
+            },
         ],
     }
 
