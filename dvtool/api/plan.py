@@ -18,6 +18,7 @@ from dvtool.formats.planfile import MAX_BYTES
 from dvtool.formats.planfile import SavedPlan
 from dvtool.formats.planfile import decode_plan
 from dvtool.formats.planfile import encode_plan
+from dvtool.model.paths import check_path
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -133,20 +134,25 @@ def read_plan(project: Project, path: bytes) -> SavedPlan:
     return decode_plan(data, show(path))
 
 
-def request_of(saved: SavedPlan, where: str) -> PlanRequest:
-    """How the plan was asked for. Raises `FormatError`."""
-    types = {field.name: type(field.default) for field in fields(PlanRequest)}
+def request_of(saved: SavedPlan, where: str) -> tuple[PlanRequest, bytes]:
+    """How the plan was asked for, and in which directory below the root. Raises `FormatError`, `UnsafeInput`."""
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.request.items()}
+    directory, targets = given.pop("directory", None), given.get("targets")
+    types = {field.name: type(field.default) for field in fields(PlanRequest)}
     is_sound = given.keys() == types.keys() and all(type(given[name]) is types[name] for name in types)
-    targets = given.get("targets")
-    if not is_sound or not isinstance(targets, tuple) or not all(isinstance(each, str) for each in targets):
+    is_sound = is_sound and isinstance(targets, tuple) and all(isinstance(each, str) for each in targets)
+    if not is_sound or not isinstance(directory, str):
         raise FormatError(f"{where}: not a dvtool plan", hint="`dvtool plan -o FILE` writes one")
-    return PlanRequest(**given)  # type: ignore[arg-type]
+    path = directory.encode("utf-8", "surrogateescape")
+    if path:
+        check_path(path, where)
+    return PlanRequest(**given), path  # type: ignore[arg-type]
 
 
 def check_plan(pipeline: Pipeline, saved: SavedPlan, request: PlanRequest, reporter: Reporter = SILENT) -> None:
     """Raise `UsageError` unless everything that the plan was made from is as it was then."""
-    now = _saved(pipeline, request, _foreseen(pipeline, request, reporter))
+    look = pipeline.anew()
+    now = _saved(look, request, _foreseen(look, request, reporter))
     changes = [*_changes(saved, now)]
     if changes:
         more = f", and {len(changes) - _SHOWN:,} more" if len(changes) > _SHOWN else ""
@@ -197,7 +203,8 @@ def _planned(foreseen: Foreseen, seconds: float | None, gap: Gap) -> PlannedStag
 
 def _saved(pipeline: Pipeline, request: PlanRequest, found: Mapping[str, Foreseen]) -> SavedPlan:
     stages = pipeline.graph.stages
-    asked: dict[str, Json] = {**asdict(request), "targets": [*request.targets]}
+    directory = pipeline.directory.decode("utf-8", "surrogateescape")
+    asked: dict[str, Json] = {**asdict(request), "targets": [*request.targets], "directory": directory}
     return SavedPlan(asked, {address: saved_stage(stages[address], each) for address, each in found.items()})
 
 

@@ -27,7 +27,6 @@ from dvtool.pipeline.outcome import RunResult
 from dvtool.pipeline.outcome import State
 from dvtool.pipeline.outcome import Tell
 from dvtool.pipeline.outcome import Tick
-from dvtool.pipeline.outlook import outlook
 from dvtool.pipeline.outputs import Outputs
 from dvtool.pipeline.recording import Recording
 from dvtool.pipeline.runcache import KnownRuns
@@ -40,6 +39,7 @@ from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Decision
 from dvtool.pipeline.types import Stage
 from dvtool.project.cacheroots import keep_in_shared_cache
+from dvtool.project.foresight import foresee
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import is_durable
@@ -56,6 +56,7 @@ from dvtool.workspace.aside import Aside
 _LOG_BYTES = 8 << 10
 _LOG_LINES = 20
 Confirm = Callable[[Stage, Decision], bool]
+Check = Callable[[Pipeline], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +107,28 @@ def repro(
     reporter: Reporter = SILENT,
     *,
     confirm: Confirm | None = None,
+    check: Check | None = None,
 ) -> ReproResult:
     """Run what is out of date, restore what is known, and record each stage as soon as it has ended.
 
-    *tell* hears of every stage while it goes on; *confirm* is asked before one runs. What failed is in the result:
-    `raise_for` turns it into the error to end with. Raises `UsageError`, `FormatError`, `ConfigError`, `UnsafeInput`,
+    *tell* hears of every stage while it goes on; *confirm* is asked before one runs; *check* may raise before anything
+    is done, with the workspace locked. What failed is in the result: `raise_for` turns it into the error to end with.
+    Raises `UsageError`, `FormatError`, `ConfigError`, `UnsafeInput`,
     `StorageError`, `Locked`.
     """
     if request.dry_run:
-        with open_pipeline(project, reporter=reporter, allow_missing=request.allow_missing) as pipeline:
+        with open_pipeline(
+            project, reporter=reporter, allow_missing=request.allow_missing, pull=request.pull
+        ) as pipeline:
             addresses = _selected(project, pipeline, request)
-            locks, observer = pipeline.locks, pipeline.observer
-            found = outlook(
-                pipeline.graph,
+            found = foresee(
+                pipeline,
                 addresses,
-                locks.of,
-                observer.observe,
-                pipeline.in_cache,
-                earlier=_known_runs(pipeline, reporter).find if request.run_cache else None,
-                learn=observer.learn,
                 force=frozenset(addresses) if request.force else (),
                 force_downstream=request.force_downstream,
+                run_cache=request.run_cache,
+                pull=request.pull,
+                reporter=reporter,
             )
             return ReproResult(RunResult(()), tuple(each.decision for each in found.values()))
     with ExitStack() as opened:
@@ -137,6 +139,8 @@ def repro(
         pipeline = opened.enter_context(
             open_pipeline(project, reporter=reporter, worktree=worktree, allow_missing=request.allow_missing)
         )
+        if check is not None:
+            check(pipeline)
         addresses = _selected(project, pipeline, request)
         stages = [pipeline.graph.stages[address] for address in addresses]
         files = RunFiles(project, operation, stages)

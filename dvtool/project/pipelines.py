@@ -103,6 +103,20 @@ class Pipeline:
     ) -> None:
         self._opened.__exit__(kind, error, trace)
 
+    def anew(self) -> Pipeline:
+        """The same stages and records with a fresh look at the worktree. For as long as this one is open."""
+        again = Pipeline(
+            self.project,
+            reporter=self._reporter,
+            evaluate=self._evaluate,
+            worktree=self.worktree,
+            allow_missing=self._allow_missing,
+            pull=self._pull,
+        )
+        for part in ("definitions", "pointers", "tracked", "graph", "locks", "cache"):
+            again.__dict__[part] = getattr(self, part)
+        return again
+
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
         """Every ``dvtool.yaml`` of the project, in the order of their paths. Raises `ConfigError`, `UnsafeInput`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,90 @@ def test_stages_of_the_directory_and_of_all(ran: CommandLine) -> None:
     assert planned(below) == {"models/dvtool.yaml:tune": "run"}
     assert len(planned(ran, "-P")) == 5
     assert ran.below("empty").done("plan") == "No stages here.\n"
+
+
+def test_a_saved_plan_is_run(cli: CommandLine) -> None:
+    assert "dvtool apply p" in cli.done("plan", "-o", "p", "train")
+    cli.done("apply", "-q", "p")
+    assert (cli.at / "model").read_text() == "a\nb\nlr: 1\n"
+    assert not (cli.at / "report").exists()
+
+
+def test_a_saved_plan_is_run_from_any_directory(cli: CommandLine) -> None:
+    below = cli.below("models")
+    below.done("stage", "add", "-q", "-n", "tune", "-d", "../raw", "-o", "best", "touch best")
+    below.done("plan", "-o", "../p", "tune")
+    cli.done("apply", "p")
+    assert (below.at / "best").exists()
+    assert not (cli.at / "clean").exists()
+
+
+def spoil_definition(cli: CommandLine) -> None:
+    (cli.at / "dvtool.yaml").write_text(DEFINITION.replace("touch started other", "touch started other || true"))
+
+
+def spoil_lock(cli: CommandLine) -> None:
+    (cli.at / "dvtool.lock").unlink()
+
+
+def spoil_input(cli: CommandLine) -> None:
+    (cli.at / "raw").write_text("other\n")
+
+
+def spoil_parameter(cli: CommandLine) -> None:
+    (cli.at / "params.yaml").write_text("lr: 3\n")
+
+
+def spoil_output(cli: CommandLine) -> None:
+    (cli.at / "other").write_text("edited")
+
+
+def add_stage(cli: CommandLine) -> None:
+    cli.done("stage", "add", "-q", "-n", "more", "-o", "m", "touch m")
+
+
+def remove_stage(cli: CommandLine) -> None:
+    (cli.at / "dvtool.yaml").write_text(DEFINITION[: DEFINITION.index("  other:")])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoil_definition, "stage other: its definition changed"),
+        (spoil_lock, "stage prepare: what its lock says changed"),
+        (spoil_input, "stage prepare: dependency raw changed"),
+        (spoil_parameter, "stage train: parameter params.yaml:lr changed"),
+        (spoil_output, "stage other: output other changed"),
+        (add_stage, "stage more is new"),
+        (remove_stage, "stage other is gone"),
+    ],
+    ids=lambda each: each.__name__ if callable(each) else "",
+)
+def test_a_plan_is_refused_once_anything_has_changed(
+    ran: CommandLine, spoil: Callable[[CommandLine], None], words: str
+) -> None:
+    (ran.at / "params.yaml").write_text("lr: 2\n")
+    ran.done("plan", "-o", "p")
+    spoil(ran)
+    applied = ran("apply", "p")
+    assert applied.code == 2
+    assert words in applied.err
+    assert not (ran.at / "started").exists()
+    assert (ran.at / "model").read_text().endswith("lr: 1\n")
+
+
+def test_comments_and_descriptions_spoil_no_plan(cli: CommandLine) -> None:
+    cli.done("plan", "-o", "p", "prepare")
+    (cli.at / "dvtool.yaml").write_text("# more\n\n" + DEFINITION.replace("  prepare:", "  prepare:\n    desc: First."))
+    cli.done("apply", "-q", "p")
+
+
+def test_what_is_no_plan_is_refused(cli: CommandLine) -> None:
+    assert cli("apply", "nothing").code == 2
+    assert cli("apply", "dvtool.yaml").code == 9
+    cli.done("plan", "-o", "p")
+    text = (cli.at / "p").read_text()
+    (cli.at / "p").write_text(text.replace('"force": false', '"force": 3'))
+    assert cli("apply", "p").code == 9
+    (cli.at / "p").write_text(text.replace('"directory": ""', '"directory": "../x"'))
+    assert cli("apply", "p").code == 6

@@ -80,8 +80,8 @@ def repro(
     from dvtool.api.repro import ReproRequest
     from dvtool.api.repro import raise_for
     from dvtool.api.repro import repro as run
-    from dvtool.model.paths import show
-    from dvtool.ui.repro import Narrator
+    from dvtool.cli.running import narrator
+    from dvtool.cli.running import warn_of_visible
     from dvtool.ui.repro import dry_lines
     from dvtool.ui.repro import repro_json
     from dvtool.ui.repro import result_lines
@@ -106,8 +106,6 @@ def repro(
         dry_run=dry_run,
         now=time.time(),
     )
-    is_told = not (as_json or session.quiet)
-    narrator = Narrator(session.line, session.raw, session.paint, streams=jobs == 1) if is_told else None
 
     def confirm(stage: Stage, decision: Decision) -> bool:
         from dvtool.ui.reasons import reason_words
@@ -118,15 +116,11 @@ def repro(
     result = run(
         session.project(),
         request,
-        narrator or (lambda _: None),
+        narrator(session, as_json=as_json, jobs=jobs),
         session.reporter,
         confirm=confirm if interactive else None,
     )
-    for path in result.visible:
-        session.warn(
-            f"Git still sees {show(path)}: a rule of yours keeps it visible",
-            hint=f"look with: git check-ignore -v --no-index {show(path)}",
-        )
+    warn_of_visible(session, result)
     if as_json:
         session.json("repro/1", repro_json(result))
     elif dry_run:
