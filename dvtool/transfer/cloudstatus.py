@@ -51,5 +51,4 @@ def _look(session: Session, store: RemoteStore, wanted: Sequence[Wanted]) -> Sur
 
 def _absent(found: Survey) -> set[ObjectId]:
     send = found.send
-    absent = {oid for members in send.packed.values() for _, oid in members}
-    return absent | found.lost | set(send.loose) | set(send.to_cut) | {each.blob for each in send.pieces}
+    return set(send.in_packs()) | found.lost | set(send.loose) | set(send.to_cut) | {each.blob for each in send.pieces}

@@ -22,6 +22,7 @@ from dvtool.model.paths import show
 from dvtool.store.chunker import FIXED_PIECES
 from dvtool.store.localpacks import PackKey
 from dvtool.store.localpacks import Place
+from dvtool.store.packfile import Table
 from dvtool.store.packwriter import PackWriter
 from dvtool.transfer.cutting import Cutter
 from dvtool.transfer.outgoing import Outgoing
@@ -74,6 +75,9 @@ class _Sender:
         """Packs that are wanted whole go as they are; nothing that was not asked for leaves the machine."""
         parts: list[tuple[Place, ObjectId]] = []
         packs = self._cache.packs
+        for key, table in self._found.send.whole.items():
+            if key.pack_class == pack_class:
+                self._outgoing.send_local(packs.path(key), pack_class, key.id, packs.keys()[key], table)
         for key, members in self._found.send.packed.items():
             if key.pack_class != pack_class:
                 continue
@@ -173,6 +177,15 @@ class _Sender:
                 self._session.writer.put_keyed(key, RECIPE, data)
                 self._recipes.append((key, data))
 
+    def _members(self, key: PackKey) -> list[tuple[Place, ObjectId]]:
+        table = self._found.send.whole.get(key)
+        if table is None:
+            return self._found.send.packed[key]
+        return [
+            (Place(key, entry.offset, entry.size, entry.kind), ObjectId(entry.digest))
+            for entry in Table(table).entries()
+        ]
+
     def _is_damaged(self, oid: ObjectId, error: DvtoolError) -> None:
         self._damaged.add(oid)
         self._session.damage.append(error)
@@ -186,7 +199,7 @@ class _Sender:
         if damaged:
             again = self._outgoing.writer(pack_class)
             for key in damaged:
-                self._parts(self._found.send.packed[key], again)
+                self._parts(self._members(key), again)
             self._outgoing.finish_writer(again)
             self._outgoing.flush()
 

@@ -239,7 +239,7 @@ def _cost(job: LookJob) -> int:
 def _lacking(found: Survey) -> dict[ObjectId, bytes]:
     """Every object that the remote lacks, each with the digest to look up to see which pack held it."""
     send = found.send
-    lacking: dict[ObjectId, bytes] = {oid: oid for members in send.packed.values() for _, oid in members}
+    lacking: dict[ObjectId, bytes] = {oid: oid for oid in send.in_packs()}
     lacking.update((oid, oid) for group in (send.loose, send.to_cut, found.lost) for oid in group)
     lacking.update((each.blob, each.pieces[0][1].digest) for each in send.pieces)
     return lacking
