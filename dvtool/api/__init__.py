@@ -54,6 +54,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
     "dvtool.api.repro": ("ReproRequest", "ReproResult", "repro"),
     "dvtool.api.root": ("RootResult", "root"),
+    "dvtool.api.runs": ("Run", "run_log", "runs_list", "runs_show"),
     "dvtool.api.stageadd": ("StageAddRequest", "StageAddResult", "stage_add"),
     "dvtool.api.stagelist": ("StageListRequest", "StageListResult", "StageView", "stage_list"),
     "dvtool.api.undo": ("UndoRequest", "UndoResult", "undo"),

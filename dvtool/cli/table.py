@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "dag": Verb("dag:dag", "Show the graph of the pipelines."),
         "plan": Verb("plan:plan", "Show what `dvtool repro` would do, and why."),
         "apply": Verb("apply:apply", "Run a plan that `dvtool plan -o` saved."),
+        "runs": Verb("runs:runs", "Show what runs of stages did here."),
         "metrics": Verb("metrics:metrics", "Show and compare metrics."),
         "params": Verb("params:params", "Compare parameters."),
         "freeze": Verb("freeze:freeze", "Keep stages from running, whatever they depend on."),
