@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.lock import Json
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.pipeline.definition import parse
+from dvtool.pipeline.definition.schema import modeline
 from dvtool.pipeline.edit import add_stage
 from dvtool.pipeline.graph import build
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import Stage
 from dvtool.pipeline.types import address_of
 from dvtool.project.definitions import read_definition
 from dvtool.project.definitions import read_input
+from dvtool.project.definitions import schema_copy
 from dvtool.project.definitions import write_definitions
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
@@ -85,14 +87,15 @@ def stage_add(project: Project, request: StageAddRequest, reporter: Reporter = S
         pipeline.worktree.lock("dvtool stage add")
         file = join(pipeline.directory, DEFINITION_NAME)
         before = read_definition(project, file)
-        text = add_stage(before or "", request.name, body, show(file), replace=request.force)
+        text = add_stage(before or "", request.name, body, show(file), replace=request.force, modeline=modeline(file))
         definition = parse(text.encode("utf-8"), file, lambda path: read_input(project, path))
         stage = next(each for each in definition.stages if each.name == request.name)
         others = [each for each in pipeline.definitions if each.file != file]
         replaced = any(address_of(file, request.name) == each for each in _addresses(pipeline.definitions))
         _check(pipeline, [*others, definition], stage)
         cached = [out.path for out in stage.outs if out.cache and _is_directory(project, split(out.path)[0])]
-        git_files = write_definitions(project, {file: text}, cached)
+        schema = schema_copy(project, wanted=not (before or "").strip())
+        git_files = write_definitions(project, {file: text, **schema}, cached)
     return StageAddResult(request.name, stage.address, file, replaced, git_files)
 
 

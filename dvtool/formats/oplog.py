@@ -29,7 +29,7 @@ from dvtool.model.tree import link_entry
 VERSION = 1
 _BYTES_PER_VALUE = 8
 _OWN_FILES = {
-    "project": re.compile(rb"\.dvtool/(config|config\.local|\.gitignore)"),
+    "project": re.compile(rb"\.dvtool/(config|config\.local|\.gitignore|dvtool\.schema\.json)"),
     "git": re.compile(rb"dvtool/(at/[^/]+/)?config|info/exclude"),
 }
 _WORDS = re.compile(r"(file|executable|directory|link) (\S+)(?: (0|[1-9][0-9]*))?(?: (0|[1-9][0-9]*))?", re.ASCII)

@@ -14,6 +14,8 @@ from dvtool.errors import FormatError
 from dvtool.errors import storage_error
 from dvtool.model.paths import show
 from dvtool.model.paths import split
+from dvtool.pipeline.definition.schema import SCHEMA_PATH
+from dvtool.pipeline.definition.schema import schema_text
 from dvtool.project.open import Project
 from dvtool.project.parts import is_durable
 from dvtool.project.recording import ignore_data
@@ -49,6 +51,19 @@ def read_input(project: Project, path: bytes) -> bytes | None:
         return None
     except OSError as error:
         raise storage_error(error, "read", path) from error
+
+
+def schema_copy(project: Project, *, wanted: bool) -> dict[bytes, str]:
+    """The schema that editors read, and where the project keeps its copy, if it is to be written.
+
+    That is where the copy is older than this dvtool, or *wanted* and there is none.
+    """
+    path = os.path.join(project.root, SCHEMA_PATH)
+    if os.path.islink(os.path.dirname(path)) or os.path.islink(path):
+        return {}
+    text = schema_text().decode("utf-8")
+    before = read_input(project, SCHEMA_PATH)
+    return {} if before == text.encode("utf-8") or (before is None and not wanted) else {SCHEMA_PATH: text}
 
 
 def write_definitions(project: Project, texts: Mapping[bytes, str], outputs: Sequence[bytes] = ()) -> tuple[bytes, ...]:

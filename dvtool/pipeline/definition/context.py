@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import NoReturn
 
 from dvtool.errors import FormatError
 from dvtool.formats.lock import Json
@@ -137,7 +138,7 @@ class Context:
             _put(values, key.split("."), Node(value, outside=True))
         return Context(self._sources, values, self._loaded, self._items)
 
-    def find(self, names: list[str], at: Value) -> Node:
+    def find(self, names: list[str], at: Value, reading: Reading) -> Node:
         """What the dotted name stands for. Raises `ConfigError` naming the nearest one there is."""
         first = names[0]
         node = self._items.get(first) or self._values.get(first)
@@ -148,21 +149,9 @@ class Context:
                 node = above.below(name)
             if node is None:
                 known = {*self._items, *self._values} if not depth else above.data if above is not None else ()
-                self._not_there(names, depth, known, at)
+                _not_there(names, depth, known, reading, at)
         assert node is not None
         return node
-
-    def _not_there(self, names: list[str], depth: int, known: Any, at: Value) -> None:
-        hint = None
-        if type(known) is list:
-            hint = f"the list has {len(known)} items, numbered from 0"
-        elif depth and type(known) is not dict:
-            hint = f"{'.'.join(names[:depth])} is one value and holds no others"
-        else:
-            hint = nearest(names[depth], [str(each) for each in known])
-        if hint is None and not known:
-            hint = "values come from params.yaml beside the definition, and from `vars`"
-        self._sources.reading.refuse(at, f"there is no value `{'.'.join(names)}`", hint)
 
     def _with_mapping(self, entry: Value) -> Context:
         _check_no_templates(entry, self._sources.reading)
@@ -200,6 +189,19 @@ class Context:
 
     def _twice(self, node: Node | str, entry: Value, whose: str) -> None:
         self._sources.reading.refuse(entry, f"{whose} sets `{node}`, which is set already", "each value is set once")
+
+
+def _not_there(names: list[str], depth: int, known: Any, reading: Reading, at: Value) -> NoReturn:
+    hint: str | None
+    if type(known) is list:
+        hint = f"the list has {len(known)} items, numbered from 0"
+    elif depth and type(known) is not dict:
+        hint = f"{'.'.join(names[:depth])} is one value and holds no others"
+    else:
+        hint = nearest(names[depth], [str(each) for each in known])
+        if hint is None and not known:
+            hint = "values come from params.yaml beside the definition, and from `vars`"
+    reading.refuse(at, f"there is no value `{'.'.join(names)}`", hint)
 
 
 def _merge(into: Mapping[str, Node], added: Mapping[str, Node], twice: Callable[[str], None]) -> dict[str, Node]:

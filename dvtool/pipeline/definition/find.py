@@ -15,11 +15,11 @@ from dvtool.formats.lock import Json
 from dvtool.formats.yamlmarked import MAX_BYTES
 from dvtool.git.run import GitRepo
 from dvtool.git.worktree import files_named
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import join
 from dvtool.model.paths import split
 from dvtool.pipeline.definition.parse import parse
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Definition
 
 

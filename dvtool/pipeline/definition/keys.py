@@ -107,9 +107,10 @@ DEP = Table(
         "url": Key(FILLED, "What a server says of a URL's version; asked by `repro` alone."),
         "cmd": Key(FILLED, "What a command prints; started by `repro` alone."),
     },
+    "dependency",
 )
-OUT = Table("an output", _OUT)
-PLOT_OUT = Table("a plot", {**_OUT, **_PLOT})
+OUT = Table("an output", _OUT, "output")
+PLOT_OUT = Table("a plot", {**_OUT, **_PLOT}, "plot")
 _VALUES = MapOf(ANY, is_optional=False, any_key=True)
 _VARS = ListOf(Either(FILLED, None, _VALUES), "a list of files and mappings")
 RETRY = Table(
@@ -166,7 +167,7 @@ _STAGE = {
         MapOf(AMOUNT, "resources by name"), "Slots and limits: `cpu`, `memory`, `gpu`, and names of your own."
     ),
 }
-STAGE = Table("a stage", _STAGE)
+STAGE = Table("a stage", _STAGE, "stage")
 MATRIX = Table(
     "a stage",
     {
@@ -176,6 +177,7 @@ MATRIX = Table(
         ),
         **_STAGE,
     },
+    "any_stage",
 )
 FOREACH = Table(
     "a stage with `foreach`",
@@ -187,6 +189,7 @@ FOREACH = Table(
         ),
         "do": Key(STAGE, "The stage.", required=True),
     },
+    "foreach",
     elsewhere=dict.fromkeys(_STAGE, "it belongs under `do`"),
 )
 
@@ -243,3 +246,6 @@ TOP = Table(
     },
     elsewhere={"datasets": "dvtool has no `datasets`: put files and URLs under `deps`"},
 )
+
+DEFINITIONS = (DEP, OUT, PLOT_OUT, STAGE, MATRIX, FOREACH)
+"""The tables that stand in several places."""

@@ -140,9 +140,9 @@ class _Parser:
         self._room -= len(members)
         for key, items in members.items():
             name = f"{group}@{key}"
-            reading = replace(self._reading, stage=name)
             if not key.isprintable() or len(name) > _MAX_NAME:
-                reading.refuse(body, f"{key[:40]!r} is no part of a stage's name", key=True)
+                self._reading.refuse(body, f"{key[:40]!r} is no part of a stage's name", key=True)
+            reading = replace(self._reading, stage=name)
             yield self._templated(template, self._context.with_items(items), reading, name, group, at=body)
 
     def _templated(

@@ -203,10 +203,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Table(Shape):
-    """A mapping with known keys. ``whose``: "a stage", "an output": where a key is unknown."""
+    """A mapping with known keys. ``whose``: "a stage", "an output", for messages. ``name``: in the schema, where it
+    stands in several places."""
 
     whose: str
     keys: Mapping[str, Key]
+    name: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def expected(self) -> str:
@@ -227,6 +229,10 @@ class Table(Shape):
                 reading.refuse(value, f"`{name}` is missing in {self.whose}", key=True)
 
     def schema(self) -> JsonSchema:
+        return {"$ref": f"#/definitions/{self.name}"} if self.name else self.definition()
+
+    def definition(self) -> JsonSchema:
+        """The schema itself, where `schema` only names it."""
         found: JsonSchema = {
             "type": "object",
             "additionalProperties": False,

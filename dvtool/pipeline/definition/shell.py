@@ -20,7 +20,7 @@ _INTERPRETS = re.compile(
     r"(?:^|[\s;&|(])(?:-[A-Za-z]*[ce]|--(?:command|eval|exec|execute)|eval|ssh|parallel|watch|su)(?=[\s=]|$)"
 )
 """What is behind these words is read once more by a shell or another language: quotes in it are no protection."""
-_CONFUSES = re.compile(r"<<|\$'|\\\$\{|\$\(\(")
+_CONFUSES = re.compile(r"<<|\$'|\$\{|\$\(\(")
 """Here-documents, ``$'...'``, parameter expansions, arithmetic: quotes mean something else in them."""
 
 ADVICE = (

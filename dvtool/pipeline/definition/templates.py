@@ -77,16 +77,15 @@ class Resolver:
     def _mapping(self, value: Value, key: str | None) -> Value:
         found: dict[Any, Value] = {}
         changed = False
-        for name, each in value.data.items():
-            inner = self.value(each, "cmd" if key == "deps" and name == "cmd" else key)
-            if type(name) is str and "${" in name:
-                new, _ = self._joined(name, each, key)
+        for old, each in value.data.items():
+            inner = self.value(each, "cmd" if key == "deps" and old == "cmd" else key)
+            name = old
+            if type(old) is str and "${" in old:
+                name, _ = self._joined(old, each, key)
                 changed = True
-                if new in found:
-                    self._reading.refuse(each, f"the key {new!r} stands there twice", key=True)
-                found[new] = inner
-            else:
-                found[name] = inner
+            if name in found:
+                self._reading.refuse(each, f"the key {name!r} stands there twice", key=True)
+            found[name] = inner
             changed = changed or inner is not each
         return Value(found, value.mark, value.key_mark) if changed else value
 
@@ -186,7 +185,7 @@ class Resolver:
         names = names_in(inner)
         if names is None:
             self._reading.refuse(at, f"`{inner}` is no name", "write ${a.b} or ${list[0]}; \\${ stands for itself")
-        node = self._context.find(names, at)
+        node = self._context.find(names, at, self._reading)
         if node.source is not None and type(node.data) is not dict:
             self.used.setdefault(node.source, {}).setdefault(node.path, at)
         return node

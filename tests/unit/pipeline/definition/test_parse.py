@@ -6,8 +6,8 @@ import pytest
 
 from dvtool.errors import ConfigError
 from dvtool.errors import UnsafeInput
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.pipeline.definition import parse
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import DepKind
