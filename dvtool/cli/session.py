@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from dvtool.ui.progress import ProgressReporter
 
 
+_IN_A_STAGE_SECONDS = 1.0
+
+
 class OutputClosed(Exception):
     """Whoever read our standard output has gone (``dvtool list | head``)."""
 
@@ -75,7 +78,9 @@ class Session:
         from dvtool.project.environment import Environment
 
         home = self.environ.get("HOME") or os.path.expanduser("~")
-        waiting = Waiting(0.0 if self.no_wait else None, self.note)
+        # A stage's command would wait for ever for the run that it is a part of.
+        most = _IN_A_STAGE_SECONDS if "DVTOOL_STAGE" in self.environ else None
+        waiting = Waiting(0.0 if self.no_wait else most, self.note)
         return Environment(self.environ, os.fsencode(home), self.cwd, shown_command(self.argv), waiting=waiting)
 
     def project(self, overrides: Mapping[str, str] | None = None) -> Project:

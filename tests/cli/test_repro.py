@@ -285,7 +285,9 @@ def test_a_command_list_runs_in_turn_until_one_fails(cli: CommandLine) -> None:
 
 
 def test_words_without_a_shell_are_taken_as_they_are(cli: CommandLine) -> None:
-    define(cli, "stages:\n  a:\n    argv: [cp, '$(touch hacked)', out]\n    deps: ['$(touch hacked)']\n    outs: [out]\n")
+    define(
+        cli, "stages:\n  a:\n    argv: [cp, '$(touch hacked)', out]\n    deps: ['$(touch hacked)']\n    outs: [out]\n"
+    )
     (cli.at / "$(touch hacked)").write_text("text")
     cli.done("repro")
     assert read(cli, "out") == "text" and not (cli.at / "hacked").exists()
