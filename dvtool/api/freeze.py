@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 
 from dvtool.errors import UsageError
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.pipeline.edit import set_frozen
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import address_of
 from dvtool.project.definitions import read_definition
 from dvtool.project.definitions import write_definitions

@@ -14,6 +14,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import StageFailed
 from dvtool.errors import UsageError
 from dvtool.formats.lock import LockedStage
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -35,7 +36,6 @@ from dvtool.pipeline.runs import Recorder as RunRecorder
 from dvtool.pipeline.runs import Runs
 from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import select
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Decision
 from dvtool.pipeline.types import Stage
 from dvtool.project.cacheroots import keep_in_shared_cache

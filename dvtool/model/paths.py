@@ -18,6 +18,7 @@ from dvtool.errors import UnsafeInput
 MAX_NAME_BYTES = 255
 POINTER_SUFFIX = b".dvt"
 LOCK_NAME = b"dvtool.lock"
+DEFINITION_NAME = b"dvtool.yaml"
 LOCK_JOURNAL = b"locks.journal"
 """In a state directory: stages that are finished and may not stand in their locks yet."""
 
@@ -28,6 +29,8 @@ _INVISIBLE = re.compile(
 """Unicode's default ignorable code points."""
 _ORDINARY = re.compile(rb"[^./\0~\\\xc2\xcd\xd8\xe1\xe2\xe3\xef\xf0\xf3][^/\0~\\]{0,254}")
 """Nearly every name: nothing to look at, and no first byte of a dot or an invisible code point. 0.2 us."""
+_ORDINARY_PATH = re.compile(rb"[0-9A-Za-z_@+=-][0-9A-Za-z_.@+=-]{0,254}(?:/[0-9A-Za-z_@+=-][0-9A-Za-z_.@+=-]{0,254})*")
+"""Nearly every path in a text file, in one look."""
 _SHORT_NAME = re.compile(r"(git|dvtoo|dvtool)~[0-9]+", re.ASCII)
 _DRIVE = re.compile(rb"[A-Za-z]:")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f\\]")
@@ -68,6 +71,8 @@ def check_name(name: bytes, where: str) -> None:
 
 def check_path(path: bytes, where: str) -> None:
     """Raise `UnsafeInput` unless *path* is a relative path that may stand in a text file."""
+    if _ORDINARY_PATH.fullmatch(path):
+        return
     if path.startswith(b"/") or _DRIVE.match(path):
         raise UnsafeInput(f"{where}: {show(path)} is an absolute path", path=where)
     if _CONTROL.search(path):

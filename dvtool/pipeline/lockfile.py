@@ -31,12 +31,12 @@ from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_block
 from dvtool.formats.lock import join_blocks
 from dvtool.hashing.digests import object_id
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
-from dvtool.pipeline.types import DEFINITION_NAME
 
 _REWRITES = 50
 """So often at most is a lock written in one run, and once more at its end."""

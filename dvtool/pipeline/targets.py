@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from dvtool.errors import UsageError
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.pipeline.graph import Graph
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Stage
 from dvtool.pipeline.types import address_of
 

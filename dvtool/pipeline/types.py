@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
-
-DEFINITION_NAME = b"dvtool.yaml"
+from dvtool.model.paths import DEFINITION_NAME
 
 
 class Mark(NamedTuple):

@@ -17,7 +17,9 @@ from dvtool.project.config import Level
 from dvtool.project.config import RemoteSettings
 from dvtool.project.config import in_words
 from dvtool.project.open import Project
+from dvtool.workspace.pointers import OwnFiles
 from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.pointers import find_own_files
 from dvtool.workspace.pointers import load_tracked
 
 if TYPE_CHECKING:
@@ -73,10 +75,15 @@ def _jobs(project: Project) -> int:
     return project.config.count("core.checksum_jobs") or min(usable_processors(), _MOST_JOBS)
 
 
-def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> TrackedPaths:
+def find_files(project: Project) -> OwnFiles:
+    """The project's pointers, locks and definitions."""
+    return find_own_files(project.root, project.git, project.layout.prefix.rstrip(b"/"))
+
+
+def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = (), found: OwnFiles | None = None) -> TrackedPaths:
     """All tracked paths of the worktree: what was added, and outputs of stages as their locks say.
 
-    *data_in*: directories that are about to be tracked.
+    *data_in*: directories that are about to be tracked. *found*: from `find_files`.
     """
     state_dir = project.layout.state_dir
     readers: list[LockReader] = []
@@ -95,12 +102,13 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = ()) -> Tracke
         data_in=data_in,
         read_lock=lambda path: reader().read_lock(path),
         unwritten=reader().unwritten() if os.path.lexists(os.path.join(state_dir, LOCK_JOURNAL)) else (),
+        found=found,
     )
 
 
-def open_pointers(project: Project) -> TrackedPaths:
-    """What was added alone: outputs of stages are not in it."""
-    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"))
+def open_pointers(project: Project, found: OwnFiles | None = None) -> TrackedPaths:
+    """What was added alone: outputs of stages are not in it. *found*: from `find_files`."""
+    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), found=found)
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:

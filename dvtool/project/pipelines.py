@@ -6,7 +6,6 @@ Each part is made when it is asked for first, so that `dag` opens no worktree an
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -35,6 +34,7 @@ from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import Stage
 from dvtool.project.open import Project
+from dvtool.project.parts import find_files
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_pointers
 from dvtool.project.parts import open_worktree
@@ -44,6 +44,7 @@ from dvtool.store.gaps import Gap
 from dvtool.store.gaps import directory_gap
 from dvtool.store.gaps import file_gap
 from dvtool.store.trees import lookup
+from dvtool.workspace.pointers import OwnFiles
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.worktree import Worktree
 
@@ -79,7 +80,7 @@ class Pipeline:
         reporter: Reporter = SILENT,
         evaluate: Evaluate | None = None,
         overrides: Mapping[str, Json] | None = None,
-        files: Iterable[bytes] | None = None,
+        files: OwnFiles | None = None,
         worktree: Worktree | None = None,
         allow_missing: bool = False,
         pull: bool = False,
@@ -88,7 +89,8 @@ class Pipeline:
         self._reporter = reporter
         self._evaluate = evaluate
         self._overrides = overrides or {}
-        self._files = files
+        if files is not None:
+            self.__dict__["files"] = files
         self._worktree = worktree
         self._allow_missing = allow_missing
         self._pull = pull
@@ -118,18 +120,19 @@ class Pipeline:
         return again
 
     @cached_property
+    def files(self) -> OwnFiles:
+        """Its pointers, locks and definitions."""
+        return find_files(self.project)
+
+    @cached_property
     def definitions(self) -> tuple[Definition, ...]:
         """Every ``dvtool.yaml`` of the project, in the order of their paths. Raises `ConfigError`, `UnsafeInput`."""
-        from dvtool.pipeline.definition import find_definitions
         from dvtool.pipeline.definition import load
 
         project = self.project
-        files = self._files
-        if files is None:
-            files = find_definitions(project.root, project.git, project.layout.prefix.rstrip(b"/"))
         found: list[Definition] = []
         problems: list[DvtoolError] = []
-        for file in files:
+        for file in self.files.definitions:
             try:
                 found.append(load(project.root, file, overrides=self._overrides))
             except (ConfigError, FormatError) as error:
@@ -143,7 +146,7 @@ class Pipeline:
     @cached_property
     def pointers(self) -> tuple[Tracked, ...]:
         """What was tracked by `add`."""
-        return tuple(open_pointers(self.project))
+        return tuple(open_pointers(self.project, self.files))
 
     @cached_property
     def tracked(self) -> Mapping[bytes, bytes]:
@@ -275,7 +278,7 @@ def open_pipeline(
     reporter: Reporter = SILENT,
     evaluate: Evaluate | None = None,
     overrides: Mapping[str, Json] | None = None,
-    files: Iterable[bytes] | None = None,
+    files: OwnFiles | None = None,
     worktree: Worktree | None = None,
     allow_missing: bool = False,
     pull: bool = False,
@@ -283,8 +286,8 @@ def open_pipeline(
     """The world of a pipeline verb. Nothing is read before it is asked for.
 
     *evaluate*: what a URL or command dependency comes to, from verbs that may start what a repository says.
-    *overrides*: values that stand in for those of the definitions' variables. *files*: the definitions, where they were
-    found already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded;
+    *overrides*: values that stand in for those of the definitions' variables. *files*: where they were found
+    already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded;
     *pull*: so does what has a pointer.
     """
     return Pipeline(

@@ -24,7 +24,9 @@ from dvtool.formats.pointer import MAX_BYTES
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
 from dvtool.git.run import GitRepo
+from dvtool.git.worktree import own_files
 from dvtool.git.worktree import pointers_in_worktree
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import is_below
@@ -239,18 +241,46 @@ def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: boo
     return sorted(path for path in _walk(root, b"") if locks or split(path)[1] != LOCK_NAME)
 
 
-def _walk(root: bytes, directory: bytes) -> Iterable[bytes]:
+class OwnFiles(NamedTuple):
+    """Files of a project that say what its data and its stages are."""
+
+    pointers: tuple[bytes, ...]
+    locks: tuple[bytes, ...]
+    definitions: tuple[bytes, ...]
+
+
+def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
+    """As `find_pointers`, of all three kinds at once."""
+    if git is None:
+        paths = sorted(_walk(root, b"", definitions=True))
+    else:
+        skip = len(subdir) + 1 if subdir else 0
+        paths = [path[skip:] for path in own_files(git, subdir)]
+    kinds: dict[bytes, list[bytes]] = {POINTER_SUFFIX: [], LOCK_NAME: [], DEFINITION_NAME: []}
+    for path in paths:
+        kinds.get(split(path)[1], kinds[POINTER_SUFFIX]).append(path)
+    return OwnFiles(*map(tuple, kinds.values()))
+
+
+def _walk(root: bytes, directory: bytes, *, definitions: bool = False) -> Iterable[bytes]:
     with os.scandir(os.path.join(root, directory)) as listing:
         found = list(listing)
     names = {entry.name for entry in found}
     for entry in found:
         path = join(directory, entry.name)
-        if (entry.name.endswith(POINTER_SUFFIX) or entry.name == LOCK_NAME) and entry.is_file(follow_symlinks=False):
+        if entry.name == DEFINITION_NAME:
+            # A link too: who reads it refuses to follow.
+            is_own = definitions and not entry.is_dir(follow_symlinks=False)
+        else:
+            is_own = (entry.name.endswith(POINTER_SUFFIX) or entry.name == LOCK_NAME) and entry.is_file(
+                follow_symlinks=False
+            )
+        if is_own:
             yield path
         elif entry.is_dir(follow_symlinks=False) and entry.name not in (b".git", b".dvtool"):
             is_tracked = entry.name + POINTER_SUFFIX in names
             if not is_tracked and not os.path.isdir(os.path.join(root, path, b".dvtool")):
-                yield from _walk(root, path)
+                yield from _walk(root, path, definitions=definitions)
 
 
 def read_pointer(root: bytes, path: bytes) -> Pointer:
@@ -292,10 +322,11 @@ def load_tracked(
     data_in: tuple[bytes, ...] = (),
     read_lock: ReadLock | None = None,
     unwritten: Iterable[bytes] = (),
+    found: OwnFiles | None = None,
 ) -> TrackedPaths:
     """All tracked paths: of pointers, and with *read_lock* the outputs of stages.
 
-    *unwritten*: locks that may not stand on disk yet.
+    *unwritten*: locks that may not stand on disk yet. *found*: the files, where they were looked for already.
 
     One unreadable pointer or lock fails the whole, naming each: none is passed over. Except below the directories
     *data_in*, which are about to be tracked: there it is a file like any other that happens to be called `*.dvt`.
@@ -304,7 +335,11 @@ def load_tracked(
     items: list[Tracked] = []
     uncached: set[bytes] = set()
     problems: list[DvtoolError] = []
-    for path in dict.fromkeys([*find_pointers(root, git, subdir, locks=read_lock is not None), *unwritten]):
+    if found is None:
+        paths = find_pointers(root, git, subdir, locks=read_lock is not None)
+    else:
+        paths = [*found.pointers, *(found.locks if read_lock is not None else ())]
+    for path in dict.fromkeys([*paths, *unwritten]):
         try:
             if read_lock is not None and split(path)[1] == LOCK_NAME:
                 items += _outputs_in(path, read_lock(path), uncached)
