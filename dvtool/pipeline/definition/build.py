@@ -28,9 +28,11 @@ _OUT_KEYS = frozenset({"cache", "persist", "push", "remote", "checkpoint"})
 _DEFAULT = Retry()
 
 
-def build_stage(name: str, body: Value, reading: Reading, *, group: str = "") -> Stage:
+def build_stage(
+    name: str, body: Value, reading: Reading, *, group: str = "", uses: tuple[ParamsDep, ...] = ()
+) -> Stage:
     """The stage *name* with the keys of `keys.STAGE` in *body*. Raises `ConfigError`, `UnsafeInput`."""
-    return _StageBuilder(body.data, reading).build(name, body, group)
+    return _StageBuilder(body.data, reading).build(name, body, group, uses)
 
 
 class _StageBuilder:
@@ -39,7 +41,7 @@ class _StageBuilder:
         self._reading = reading
         self._base = split(reading.file)[0]
 
-    def build(self, name: str, body: Value, group: str) -> Stage:
+    def build(self, name: str, body: Value, group: str, uses: tuple[ParamsDep, ...]) -> Stage:
         get = self._body.get
         cmd, argv = get("cmd"), get("argv")
         if cmd is None and argv is None:
@@ -69,6 +71,7 @@ class _StageBuilder:
             retry=_DEFAULT if retry is None else _retry(retry),
             go_on=get("on_error") is not None and text(self._body["on_error"]) == "continue",
             resources=self._resources(),
+            uses=uses,
         )
 
     def _items(self, key: str) -> list[Value]:

@@ -155,8 +155,8 @@ class _Parser:
         inner = {key: each if key == "vars" else resolver.value(each, key) for key, each in body.data.items()}
         if any(new is not body.data[key] for key, new in inner.items()):
             STAGE.check(Value(inner, body.mark, body.key_mark), reading)
-        stage = build_stage(name, Value(inner, body.mark, (at or body).key_mark), reading, group=group)
-        return replace(stage, uses=resolver.uses) if resolver.used else stage
+        found = Value(inner, body.mark, (at or body).key_mark)
+        return build_stage(name, found, reading, group=group, uses=resolver.uses)
 
     def _directory(self, body: Value, context: Context, reading: Reading) -> bytes:
         """The one that files under the stage's ``vars`` are seen from: its ``wdir``, which they cannot change."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+_HARMLESS = re.compile(r"[\w./:,@%+-]*", re.ASCII)
 _PLAIN = re.compile(r"[\w\-./:,=+@%^~*?\[\]{}!# \t\u00a1-\U0010ffff]*")
 """Without quotes around it: words, names of files, patterns for names of files."""
 _SPLITS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -26,6 +27,11 @@ _CONFUSES = re.compile(r"<<|\$'|\$\{|\$\(\(")
 ADVICE = (
     "quote it in `cmd`, pass it as a word of `argv`, or name its file under `trusted` if all who change it are trusted"
 )
+
+
+def is_harmless(text: str) -> bool:
+    """Whether *text* may stand anywhere in any command, but for right behind a ``$``."""
+    return _HARMLESS.fullmatch(text) is not None
 
 
 class Command:

@@ -18,6 +18,7 @@ from dvtool.pipeline.definition.shapes import Reading
 from dvtool.pipeline.definition.shapes import describe
 from dvtool.pipeline.definition.shell import ADVICE
 from dvtool.pipeline.definition.shell import Command
+from dvtool.pipeline.definition.shell import is_harmless
 from dvtool.pipeline.types import ParamsDep
 
 MAX_TEXT = 64 << 20
@@ -152,7 +153,7 @@ class Resolver:
                     pieces += self._options(node, inner, at)
                 else:
                     pieces.append(_Piece(to_text(node.data), inner if node.outside else ""))
-        if any(piece.outside for piece in pieces):
+        if any(_needs_look(before, piece) for before, piece in zip([_Piece(""), *pieces], pieces, strict=False)):
             self._check(pieces, at)
         return "".join(piece.text for piece in pieces)
 
@@ -202,6 +203,10 @@ class _Piece(NamedTuple):
     text: str
     outside: str = ""
     is_quoted: bool = False
+
+
+def _needs_look(before: _Piece, piece: _Piece) -> bool:
+    return bool(piece.outside) and (before.text.endswith("$") or not is_harmless(piece.text))
 
 
 def to_text(data: Any) -> str:
