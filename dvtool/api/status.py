@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from dvtool.errors import UsageError
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.history import changed_since_head
 from dvtool.project.open import Project
+from dvtool.project.parts import find_files
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.workspace.pointers import OwnFiles
+from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import select
+
+if TYPE_CHECKING:
+    from dvtool.pipeline.types import Action
+    from dvtool.pipeline.types import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,31 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage that is not up to date, or is frozen. ``reasons``: of its own; none where it only waits for others."""
+
+    stage: str
+    action: Action
+    frozen: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StagesSeen:
+    """``total``: stages looked at. ``named``: targets that mean stages and nothing else."""
+
+    total: int = 0
+    stages: tuple[StageStatus, ...] = ()
+    named: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class StatusResult:
     """``workspace``: worktree against pointers, to be taken over by `add`. ``committed``: pointers
     against ``HEAD``, to be committed by Git. ``missing``: what the pointers name and the worktree
     does not have, or has in another version that dvtool placed there ("outdated"). ``cloud``:
     paths whose bytes the remote does not hold, ``why`` names it where there are several; None when not asked.
+    ``stages``: of ``stage_count`` that were looked at, those that are out of date, and frozen ones.
     """
 
     tracked: int
@@ -59,10 +89,13 @@ class StatusResult:
     files_seen: int
     files_hashed: int
     bytes_hashed: int
+    stage_count: int = 0
+    stages: tuple[StageStatus, ...] = ()
 
     @property
     def is_clean(self) -> bool:
-        return not (self.workspace or self.committed or self.missing or self.cloud)
+        outdated = any(stage.reasons or not stage.frozen for stage in self.stages)
+        return not (self.workspace or self.committed or self.missing or self.cloud or outdated)
 
 
 def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT) -> StatusResult:
@@ -71,12 +104,18 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     Raises `FormatError` and `UnsafeInput` for pointers that cannot be read, `UsageError`,
     `StorageError`.
     """
-    tracked = open_tracked(project)
-    selected = select(tracked, relative_paths(project, request.targets))
+    files = find_files(project)
+    tracked = open_tracked(project, found=files)
+    stages = StagesSeen()
+    targets = request.targets
+    if files.definitions:
+        stages = _stages(project, files, tracked, targets, reporter)
+        targets = tuple(target for target in targets if target not in stages.named)
+    selected = select(tracked, relative_paths(project, targets)) if targets or not request.targets else []
     chosen = {one.item.path for one in selected}
     changed = [one for one in changed_since_head(project, tracked) if not request.targets or one[0] in chosen]
     if not selected and not changed:
-        return StatusResult(0, (), (), (), () if request.cloud else None, 0, 0, 0)
+        return StatusResult(0, (), (), (), () if request.cloud else None, 0, 0, 0, stages.total, stages.stages)
     from dvtool.api.status_compare import compare
 
     workspace, missing, committed, counts = compare(project, tracked, selected, changed, reporter)
@@ -92,7 +131,22 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         counts.files_seen,
         counts.files_hashed,
         counts.bytes_hashed,
+        stages.total,
+        stages.stages,
     )
+
+
+def _stages(
+    project: Project, files: OwnFiles, tracked: TrackedPaths, targets: tuple[bytes, ...], reporter: Reporter
+) -> StagesSeen:
+    from dvtool.api.status_stages import look_at_stages
+
+    known = set()
+    for target in targets:
+        with suppress(UsageError):
+            select(tracked, relative_paths(project, (target,)))
+            known.add(target)
+    return look_at_stages(project, files, targets, known, reporter)
 
 
 def _missing_on_remotes(

@@ -39,10 +39,18 @@ def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> 
             yield from difference_lines(differences if whole else folded(differences), paint)
             if not whole and len(differences) > SHOWN:
                 yield f"  {len(differences):,} in all: `dvtool status -v` shows each"
-    if not result.tracked:
+    if result.stages:
+        from dvtool.ui.stagestatus import stage_status_lines
+
+        if any_shown:
+            yield ""
+        yield from stage_status_lines(result.stages, paint, whole=whole)
+        any_shown = True
+    if not result.tracked and not result.stage_count:
         yield "Nothing is tracked yet. Start with: dvtool add PATH"
     elif not any_shown:
-        yield f"Up to date: {count(result.tracked, 'tracked path')}, {count(result.files_seen, 'file')}."
+        stages = f"{count(result.stage_count, 'stage')}, " if result.stage_count else ""
+        yield f"Up to date: {stages}{count(result.tracked, 'tracked path')}, {count(result.files_seen, 'file')}."
 
 
 def difference_lines(differences: Iterable[Difference], paint: Paint) -> Iterator[str]:

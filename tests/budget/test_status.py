@@ -121,3 +121,16 @@ def test_files_hashed_after_another_version_came(bench: Workbench) -> None:
         bench.git("checkout", "-q", version)
         run(bench, "checkout")
         assert report(bench)["files_hashed"] == 0
+
+
+def test_status_without_pipelines_imports_nothing_of_them(bench: Workbench) -> None:
+    assert [name for name in imported(bench, "status") if name.startswith("dvtool.pipeline")] == []
+
+
+def test_status_with_stages_starts_no_more_git_processes_and_hashes_nothing(bench: Workbench, tmp_path: Path) -> None:
+    before = git_processes(bench, tmp_path, "status")
+    (bench.root / "dvtool.yaml").write_text("stages:\n  one:\n    cmd: touch out\n    deps: [data]\n    outs: [out]\n")
+    bench.commit()
+    assert len(git_processes(bench, tmp_path, "status")) == len(before)
+    assert report(bench)["files_hashed"] == 0
+    assert sorted(imported(bench, "status") & set(HEAVY)) == []

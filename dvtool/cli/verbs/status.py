@@ -15,6 +15,7 @@ from dvtool.cli.session import Session
     examples=(
         "dvtool status",
         "dvtool status data/ --json",
+        "dvtool status train             # one stage",
         "dvtool status --exit-code -q    # in a script: 0 clean, 1 not",
         "dvtool status --cloud           # what is not on the remote yet",
     ),
@@ -38,7 +39,9 @@ def status(
     """Show what differs: worktree, pointers, last commit.
 
     Compares the files with the pointers (`dvtool add` takes changes over) and the pointers with
-    the last commit (`git commit` records them). Only files that changed since the last look are read.
+    the last commit (`git commit` records them), and stages with what their last runs have read and
+    written (`dvtool repro` runs them). Only files that changed since the last look are read, and
+    nothing is started. Targets are tracked paths, directories or stages.
     Many lines are folded into one for each directory; `-v` shows every file.
     """
     from dvtool.api.status import StatusRequest
