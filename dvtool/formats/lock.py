@@ -13,6 +13,7 @@ from typing import NamedTuple
 from typing import NoReturn
 
 from dvtool.errors import FormatError
+from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.config import check_name
 from dvtool.model.digest import Algorithm
@@ -31,7 +32,7 @@ _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 _SPACED_COLON = re.compile(r'"\s+:')
 _TEXT_ONLY = {str}
 _BLAKE3 = re.compile("blake3:[0-9a-f]{64}")
-_NESTED = (dict, list)
+_DEEPEST = 100
 _FILE = Kind.FILE
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _BLOCK_KEYS = frozenset({"cmd", "argv", "deps", "params", "outs"})
@@ -188,12 +189,16 @@ def _load(data: bytes) -> tuple[Any, str]:
     return value, text
 
 
-def _count_keys(values: Iterable[Any]) -> int:
-    """How many keys the objects among *values* have, with all below."""
+def _count_keys(values: Iterable[Any], depth: int = 0) -> int:
+    """How many keys the objects among *values* have, with all below. ``ValueError`` where it goes too deep."""
+    if depth > _DEEPEST:
+        raise ValueError(f"deeper than {_DEEPEST} levels")
     found = 0
     for each in values:
-        if type(each) in _NESTED:
-            found += len(each) + _count_keys(each.values()) if type(each) is dict else _count_keys(each)
+        if type(each) is dict:
+            found += len(each) + _count_keys(each.values(), depth + 1)
+        elif type(each) is list:
+            found += _count_keys(each, depth + 1)
     return found
 
 
@@ -270,7 +275,10 @@ class _Reader:
         for file, of_file in params.items():
             if type(of_file) is not dict:
                 self._refuse(f"stage {name!r}: {file} is no object")
-            self._keys += len(of_file) + _count_keys(of_file.values())
+            try:
+                self._keys += len(of_file) + _count_keys(of_file.values())
+            except ValueError as error:
+                self._refuse(f"stage {name!r}: the parameters of {file} go {error}")
             values[self._path(file)] = of_file
         storing: dict[str, Storing] = {}
         made = self._contents(name, outs, storing)
@@ -358,7 +366,7 @@ class _Reader:
                 try:
                     found = parse_digest(text)
                 except FormatError as error:
-                    self._refuse(f"stage {stage!r}: {error.message}")
+                    raise UnsafeInput(f"{self._where}: stage {stage!r}: {error.message}", path=self._where) from error
             self._digests[text] = found
         return found
 

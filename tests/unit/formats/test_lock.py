@@ -154,7 +154,8 @@ ENTRY = b'{"digest": "blake3:%s", "size": 1}' % (b"0" * 64)
         BLOCK % b'"command": ["one"]',
         BLOCK % b'"cmd": [1]',
         BLOCK % b'"deps": []',
-        BLOCK % b'"deps": {"a": {"digest": "blake3:0", "size": 1}}',
+        BLOCK % b'"deps": {"a": {"digest": 1, "size": 1}}',
+        BLOCK % (b'"params": {"p": {"x": %s%s}}' % (b"[" * 200, b"]" * 200)),
         BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b"-1}")),
         BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b"true}")),
         BLOCK % (b'"deps": {"a": %s}' % ENTRY.replace(b"1}", b'1, "executable": true, "files": 2}')),
@@ -177,6 +178,12 @@ def test_paths_that_reach_outside_are_refused(path: bytes) -> None:
     for key, value in ((b"outs", ENTRY), (b"params", b"{}")):
         with pytest.raises(UnsafeInput):
             decode_lock(BLOCK % (b'"%s": {"%s": %s}' % (key, path, value)), "x")
+
+
+@pytest.mark.parametrize("digest", ["blake3:0", "../../x", "BLAKE3:" + "0" * 64, "blake3:" + "A" * 64])
+def test_digests_that_are_none_are_refused(digest: str) -> None:
+    with pytest.raises(UnsafeInput, match="is not a digest"):
+        decode_lock(BLOCK % (b'"outs": {"a": {"digest": "%s", "size": 1}}' % digest.encode()), "x")
 
 
 def test_git_merges_what_two_branches_add(tmp_path: Path) -> None:
