@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile import locks
 from tests.hostile import pointers
 from tests.hostile import remotes
 from tests.hostile import settings
@@ -21,7 +22,7 @@ from tests.hostile.verbs import VERBS
 from tests.hostile.watch import watched
 from tests.support.cli import CommandLine
 
-CASES = [*pointers.cases(), *trees.cases(), *settings.cases(), *worktrees.cases(), *remotes.cases()]
+CASES = [*pointers.cases(), *locks.cases(), *trees.cases(), *settings.cases(), *worktrees.cases(), *remotes.cases()]
 WHOLE = os.environ.get("DVTOOL_TORTURE") == "1"
 OFTEN = frozenset({"status", "list", "pull --force", "checkout", "push"})
 """Unless all are asked for, a case runs those, and with them every verb that its number chooses."""
