@@ -60,6 +60,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.undo": ("UndoRequest", "UndoResult", "undo"),
     "dvtool.api.version": ("VersionResult", "version"),
     "dvtool.api.whereis": ("WhereIsRequest", "WhereIsResult", "Whereabouts", "whereis"),
+    "dvtool.api.why": ("WhyRequest", "WhyResult", "why"),
     "dvtool.project.config": ("Level",),
     "dvtool.project.environment": ("Environment",),
     "dvtool.project.open": ("Project", "open_project"),

@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "repro": Verb("repro:repro", "Run the stages of `dvtool.yaml` that are out of date, in order."),
         "stage": Verb("stage:stage", "List or add stages of pipelines."),
         "dag": Verb("dag:dag", "Show the graph of the pipelines."),
+        "why": Verb("why:why", "Show why stages would run, down to what was changed and by whom."),
         "plan": Verb("plan:plan", "Show what `dvtool repro` would do, and why."),
         "apply": Verb("apply:apply", "Run a plan that `dvtool plan -o` saved."),
         "runs": Verb("runs:runs", "Show what runs of stages did here."),

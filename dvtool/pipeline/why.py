@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.pipeline.graph import Graph
 from dvtool.pipeline.types import Action
@@ -32,23 +34,40 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One stage, what would be done with it, and its causes, the weightiest first."""
+    """One stage, what would be done with it, and its causes, the weightiest first.
+
+    ``past``: the causes are those of its last run, which made what another stage has to follow.
+    """
 
     stage: str
     action: Action
     causes: tuple[Cause, ...]
+    past: bool = False
 
 
-def explain(graph: Graph, decisions: Mapping[str, Decision], targets: Iterable[str]) -> list[Explained]:
-    """*targets*, then each stage that a chain of causes goes through, once, in the order in which they are met."""
+def explain(
+    graph: Graph,
+    decisions: Mapping[str, Decision],
+    targets: Iterable[str],
+    past: Callable[[str], Sequence[Reason]] = lambda _: (),
+) -> list[Explained]:
+    """*targets*, then each stage that a chain of causes goes through, once, in the order in which they are met.
+
+    *past*: why a stage ran last. That is asked where a dependency changed and its maker is up to date again.
+    """
     found: dict[str, Explained] = {}
     pending = [*targets]
+    asked = set(pending)
     for address in pending:
         if address in found:
             continue
         decision = decisions[address]
-        causes = tuple(_cause(graph, graph.stages[address], decisions, each) for each in decision.reasons)
-        found[address] = Explained(address, decision.action, _without_doubles(causes))
+        reasons: Sequence[Reason] = decision.reasons
+        is_past = decision.action is Action.SKIP and address not in asked
+        if is_past:
+            reasons = past(address)
+        causes = tuple(_cause(graph, graph.stages[address], decisions, each) for each in reasons)
+        found[address] = Explained(address, decision.action, _without_doubles(causes), is_past)
         pending += [cause.leads_to for cause in causes if cause.leads_to]
     return [*found.values()]
 
@@ -66,12 +85,19 @@ def _cause(graph: Graph, stage: Stage, decisions: Mapping[str, Decision], reason
     if because in (Because.DEP_CHANGED, Because.DEP_ADDED, Because.DEP_MISSING):
         for dep in stage.deps:
             if dep.name == subject and dep.path and dep.kind is not DepKind.GLOB:
-                maker = graph.producers.get(dep.path, "")
-                waits = maker in decisions and decisions[maker].action is not Action.SKIP
-                return Cause(reason, maker if waits else "", b"" if maker else dep.path)
+                maker = _maker(graph, stage, dep.path)
+                return Cause(reason, maker if maker in decisions else "", b"" if maker else dep.path)
     if because is Because.COMMAND_CHANGED:
         return Cause(reason, "", stage.file)
     return Cause(reason)
+
+
+def _maker(graph: Graph, stage: Stage, path: bytes) -> str:
+    """The stage that writes *path*, something it lies in, or something in it; empty for none."""
+    for address in graph.above[stage.address]:
+        if any(is_below(out.path, path) or is_below(path, out.path) for out in graph.stages[address].outs):
+            return address
+    return ""
 
 
 def _without_doubles(causes: Sequence[Cause]) -> tuple[Cause, ...]:

@@ -61,7 +61,9 @@ def test_a_dependency_that_a_stage_makes_leads_to_that_stage_and_to_no_file() ->
     assert explain(GRAPH, decisions, ["train"])[0].causes == (Cause(changed, "prepare"),)
     decisions["prepare"] = Decision("prepare", Action.SKIP, (Reason(Because.UNCHANGED),))
     decisions["train"] = Decision("train", Action.RUN, (changed,))
-    assert explain(GRAPH, decisions, ["train"])[0].causes == (Cause(changed),)
+    train, prepare = explain(GRAPH, decisions, ["train"], {"prepare": [RAW]}.__getitem__)
+    assert train.causes == (Cause(changed, "prepare"),)
+    assert prepare == Explained("prepare", Action.SKIP, (Cause(RAW, "", b"raw.csv"),), past=True)
 
 
 def test_a_changed_command_leads_to_its_definition() -> None:
