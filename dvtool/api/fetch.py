@@ -47,7 +47,8 @@ _SHORT = len("blake3:") + 12
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
     """As `PushRequest`. ``remotes`` stand for the default one and are asked in turn. ``only``: the
-    files that this is about; all others stay where they are."""
+    files that this is about; all others stay where they are. ``run_cache``: also what all earlier runs made; False:
+    not even which runs there were; None: that, where there are outputs of stages."""
 
     targets: tuple[bytes, ...] = ()
     remotes: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class FetchRequest:
     jobs: int = 0
     dry_run: bool = False
     only: Only = EVERYTHING
+    run_cache: bool | None = None
 
 
 def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) -> FetchReport:
@@ -81,6 +83,9 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
                 names = ", ".join(dict.fromkeys(chain.remotes[0] for chain in chains))
                 operation.record(lasting="what was fetched stays in the cache", summary=f"from {names}")
             report = work.fetch_all(chains, wanted)
+            if request.run_cache or (request.run_cache is None and any(one.item.stage for one in selected)):
+                first = [chain.remotes[0] for chain in chains] or [*request.remotes, project.config.remote().name][:1]
+                report = work.fetch_runs(first, routes, report)
             if operation.verb == "fetch" and not report.objects:
                 operation.cancel()
         return report
@@ -110,6 +115,20 @@ class _Work:
                 raise
             self._reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
         return FetchReport(tuple(parts))
+
+    def fetch_runs(self, names: Sequence[str], routes: Routes, report: FetchReport) -> FetchReport:
+        """Which runs there were, and what they made where that is asked for; what of that is gone is no failure."""
+        from dvtool.project.sharedruns import outputs_of_runs
+        from dvtool.project.sharedruns import receive_runs
+
+        names = list(dict.fromkeys(names))
+        receive_runs(self._project, [self._remotes.get(name) for name in names], self._reporter)
+        if not self._request.run_cache:
+            return report
+        wanted = outputs_of_runs(self._project, names, routes)
+        chains = routes.for_reading(wanted, self._request.remotes, self._reporter)
+        more = self.fetch_all(chains, wanted).without_missing()
+        return FetchReport((*report.parts, *more.parts))
 
     def _in_turn(self, route: Route) -> Fetched:
         return fetch_in_turn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dvtool.errors import DvtoolError
 from dvtool.model.ports import SILENT
@@ -23,6 +24,7 @@ from dvtool.project.transfers import note_unpushed
 from dvtool.project.transfers import push_context
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
+from dvtool.store.runfiles import RunFiles
 from dvtool.transfer.push import PushPlan
 from dvtool.transfer.push import plan_push
 from dvtool.transfer.push import push as run_push
@@ -30,6 +32,9 @@ from dvtool.transfer.pushverify import verify_push
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import PushResult
 from dvtool.workspace.pointers import TrackedPaths
+
+if TYPE_CHECKING:
+    from dvtool.project.sharedruns import RunsToSend
 
 __all__ = ["PushReport", "PushRequest", "PushedTo", "push", "raise_for"]
 
@@ -39,7 +44,8 @@ class PushRequest:
     """``targets`` as in `StatusRequest`. ``remotes``: to these, each as far as a path may go there; none
     means to the one that each path belongs to. ``mirrors``: to their mirrors as well. ``jobs``: requests
     at once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
-    ``verify``: read back what was sent.
+    ``verify``: read back what was sent. ``run_cache``: also what all earlier runs made; False: no run at all; None:
+    the runs that made what is pushed.
     """
 
     targets: tuple[bytes, ...] = ()
@@ -50,6 +56,7 @@ class PushRequest:
     dry_run: bool = False
     now: float = 0.0
     verify: bool = False
+    run_cache: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,9 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         selected = select_targets(project, tracked, request.targets, "push")
         note_unpushed(selected, request.targets, reporter)
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
+        runs = _runs_to_send(project, request)
+        if runs is not None:
+            wanted = merged(wanted, runs.wanted(routes, wanted))
         mirrors = request.mirrors or project.config.flag("core.push_mirrors")
         going = routes.for_pushing(wanted, request.remotes, reporter, mirrors=mirrors)
         if not wanted:
@@ -113,6 +123,9 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
                 names = ", ".join(route.remotes[0] for route in going)
                 operation.record(lasting="what was uploaded stays on the remote", summary=f"to {names}")
                 pushed += [work.push(route) for route in going]
+                for route, one in zip(going, pushed):
+                    if runs is not None and one.error is None:
+                        runs.send(remotes.get(one.remote), route.wanted, wanted, reporter)
                 # Inside, so that the operation stays marked as one that failed.
                 raise_for(PushReport(tuple(pushed)))
                 if all(one.up_to_date for one in pushed):
@@ -170,6 +183,16 @@ class _Work:
         settings = self._project.config.remote(name)
         request = self._request
         return push_context(self._project, settings, self._commits, jobs=request.jobs, now=request.now)
+
+
+def _runs_to_send(project: Project, request: PushRequest) -> RunsToSend | None:
+    """None where nothing was ever run."""
+    cache = open_cache(project)
+    if request.run_cache is False or not RunFiles(cache).paths():
+        return None
+    from dvtool.project.sharedruns import RunsToSend
+
+    return RunsToSend(project, cache, everything=request.run_cache is True)
 
 
 def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> tuple[str, ...]:

@@ -31,7 +31,6 @@ from dvtool.pipeline.outcome import Tick
 from dvtool.pipeline.outputs import Outputs
 from dvtool.pipeline.recording import Recording
 from dvtool.pipeline.runcache import KnownRuns
-from dvtool.pipeline.runcache import RunCache
 from dvtool.pipeline.runs import Recorder as RunRecorder
 from dvtool.pipeline.runs import Runs
 from dvtool.pipeline.targets import TargetRequest
@@ -50,6 +49,7 @@ from dvtool.project.parts import relative_path
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.pipelines import open_pipeline
 from dvtool.project.runfiles import RunFiles
+from dvtool.project.sharedruns import open_run_cache
 from dvtool.store.gaps import Gap
 from dvtool.workspace.aside import Aside
 
@@ -273,7 +273,7 @@ def _known_runs(pipeline: Pipeline, reporter: Reporter) -> KnownRuns:
     def can_be_had(record: LockedStage) -> bool:
         return all(pipeline.gap(content) == Gap() for content in record.outs.values())
 
-    return KnownRuns(RunCache(pipeline.cache, reporter), can_be_had)
+    return KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
 
 
 class _Noting:

@@ -33,6 +33,11 @@ _OPTIONS = (
     click.option("-T", "--all-tags", is_flag=True, help="Also the data of all tags."),
     click.option("-A", "--all-commits", is_flag=True, help="Also the data of every commit."),
     click.option("--dry-run", "--dry", is_flag=True, help="Only show what would be transferred."),
+    click.option(
+        "--run-cache/--no-run-cache",
+        default=None,
+        help="Also what earlier runs of stages made; or nothing of runs at all.",
+    ),
 )
 
 
@@ -72,7 +77,7 @@ def limits(jobs: int | None, limit_rate: int | None) -> dict[str, str]:
 
 
 def transfer_options(function: Function) -> Function:
-    """``-r -j --limit-rate -a -T -A --dry-run``"""
+    """``-r -j --limit-rate -a -T -A --dry-run --run-cache``"""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

@@ -14,11 +14,11 @@ from dvtool.model.ports import Reporter
 from dvtool.pipeline.outlook import Foreseen
 from dvtool.pipeline.outlook import outlook
 from dvtool.pipeline.runcache import KnownRuns
-from dvtool.pipeline.runcache import RunCache
 from dvtool.pipeline.runs import Runs
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import DepKind
 from dvtool.project.pipelines import Pipeline
+from dvtool.project.sharedruns import open_run_cache
 from dvtool.store.gaps import Gap
 
 
@@ -43,7 +43,7 @@ def foresee(
         # A small output is kept for the run cache even where its stage says `cache: false`.
         return (pull and pipeline.in_reach(record)) or all(pipeline.gap(each) == Gap() for each in record.outs.values())
 
-    known = KnownRuns(RunCache(pipeline.cache, reporter), can_be_had)
+    known = KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
     observer = pipeline.observer
     return outlook(
         pipeline.graph,

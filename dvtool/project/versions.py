@@ -16,12 +16,12 @@ from dvtool.errors import storage_error
 from dvtool.formats.pack import TREE
 from dvtool.git.run import GitRepo
 from dvtool.model.digest import ObjectId
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
-from dvtool.pipeline.types import DEFINITION_NAME
 from dvtool.pipeline.types import Definition
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache

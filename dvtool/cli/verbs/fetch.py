@@ -38,6 +38,7 @@ def fetch(
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    run_cache: bool | None,
     max_size: int | None,
     types: tuple[str, ...],
     as_json: bool,
@@ -45,7 +46,7 @@ def fetch(
     """Download into the cache what it lacks; the worktree stays as it is.
 
     Every byte is checked against its digest before it gets a name. What cannot be had does not
-    stop the rest.
+    stop the rest. With outputs of stages comes the knowledge of the runs that made them.
     """
     from dvtool.api.fetch import FetchRequest
     from dvtool.api.fetch import fetch as run
@@ -55,7 +56,7 @@ def fetch(
     from dvtool.ui.transfer import fetch_lines
 
     revisions = Revisions(all_branches, all_tags, all_commits)
-    request = FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types))
+    request = FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types), run_cache)
     result = run(session.project(limits(jobs, limit_rate)), request, session.reporter)
     if as_json:
         session.json("fetch/1", fetch_json(result, dry_run=dry_run))

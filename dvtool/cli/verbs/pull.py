@@ -42,6 +42,7 @@ def pull(
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    run_cache: bool | None,
     max_size: int | None,
     types: tuple[str, ...],
     force: bool,
@@ -67,7 +68,7 @@ def pull(
 
     revisions = Revisions(all_branches, all_tags, all_commits)
     request = PullRequest(
-        FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types)),
+        FetchRequest(targets, remotes, revisions, jobs or 0, dry_run, only(max_size, types), run_cache),
         CheckoutRequest(targets, force=force, allow_missing=allow_missing, now=time.time()),
     )
     result = run(session.project(limits(jobs, limit_rate)), request, session.reporter)

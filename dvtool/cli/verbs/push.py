@@ -41,6 +41,7 @@ def push(
     all_tags: bool,
     all_commits: bool,
     dry_run: bool,
+    run_cache: bool | None,
     mirrors: bool,
     verify: bool,
     as_json: bool,
@@ -53,6 +54,9 @@ def push(
     Each tracked path goes to the remote that it belongs to: the one in its pointer, the one whose
     `paths` match it, or the default one. With -r only what may go there. Of several remotes each
     is reported, and one that fails does not stop the others.
+
+    With outputs of stages goes the knowledge of the runs that made them, so that another clone
+    restores what it would have to run. `--run-cache` sends all earlier runs with what they made.
     """
     from dvtool.api.push import PushRequest
     from dvtool.api.push import push as run
@@ -70,6 +74,7 @@ def push(
         dry_run=dry_run,
         now=time.time(),
         verify=verify,
+        run_cache=run_cache,
     )
     report = run(session.project(limits(jobs, limit_rate)), request, session.reporter)
     if as_json:

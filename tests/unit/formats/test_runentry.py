@@ -41,7 +41,8 @@ def test_golden_line() -> None:
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_round_trip(name: str) -> None:
-    assert decode_entry(encode_entry(KEY, EVERYTHING[name]), "x") == (KEY, EVERYTHING[name])
+    wanted = EVERYTHING[name]._replace(storing={})
+    assert decode_entry(encode_entry(KEY, EVERYTHING[name]), "x") == (KEY, wanted)
 
 
 def test_how_outputs_are_stored_is_left_out() -> None:
@@ -79,7 +80,7 @@ def sealed(text: str) -> bytes:
     ],
 )
 def test_what_no_writer_writes_is_refused(text: str) -> None:
-    with pytest.raises(FormatError):
+    with pytest.raises((FormatError, UnsafeInput)):
         decode_entry(sealed(text), "x")
 
 
