@@ -63,11 +63,14 @@ class CheckoutRequest:
 
 
 class Left(NamedTuple):
-    """A path that is not what its pointer says, and why. ``is_pushed``: whether a remote may have it."""
+    """A path that is not what its pointer says, and why. ``is_pushed``: whether a remote may have it.
+
+    ``is_output``: whether a stage makes it."""
 
     path: bytes
     why: str
     is_pushed: bool = True
+    is_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SI
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
         dropped = Dropped(worktree.state_dir).read()
-    return _result(done, unreadable, errors, lambda path: _absent(tracked, dropped, path))
+    return _result(done, unreadable, errors, lambda path: _absent(tracked, dropped, path), tracked)
 
 
 def _absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) -> Left:
@@ -243,11 +246,19 @@ def _refuse_git_tracked(project: Project, selected: list[Selected]) -> None:
 
 
 def _result(
-    done: list[Applied], unreadable: list[Left], errors: list[DvtoolError], absent: Callable[[bytes], Left]
+    done: list[Applied],
+    unreadable: list[Left],
+    errors: list[DvtoolError],
+    absent: Callable[[bytes], Left],
+    tracked: TrackedPaths,
 ) -> CheckoutResult:
     problems = [problem for one in done for problem in one.placed.problems]
     missing = [absent(path) for one in done for path, _ in one.placed.missing]
-    conflicts = [Left(path, why) for one in done for path, why in one.plan.conflicts]
+    conflicts = [
+        Left(path, why, is_output=(owner := tracked.owner(path)) is not None and bool(owner.stage))
+        for one in done
+        for path, why in one.plan.conflicts
+    ]
     return CheckoutResult(
         tuple(one.plan for one in done),
         sum(one.placed.created for one in done),
@@ -269,6 +280,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
     causes = _damage(result.errors)
     causes += [error for error in result.errors if not isinstance(error, MissingData | IntegrityError)]
     if result.conflicts:
+        verb = "commit" if any(left.is_output for left in result.conflicts) else "add"
         causes.append(
             DvtoolError(
                 _paths(
@@ -278,7 +290,7 @@ def raise_for(result: CheckoutResult, request: CheckoutRequest) -> None:
                 )
                 + ", ".join(f"{show(left.path)} ({left.why})" for left in result.conflicts[:3]),
                 path=result.conflicts[0].path,
-                hint="keep them with `dvtool add PATH`, or replace them with `dvtool checkout --force PATH` "
+                hint=f"keep them with `dvtool {verb} PATH`, or replace them with `dvtool checkout --force PATH` "
                 "(their bytes stay in the cache: `dvtool recover`)",
             )
         )

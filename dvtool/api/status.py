@@ -79,6 +79,7 @@ class StatusResult:
     does not have, or has in another version that dvtool placed there ("outdated"). ``cloud``:
     paths whose bytes the remote does not hold, ``why`` names it where there are several; None when not asked.
     ``stages``: of ``stage_count`` that were looked at, those that are out of date, and frozen ones.
+    ``has_outputs``: outputs of stages are in ``workspace``, which `commit` takes over and `add` does not.
     """
 
     tracked: int
@@ -91,6 +92,7 @@ class StatusResult:
     bytes_hashed: int
     stage_count: int = 0
     stages: tuple[StageStatus, ...] = ()
+    has_outputs: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -133,6 +135,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         counts.bytes_hashed,
         stages.total,
         stages.stages,
+        any(owner.stage for one in workspace if (owner := tracked.owner(one.path)) is not None),
     )
 
 

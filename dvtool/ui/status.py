@@ -23,8 +23,9 @@ SHOWN = 20
 
 def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> Iterator[str]:
     """The differences under one heading a step: what to do next stands in the heading. *whole*: each file."""
+    recording = "dvtool commit" if result.has_outputs else "dvtool add PATH"
     sections = (
-        ("Changed in the worktree (record with: dvtool add PATH):", result.workspace),
+        (f"Changed in the worktree (record with: {recording}):", result.workspace),
         ("Not in the worktree (bring with: dvtool checkout, or dvtool pull):", result.missing),
         ("Recorded, not in the last commit (git add, then git commit):", result.committed),
         ("Not on the remote (upload with: dvtool push):", result.cloud or ()),

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import encode_lock
+from dvtool.formats.pointer import decode_pointer
 from tests.support.workbench import Workbench
 
 HEAVY = (
@@ -133,4 +137,20 @@ def test_status_with_stages_starts_no_more_git_processes_and_hashes_nothing(benc
     bench.commit()
     assert len(git_processes(bench, tmp_path, "status")) == len(before)
     assert report(bench)["files_hashed"] == 0
+    assert sorted(imported(bench, "status") & set(HEAVY)) == []
+
+
+def test_outputs_of_stages_cost_what_tracked_paths_do(bench: Workbench, tmp_path: Path) -> None:
+    before = git_processes(bench, tmp_path, "status")
+    outs = {}
+    bench.track({f"out-{number}": str(number) for number in range(20)})
+    for pointer_file in sorted(bench.root.glob("out-*.dvt")):
+        pointer = decode_pointer(pointer_file.read_bytes(), "x")
+        outs[pointer.name] = Content(pointer.kind, pointer.digest, pointer.size)
+        pointer_file.unlink()
+    (bench.root / "dvtool.lock").write_bytes(encode_lock({"s": LockedStage(("true",), outs=outs)}))
+    bench.commit()
+    bench.settle()
+    assert len(git_processes(bench, tmp_path, "status")) == len(before)
+    assert (report(bench)["files_seen"], report(bench)["files_hashed"]) == (121, 0)
     assert sorted(imported(bench, "status") & set(HEAVY)) == []

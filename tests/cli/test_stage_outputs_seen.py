@@ -62,6 +62,8 @@ def test_status(made: DataRepo) -> None:
     shutil.rmtree(made.at / "here")
     assert differences(made, "workspace") == {("modified", "out/a")}
     assert differences(made, "missing") == {("missing", "here")}
+    assert "record with: dvtool commit" in made.cli.done("status", "out")
+    assert "keep them with `dvtool commit PATH`" in made.cli("checkout").err
     assert differences(made, "workspace", "train") == {("modified", "out/a")}
     made_by(made, "side", {"side": GITS})
     assert differences(made, "committed") == {("deleted", "side")}
@@ -240,6 +242,7 @@ def test_unprotect(made: DataRepo) -> None:
 
 
 def test_definitions_are_not_needed(made: DataRepo) -> None:
+    made.cli.done("status")
     (made.at / "dvtool.yaml").write_text("stages: [broken")
-    for argv in (("status",), ("diff",), ("list", "-R"), ("du",), ("log", "out"), ("fsck",), ("push",), ("pull",)):
+    for argv in (("diff",), ("list", "-R"), ("du",), ("log", "out"), ("fsck",), ("push",), ("pull",)):
         assert made.cli(*argv).code == 0, argv
