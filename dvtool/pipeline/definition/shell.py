@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _HARMLESS = re.compile(r"[\w./:,@%+-]*", re.ASCII)
-_PLAIN = re.compile(r"[\w\-./:,=+@%^~*?\[\]{}!# \t\u00a1-\U0010ffff]*")
+_PLAIN = re.compile(r"""[^\x00-\x08\x0a-\x1f"$&'();<>\\`|\x7f-\xa0]*""")
 """Without quotes around it: words, names of files, patterns for names of files."""
 _SPLITS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 """Ends a line, and with it a command, or is no character for one."""
