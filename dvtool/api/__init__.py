@@ -53,6 +53,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.remote_login": ("remote_sign_in", "remote_signed_in"),
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
     "dvtool.api.repro": ("ReproRequest", "ReproResult", "repro"),
+    "dvtool.api.resume": ("ResumeRequest", "ResumeResult", "resume"),
     "dvtool.api.root": ("RootResult", "root"),
     "dvtool.api.runs": ("Run", "run_log", "runs_list", "runs_show"),
     "dvtool.api.stageadd": ("StageAddRequest", "StageAddResult", "stage_add"),

@@ -61,10 +61,12 @@ Check = Callable[[Pipeline], None]
 
 @dataclass(frozen=True, slots=True)
 class ReproRequest:
-    """What to bring up to date, as `TargetRequest` has it, and how, as `Options` has it. ``force``: run all of it.
+    """What to bring up to date, as `TargetRequest` has it, and how, as `Options` has it. ``force``: run all of it,
+    but not ``spared``: addresses of stages.
 
     ``allow_missing``: data that is not here counts as recorded. ``pull``: what is missing is fetched. ``run_cache``:
-    earlier runs count. ``now``: Unix seconds. ``clock``: seconds that only grow.
+    earlier runs count. ``anew``: addresses of stages that run whatever is recorded, with all that needs them. ``now``:
+    Unix seconds. ``clock``: seconds that only grow.
     """
 
     targets: tuple[str, ...] = ()
@@ -83,6 +85,8 @@ class ReproRequest:
     run_cache: bool = True
     pull: bool = False
     allow_missing: bool = False
+    anew: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
     dry_run: bool = False
     now: float = 0.0
     clock: Callable[[], float] = time.monotonic
@@ -124,7 +128,7 @@ def repro(
             found = foresee(
                 pipeline,
                 addresses,
-                force=frozenset(addresses) if request.force else (),
+                force=_forced(pipeline, addresses, request),
                 force_downstream=request.force_downstream,
                 run_cache=request.run_cache,
                 pull=request.pull,
@@ -177,7 +181,7 @@ def repro(
         )
         options = Options(
             jobs=request.jobs,
-            force=frozenset(addresses) if request.force else frozenset(),
+            force=_forced(pipeline, addresses, request),
             force_downstream=request.force_downstream,
             keep_going=request.keep_going,
             ignore_errors=request.ignore_errors,
@@ -233,6 +237,15 @@ def _selected(project: Project, pipeline: Pipeline, request: ReproRequest) -> li
         what = "no stages in this project" if request.everything else f"no stages in {show(DEFINITION_NAME)} here"
         raise UsageError(what, hint="`dvtool stage add` makes one; `dvtool repro -P` runs those of all directories")
     return addresses
+
+
+def _forced(pipeline: Pipeline, addresses: list[str], request: ReproRequest) -> frozenset[str]:
+    chosen = frozenset(addresses)
+    for address in request.anew:
+        if address not in chosen:
+            raise UsageError(f"stage {address} is none of those that are asked for", hint="dvtool stage list --all")
+    forced = chosen - set(request.spared) if request.force else frozenset()
+    return forced | (chosen & pipeline.graph.downstream(request.anew))
 
 
 def _failure(result: RunResult) -> DvtoolError:
@@ -319,6 +332,8 @@ class _Noting:
 
     def _begin(self) -> RunRecorder:
         if self._recorder is None:
+            from dvtool.git.revisions import head
+
             fields = asdict(self._request)
             for name in ("now", "clock", "dry_run"):
                 del fields[name]
@@ -326,7 +341,14 @@ class _Noting:
             began, clock = self._request.clock(), self._request.clock
             recorder = runs.begin(
                 argv=self._project.environment.command,
-                request={**fields, "targets": list(self._request.targets)},
+                request={
+                    **fields,
+                    "targets": list(self._request.targets),
+                    "anew": list(self._request.anew),
+                    "spared": list(self._request.spared),
+                    "directory": os.fsdecode(relative_path(self._project, self._project.environment.cwd)),
+                },
+                commit=(head(self._project.git) if self._project.git is not None else None) or "",
                 clock=lambda: self._request.now + clock() - began,
             )
             self._recorder = self._opened.enter_context(recorder)

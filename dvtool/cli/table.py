@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "why": Verb("why:why", "Show why stages would run, down to what was changed and by whom."),
         "plan": Verb("plan:plan", "Show what `dvtool repro` would do, and why."),
         "apply": Verb("apply:apply", "Run a plan that `dvtool plan -o` saved."),
+        "resume": Verb("resume:resume", "Go on with a run that failed or was interrupted."),
         "runs": Verb("runs:runs", "Show what runs of stages did here."),
         "metrics": Verb("metrics:metrics", "Show and compare metrics."),
         "params": Verb("params:params", "Compare parameters."),

@@ -123,3 +123,82 @@ def test_a_killed_run_is_interrupted(cli: CommandLine) -> None:
     assert "run 1: interrupted" in shown
     assert "train: unfinished" in shown
     assert cli("runs", "show", "--json").document["ended"] is None
+
+
+def ran_in(out: str) -> list[str]:
+    return [line.partition(":")[0] for line in out.splitlines() if ": running" in line]
+
+
+def test_resume_goes_on_where_it_failed(cli: CommandLine) -> None:
+    failed(cli)
+    define(cli, "cp prepared model")
+    ran = cli("resume")
+    assert ran.code == 0
+    assert ran_in(ran.out) == ["train", "report"]
+    assert "going on with run 1" in ran.err
+    assert [line.split()[0] for line in cli.done("runs", "list").splitlines()] == ["2", "1"]
+    ran = cli("resume")
+    assert ran.code == 2
+    assert "run 2 ended well" in ran.err
+
+
+def test_resume_asks_for_what_that_run_asked_for(cli: CommandLine) -> None:
+    """Also from another directory, with its targets and its way of going on after a failure."""
+    define(cli, "exit 1")
+    below = cli.below("sub")
+    assert below("repro", "../dvtool.yaml:train", "-k").code == 8
+    define(cli, "cp prepared model")
+    ran = cli("resume", "1")
+    assert ran_in(ran.out) == ["train"]
+    assert not (cli.at / "report").exists()
+
+
+def test_resume_of_a_run_that_was_to_run_all(cli: CommandLine) -> None:
+    cli.done("repro")
+    define(cli, "test -e ready && cp prepared model")
+    assert cli("repro", "-f").code == 8
+    (cli.at / "ready").touch()
+    assert ran_in(cli.done("resume")) == ["train", "report"]
+
+
+def test_resume_from_a_stage(cli: CommandLine) -> None:
+    cli.done("repro")
+    assert ran_in(cli.done("resume", "--from", "train")) == ["train", "report"]
+    ran = cli("resume", "--from", "nope")
+    assert (ran.code, "had no stage nope" in ran.err) == (2, True)
+
+
+def test_resume_of_an_interrupted_run(cli: CommandLine) -> None:
+    define(cli, "test -e ready && cp prepared model || { touch started; sleep 60; }")
+    process = subprocess.Popen([sys.executable, "-m", "dvtool", "repro"], cwd=cli.at, stdout=subprocess.DEVNULL)
+    while not (cli.at / "started").exists():
+        time.sleep(0.01)
+    ran = cli("resume")
+    assert (ran.code, "still goes on" in ran.err) == (5, True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (cli.at / "ready").touch()
+    document = cli("resume", "--json").document
+    assert document["resumed"] == 1
+    assert {each["stage"]: each["state"] for each in document["stages"]} == {
+        "prepare": "skipped",
+        "train": "ran",
+        "report": "ran",
+    }
+
+
+def test_a_request_of_another_version_is_refused(cli: CommandLine) -> None:
+    failed(cli)
+    from dvtool.formats.runrecord import RunRecord
+    from dvtool.formats.runrecord import begin_line
+    from dvtool.formats.runrecord import end_line
+
+    record = RunRecord(("dvtool",), {"targets": [], "unheard_of": 1}, "", 1.0)
+    (cli.at / ".git/dvtool/runs/00000001/record").write_bytes(begin_line(record) + end_line(2.0, 8, ""))
+    ran = cli("resume")
+    assert (ran.code, "another version" in ran.err) == (9, True)
+
+
+def test_nothing_to_resume(cli: CommandLine) -> None:
+    ran = cli("resume")
+    assert (ran.code, "nothing was run here yet" in ran.err) == (2, True)
