@@ -98,13 +98,22 @@ def _param_changes(
     for file in sorted(before.keys() | after.keys()):
         old, new = before.get(file, {}), after.get(file, {})
         for key in sorted(old.keys() | new.keys()):
-            subject = f"{show(file)}:{key}"
-            if key not in old:
-                yield Reason(Because.PARAM_ADDED, subject, "", value_text(new[key]))
-            elif key not in new:
-                yield Reason(Because.PARAM_REMOVED, subject, value_text(old[key]), "")
-            elif value_text(old[key]) != value_text(new[key]):
-                yield Reason(Because.PARAM_CHANGED, subject, value_text(old[key]), value_text(new[key]))
+            if key in old and key in new and _is_same(old[key], new[key]):
+                continue
+            before_text = value_text(old[key]) if key in old else ""
+            after_text = value_text(new[key]) if key in new else ""
+            if key in old and key in new:
+                if before_text == after_text:
+                    continue
+                because = Because.PARAM_CHANGED
+            else:
+                because = Because.PARAM_ADDED if key in new else Because.PARAM_REMOVED
+            yield Reason(because, f"{show(file)}:{key}", before_text, after_text)
+
+
+def _is_same(one: Json, other: Json) -> bool:
+    """True for equal texts and numbers of one type, which nearly all are; their texts need not be made."""
+    return type(one) is type(other) and isinstance(one, (str, int)) and one == other
 
 
 def _dep_changes(stage: Stage, before: Mapping[str, Content], after: Mapping[str, Content | None]) -> Iterator[Reason]:
