@@ -32,7 +32,9 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.outputs import record_outputs
 from dvtool.project.outputs import refused
+from dvtool.project.ownership import refuse_outputs
 from dvtool.project.pages import PageSource
+from dvtool.project.parts import find_files
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
@@ -123,10 +125,12 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
     with open_worktree(project, cache) as worktree, begin(project, "add") as operation:
         worktree.lock("dvtool add")
         paths = relative_paths(project, request.targets)
-        tracked = open_tracked(project, data_in=paths)
+        files = find_files(project)
+        tracked = open_tracked(project, data_in=paths, found=files)
         targets = _plan(project, worktree, tracked, paths)
         if not request.outputs:
             _refuse_outputs(targets)
+        refuse_outputs(project, [target.path for target in targets if target.owner is None], files)
         if request.remote is not None:
             _refuse_parts(targets, request.remote)
         with CacheWriter(cache, what="dvtool add", on_wait=reporter.note) as writer:

@@ -11,6 +11,7 @@ from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.project.open import Project
 from dvtool.project.outputs import refused
+from dvtool.project.ownership import refuse_outputs
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.worktree import Worktree
 
@@ -35,6 +36,7 @@ def check_new_path(project: Project, worktree: Worktree, tracked: TrackedPaths, 
         raise UsageError(f"{show(path)} is the name of a pointer, not of data", path=path)
     if len(split(path)[1]) > 255 - len(POINTER_SUFFIX):
         raise UsageError(f"{show(path)}: the name is too long for a pointer beside it", path=path)
+    refuse_outputs(project, [path])
     if project.git is not None:
         from dvtool.git.worktree import tracked as tracked_by_git
 
