@@ -18,6 +18,7 @@ from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.pipeline.claims import Claims
 from dvtool.pipeline.execute import Options
 from dvtool.pipeline.execute import World
 from dvtool.pipeline.execute import execute
@@ -39,6 +40,8 @@ from dvtool.pipeline.types import Decision
 from dvtool.pipeline.types import Stage
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.foresight import foresee
+from dvtool.project.machine import devices_of
+from dvtool.project.machine import room_of
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import is_durable
@@ -161,6 +164,7 @@ def repro(
             commit=request.commit,
             keep=lambda items: keep_in_shared_cache(project, cache, items),
             remember=None if known is None else known.save,
+            claims=Claims(pipeline.locks.beside, pipeline.definitions),
         )
         world = World(
             graph=pipeline.graph,
@@ -181,6 +185,8 @@ def repro(
         )
         options = Options(
             jobs=request.jobs,
+            room=room_of(project),
+            devices=devices_of(project),
             force=_forced(pipeline, addresses, request),
             force_downstream=request.force_downstream,
             keep_going=request.keep_going,
@@ -191,6 +197,7 @@ def repro(
             with recording:
                 recording.take_over(pipeline.graph.stages)
                 result = execute(addresses, options, world, noting.tell)
+                recording.clear({stage.file for stage in stages})
         finally:
             if recording.changes or recording.written:
                 cached = (out.path for stage in stages for out in stage.outs if out.cache)

@@ -86,6 +86,12 @@ SETTINGS: tuple[Setting, ...] = (
         "processes that read or write many files together; default: one for each processor, 8 at most",
         in_project=True,
     ),
+    Setting(
+        "core.resources",
+        Type.TEXT,
+        "how much of each resource stages that run at once may use together, as `gpu=2, memory=64Gi, license=3`; "
+        "default: what this machine has, and 1 of every other name",
+    ),
     Setting("core.jobs", Type.COUNT, "requests at once to a remote that has no `jobs` of its own", in_project=True),
     Setting(
         "core.bandwidth",

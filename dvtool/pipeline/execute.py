@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 from typing import TypeVar
 
@@ -38,6 +39,7 @@ from dvtool.pipeline.outputs import Outputs
 from dvtool.pipeline.process import Finished
 from dvtool.pipeline.process import Runner
 from dvtool.pipeline.recording import Recording
+from dvtool.pipeline.schedule import Devices
 from dvtool.pipeline.schedule import Schedule
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import Because
@@ -48,7 +50,7 @@ from dvtool.pipeline.types import Stage
 from dvtool.workspace.aside import Aside
 from dvtool.workspace.worktree import Worktree
 
-_QUIET_SECONDS = 0.02
+_QUIET_SECONDS = 0.05
 """When no stage ends for so long, what has ended is recorded."""
 _TICK_SECONDS = 0.1
 T = TypeVar("T")
@@ -58,6 +60,7 @@ T = TypeVar("T")
 class Options:
     """How stages are run. ``jobs``: at once, within ``room``: how much of each resource there is.
 
+    ``devices``: the graphics devices, by name.
     ``force``: these run whatever is recorded. ``force_downstream``: so does all that comes after a stage that ran.
     ``keep_going``: after a failure, what does not need the failed stage is still run; ``ignore_errors``: that, too.
     ``commit``: outputs go into the cache.
@@ -65,6 +68,7 @@ class Options:
 
     jobs: int = 1
     room: Mapping[str, float] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
     force: frozenset[str] = frozenset()
     force_downstream: bool = False
     keep_going: bool = False
@@ -118,6 +122,7 @@ class _Work(NamedTuple):
     attempt: int = 0
     seconds: float = 0.0
     peak: int = 0
+    environ: Mapping[str, str] = {}
 
 
 def _missing(decision: Decision) -> MissingData:
@@ -137,6 +142,7 @@ class _Run:
         self._world = world
         self._tell = tell
         self._schedule = Schedule(addresses, world.graph.above, jobs=options.jobs, room=options.room)
+        self._devices = Devices(options.devices)
         self._work: dict[str, _Work] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._ran: set[str] = set()
@@ -196,6 +202,9 @@ class _Run:
         if decision.action is Action.BLOCKED:
             self._fail(Outcome(address, State.FAILED, decision, error=_missing(decision)))
         elif decision.action is Action.SKIP:
+            if record is not None and self._world.recording.is_kept_otherwise(stage, record):
+                self._about_to_change()
+                self._stored(partial(self._world.recording.keep_otherwise, stage, record))
             self._settle(Outcome(address, State.SKIPPED, decision))
         elif decision.action is Action.RESTORE and self._restore(stage, decision, seen, earlier or record):
             return
@@ -265,9 +274,11 @@ class _Run:
                 self._fail(Outcome(address, State.FAILED, work.decision, error=error))
                 continue
             log = self._world.log_of(stage)
-            self._work[address] = work._replace(folder=folder, log=log, attempt=1)
+            devices = self._devices.take(address, stage.resources.get("gpu", 0.0))
+            environ = {"CUDA_VISIBLE_DEVICES": ",".join(devices)} if devices else {}
+            self._work[address] = work._replace(folder=folder, log=log, attempt=1, environ=environ)
             self._tell(Started(stage, 1, log))
-            self._runner.start(stage, log)
+            self._runner.start(stage, log, environ=environ)
 
     def _finished(self, finished: Finished) -> None:
         world, tell = self._world, self._tell
@@ -305,7 +316,7 @@ class _Run:
             tell(Waiting(address, finished.code, pause))
             self._work[address] = work._replace(attempt=work.attempt + 1)
             tell(Started(stage, work.attempt + 1, work.log))
-            self._runner.start(stage, work.log, after=pause)
+            self._runner.start(stage, work.log, after=pause, environ=work.environ)
             return
         del self._work[address]
         self._fail(replace(outcome, state=State.FAILED, left_in=left or b"", error=error))
@@ -328,6 +339,7 @@ class _Run:
     def _settle(self, outcome: Outcome) -> None:
         self._outcomes[outcome.address] = outcome
         self._tell(Ended(outcome))
+        self._devices.give(outcome.address)
         self._schedule.settle(outcome.address)
 
     def _fail(self, outcome: Outcome) -> None:
@@ -337,6 +349,7 @@ class _Run:
             return
         self._outcomes[address] = outcome
         self._tell(Ended(outcome))
+        self._devices.give(address)
         for lost in self._schedule.fail(address):
             decision = Decision(lost, Action.BLOCKED, (Reason(Because.UPSTREAM_FAILED, address),))
             self._outcomes[lost] = Outcome(lost, State.BLOCKED, decision)

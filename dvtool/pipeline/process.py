@@ -42,10 +42,18 @@ class _Running:
     log: int
     started: float
     commands: list[tuple[str, ...]]
+    environ: Mapping[str, str]
     number: int = 0
     peak: int = 0
     timed_out: bool = False
     deadline: float | None = None
+
+
+class _Later(NamedTuple):
+    when: float
+    stage: Stage
+    log: bytes
+    environ: Mapping[str, str]
 
 
 class Runner:
@@ -56,22 +64,26 @@ class Runner:
     ) -> None:
         self._root = root
         self._environ = environ
+        self._encoded = {os.fsencode(name): os.fsencode(value) for name, value in environ.items()}
         self._processes = processes
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._by_number: dict[int, str] = {}
-        self._later: list[tuple[float, Stage, bytes]] = []
+        self._later: list[_Later] = []
         self._not_started: list[Finished] = []
 
     @property
     def addresses(self) -> list[str]:
         """Stages that run, or that are to be tried again."""
-        return [*self._running, *(stage.address for _, stage, _ in self._later)]
+        return [*self._running, *(later.stage.address for later in self._later)]
 
-    def start(self, stage: Stage, log: bytes, *, after: float = 0.0) -> None:
-        """Start it in *after* seconds; what it prints is appended to the file *log*. Raises `StorageError`."""
+    def start(self, stage: Stage, log: bytes, *, after: float = 0.0, environ: Mapping[str, str] = {}) -> None:
+        """Start it in *after* seconds; what it prints is appended to the file *log*. Raises `StorageError`.
+
+        *environ*: further variables, which those of the stage itself go before.
+        """
         if after > 0:
-            self._later.append((self._clock() + after, stage, log))
+            self._later.append(_Later(self._clock() + after, stage, log, environ))
             return
         try:
             make_dirs(os.path.dirname(log), 0o700)
@@ -79,7 +91,7 @@ class Runner:
         except OSError as error:
             raise storage_error(error, "write", log) from error
         started = self._clock()
-        running = _Running(stage, fd, started, words_of(stage, self._environ))
+        running = _Running(stage, fd, started, words_of(stage, self._environ), environ)
         running.deadline = None if stage.timeout is None else started + stage.timeout
         self._running[stage.address] = running
         self._next(running)
@@ -117,7 +129,7 @@ class Runner:
         command = Command(
             [os.fsencode(word) for word in words],
             os.path.join(self._root, stage.wdir),
-            self._environment(stage),
+            self._environment(running),
             running.log,
             None if memory is None else int(memory),
         )
@@ -147,17 +159,17 @@ class Runner:
 
     def _patience(self, until: float | None) -> float | None:
         times = [running.deadline for running in self._running.values() if running.deadline is not None]
-        times += [when for when, _, _ in self._later]
+        times += [later.when for later in self._later]
         if until is not None:
             times.append(until)
         return max(0.0, min(times) - self._clock()) if times else None
 
     def _start_those_due(self) -> None:
         now = self._clock()
-        due = [each for each in self._later if each[0] <= now]
-        self._later = [each for each in self._later if each[0] > now]
-        for _, stage, log in due:
-            self.start(stage, log)
+        due = [later for later in self._later if later.when <= now]
+        self._later = [later for later in self._later if later.when > now]
+        for later in due:
+            self.start(later.stage, later.log, environ=later.environ)
 
     def _stop_late(self, now: float) -> None:
         for running in self._running.values():
@@ -173,11 +185,15 @@ class Runner:
                 running.deadline = None
                 self._processes.signal(running.number, signal.SIGKILL)
 
-    def _environment(self, stage: Stage) -> dict[bytes, bytes]:
-        found = {**self._environ, **stage.environment}
-        found["DVTOOL_ROOT"] = os.fsdecode(self._root)
-        found["DVTOOL_STAGE"] = stage.address
-        return {os.fsencode(name): os.fsencode(value) for name, value in found.items()}
+    def _environment(self, running: _Running) -> dict[bytes, bytes]:
+        stage = running.stage
+        own = {
+            **running.environ,
+            **stage.environment,
+            "DVTOOL_ROOT": os.fsdecode(self._root),
+            "DVTOOL_STAGE": stage.address,
+        }
+        return {**self._encoded, **{os.fsencode(name): os.fsencode(value) for name, value in own.items()}}
 
 
 def words_of(stage: Stage, environ: Mapping[str, str]) -> list[tuple[str, ...]]:

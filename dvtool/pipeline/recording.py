@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -30,6 +31,8 @@ from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
+from dvtool.pipeline.claims import Claims
+from dvtool.pipeline.claims import Finished
 from dvtool.pipeline.lockfile import LockWriter
 from dvtool.pipeline.observe import Observer
 from dvtool.pipeline.outputs import content_of
@@ -74,7 +77,8 @@ class Recording:
     """Takes finished stages of one locked worktree; a context manager. ``changes``: outputs that were recorded anew.
 
     *commit*: outputs go into the cache; else only their digests are recorded. *keep* is told of what was stored, before
-    the cache's lock is given back; *remember* of each stage that ran, once its outputs are in the cache.
+    the cache's lock is given back; *remember* of each stage that ran, once its outputs are in the cache. *claims*:
+    which stage had which output, for none may have two owners.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Recording:
         commit: bool,
         keep: Callable[[Sequence[Tracked]], None],
         remember: Callable[[Stage, Observation, LockedStage], None] | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self._worktree = worktree
         self._observer = observer
@@ -99,6 +104,7 @@ class Recording:
         self._commit = commit
         self._keep = keep
         self._remember = remember
+        self._claims = claims
         self._opened = ExitStack()
         self._locks: LockWriter | None = None
         self._storing = ExitStack()
@@ -186,7 +192,7 @@ class Recording:
                 self._writer.commit()
                 self._keep([item for each in pending for item in _tracked(each)])
             self._stop_storing()
-            self.locks.record_all((each.stage.file, each.stage.name, each.record) for each in pending)
+            self._write([(each.stage.file, each.stage.name, each.record) for each in pending])
         except StorageError as error:
             self._give_up_storing()
             raise _not_stored(error) from error
@@ -205,11 +211,41 @@ class Recording:
     def restored(self, stage: Stage, earlier: LockedStage, seen: Observation) -> None:
         """Its outputs stand there now as *earlier* says: that is what the stage has last made of what is *seen*."""
         record = _record(stage, seen, earlier.outs)
-        self.locks.record_all([(stage.file, stage.name, record)])
+        self._write([(stage.file, stage.name, record)])
         self._observer.forget(earlier.outs)
         self._observer.learn(earlier.outs)
         for path, content in earlier.outs.items():
             self._changed(path, entry_of(path, seen.outs.get(path)), entry_of(path, content))
+
+    def is_kept_otherwise(self, stage: Stage, record: LockedStage) -> bool:
+        """Whether its definition says now that outputs are to be kept in another way than *record* has it."""
+        return record.outs.keys() == {out.path for out in stage.outs} and storing_of(stage.outs) != record.storing
+
+    def keep_otherwise(self, stage: Stage, record: LockedStage) -> None:
+        """Nothing else of it changed: what is cached from now on is stored as it stands. Raises `StorageError`."""
+        self.flush()
+        storing = storing_of(stage.outs)
+        new = [out for out in stage.outs if out.cache and not record.storing.get(out.path, Storing()).cache]
+        entries = {out.path: self._take(stage, out, store=self._stores) for out in new}
+        if self._writer is not None:
+            self._writer.commit()
+            self._keep(
+                [tracked_output(stage, path, record.outs[path], storing.get(path, Storing())) for path in entries]
+            )
+        self._stop_storing()
+        self._write([(stage.file, stage.name, record._replace(storing=storing))])
+        for path, entry in entries.items():
+            self._worktree.set_base(path, entry)
+
+    def clear(self, files: Iterable[bytes]) -> None:
+        """Take stages out of the locks that the definitions *files* do not have any more. Raises `StorageError`."""
+        for file, names in [] if self._claims is None else self._claims.gone(files):
+            self.locks.remove(file, names)
+            more = f" and {len(names) - 1:,} more are" if names[1:] else " is"
+            self._reporter.note(f"{names[0]}{more} no stage in {show(file)} any more: its outputs are not tracked")
+
+    def _write(self, finished: Sequence[Finished]) -> None:
+        self.locks.record_all(finished if self._claims is None else self._claims.settle(finished))
 
     @property
     def written(self) -> frozenset[bytes]:

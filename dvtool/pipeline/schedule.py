@@ -113,3 +113,21 @@ class Schedule:
     def _fits(self, name: str, amount: float) -> bool:
         taken = self._taken.get(name, 0.0)
         return taken < _TINY or taken + amount <= self._room.get(name, 1.0) + _TINY
+
+
+class Devices:
+    """Graphics devices by name, each used by one stage at a time."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._free = list(names)
+        self._used: dict[str, list[str]] = {}
+
+    def take(self, address: str, amount: float) -> list[str]:
+        """The names of so many devices for a stage; fewer where there are not as many, none for a part of one."""
+        whole = int(amount) if amount == int(amount) else 0
+        self._used[address], self._free = self._free[:whole], self._free[whole:]
+        return self._used[address]
+
+    def give(self, address: str) -> None:
+        """The stage is through."""
+        self._free = sorted(self._free + self._used.pop(address, []))

@@ -31,7 +31,8 @@ class RunFiles:
         self._project = project
         self._operation = operation
         self._stages = stages
-        self._locks: dict[bytes, tuple[bytes | None, int]] = {}
+        paths = {lock_path(stage.file) for stage in stages}
+        self._locks = {path: read_file(os.path.join(project.root, path)) for path in paths}
         self.changed: set[bytes] = set()
         self.visible: tuple[bytes, ...] = ()
 
@@ -41,8 +42,6 @@ class RunFiles:
         Raises `UnsafeInput` for one that Git tracks, or where an ignore file is a link.
         """
         project = self._project
-        for path in {lock_path(stage.file) for stage in self._stages}:
-            self._locks[path] = read_file(os.path.join(project.root, path))
         outs = list(dict.fromkeys(out.path for stage in self._stages for out in stage.outs if out.cache))
         if project.git is None or not outs:
             return
@@ -66,7 +65,12 @@ class RunFiles:
         files: list[FileChange] = []
         lasting = ""
         for path in sorted(written):
-            before, mode = self._locks.get(path, (None, 0))
+            if path not in self._locks:
+                # A stage elsewhere had an output that belongs now to one of these.
+                self.changed.add(path)
+                lasting = f"{show(path)} lost an output to a stage that ran: go back with Git, then `dvtool checkout`"
+                continue
+            before, mode = self._locks[path]
             after, _ = read_file(os.path.join(project.root, path))
             if before == after:
                 continue
