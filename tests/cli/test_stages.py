@@ -271,3 +271,12 @@ def test_a_stage_of_another_directory_is_frozen(cli: CommandLine) -> None:
     other.done("stage", "add", "-n", "tune", "-o", "best", "tune")
     assert cli.done("freeze", "models/dvtool.yaml:tune") == "models/dvtool.yaml:tune frozen\n"
     assert other.done("unfreeze", "tune") == "models/dvtool.yaml:tune set free\n"
+
+
+def test_a_stage_is_added_and_run_at_once(cli: CommandLine) -> None:
+    out = cli.done("stage", "add", "--run", "-n", "hello", "-o", "hi", "echo hi > hi")
+    assert "stage hello added" in out
+    assert (cli.at / "hi").read_text() == "hi\n"
+    assert not (cli.at / "clean").exists()
+    ran = cli("stage", "add", "--run", "--json", "-n", "bad", "exit 3")
+    assert (ran.code, ran.document["address"], ran.document["run"]["stages"][0]["state"]) == (8, "bad", "failed")

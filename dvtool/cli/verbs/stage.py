@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
@@ -11,6 +13,9 @@ import click
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
 from dvtool.cli.session import Session
+
+if TYPE_CHECKING:
+    from dvtool.api.stageadd import StageAddResult
 
 
 @verb_group(
@@ -63,9 +68,10 @@ def _paths(*names: str, text: str) -> Callable[[Function], Function]:
 @click.option("--always-changed", is_flag=True, help="Run it every time.")
 @click.option("--desc", default="", metavar="TEXT", help="What it is for.")
 @click.option("--argv", is_flag=True, help="Run the words as they are, without a shell.")
+@click.option("--run", "and_run", is_flag=True, help="Run it at once, as `dvtool repro -s NAME` does.")
 @json_option
 @click.pass_obj
-def add(session: Session, /, as_json: bool, **given: Any) -> None:
+def add(session: Session, /, and_run: bool, as_json: bool, **given: Any) -> None:
     """Add a stage to the `dvtool.yaml` of this directory.
 
     COMMAND is run by the shell; put it in quotes where the shell shall act on it later and not now.
@@ -78,11 +84,34 @@ def add(session: Session, /, as_json: bool, **given: Any) -> None:
     from dvtool.ui.stages import added_lines
 
     result = run(session.project(), StageAddRequest(**given), session.reporter)
-    if as_json:
+    if as_json and not and_run:
         session.json("stage-add/1", added_json(result))
-    else:
+    elif not as_json:
         for line in added_lines(result):
             session.summary(line)
+    if and_run:
+        _run(session, result, as_json=as_json)
+
+
+def _run(session: Session, added: StageAddResult, *, as_json: bool) -> None:
+    from dvtool.api.repro import ReproRequest
+    from dvtool.api.repro import raise_for
+    from dvtool.api.repro import repro
+    from dvtool.cli.running import narrator
+    from dvtool.cli.running import warn_of_visible
+    from dvtool.ui.repro import repro_json
+    from dvtool.ui.repro import result_lines
+    from dvtool.ui.stages import added_json
+
+    request = ReproRequest((added.stage,), single=True, now=time.time())
+    result = repro(session.project(), request, narrator(session, as_json=as_json, jobs=1), session.reporter)
+    warn_of_visible(session, result)
+    if as_json:
+        session.json("stage-add/1", {**added_json(added), "run": repro_json(result)})
+    else:
+        for line in result_lines(result):
+            session.summary(line)
+    raise_for(result)
 
 
 # What follows the first word of the command belongs to it.
