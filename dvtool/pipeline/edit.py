@@ -13,6 +13,7 @@ from typing import NoReturn
 from dvtool.errors import FormatError
 from dvtool.errors import UsageError
 from dvtool.formats.lock import Json
+from dvtool.formats.yamlmarked import read_yaml
 from dvtool.pipeline.edittext import block
 from dvtool.pipeline.edittext import flow
 
@@ -173,6 +174,8 @@ def _checked(text: str, where: str, wanted: Any) -> str:
 def _compose(text: str, where: str) -> Any:
     import yaml
 
+    # Composing goes as deep as the text does: 100,000 levels are the end of the process.
+    read_yaml(text.encode("utf-8"), where)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.compose(text, Loader=loader)

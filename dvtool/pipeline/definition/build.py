@@ -110,7 +110,7 @@ class _StageBuilder:
 
     def _dep_text(self, item: Value, name: str) -> Dep:
         at = self._reading.mark(item)
-        if is_url(name):
+        if "://" in name:
             if name.startswith("ds://"):
                 self._reading.refuse(item, "dvtool has no `datasets`", "depend on its files or its URL")
             return Dep(DepKind.URL, b"", self._url(item, name), at)
@@ -207,7 +207,7 @@ class _StageBuilder:
 
     def _out(self, kind: OutKind, name: str, value: Value, options: dict[str, Value]) -> Out:
         at = self._reading.mark(value, key=True)
-        if is_url(name):
+        if "://" in name:
             self._reading.refuse(value, f"an output lies in the project, not at {name[:80]!r}", key=True)
         path = resolve(name, self._base, value, self._reading)
         if not options:

@@ -23,6 +23,10 @@ from dvtool.pipeline.params import read_values
 
 Files = Callable[[bytes], bytes | None]
 
+MAX_TEXT = 64 << 20
+MAX_VALUES = 200_000
+MAX_MERGED = 3_000_000
+
 
 class Node:
     """A value with its origin. ``data``: a scalar, a list of plain values, or a dict of nodes.
@@ -73,11 +77,35 @@ class Node:
         return Node(data, self.source, path, outside=self.outside)
 
 
+class Budget:
+    """What all templates of one definition may come to together."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._text = 0
+        self._values = 0
+        self._merged = 0
+
+    def spend(self, at: Value, characters: int) -> None:
+        """Raise `ConfigError` where one more value of that length is too much."""
+        self._text += characters
+        self._values += 1
+        if self._text > MAX_TEXT or self._values > MAX_VALUES:
+            self._reading.refuse(at, "the templates of this file come to more than can be meant")
+
+    def merge(self, at: Value, into: int, added: int) -> None:
+        """The same where so many names are added to others; copying those costs less."""
+        self._merged += added + into // 20
+        if self._merged > MAX_MERGED:
+            self._reading.refuse(at, "the `vars` of this file come to more than can be meant")
+
+
 class Sources:
     """The files that one definition takes values from, each read once."""
 
-    def __init__(self, reading: Reading, files: Files, trusted: frozenset[bytes]) -> None:
+    def __init__(self, reading: Reading, files: Files, trusted: frozenset[bytes], budget: Budget) -> None:
         self.reading = reading
+        self.budget = budget
         self._files = files
         self._trusted = trusted
         self._read: dict[bytes, Node | None] = {}
@@ -182,8 +210,9 @@ class Context:
         return Context(self._sources, self._merged(added, entry, name), loaded, self._items)
 
     def _merged(self, added: Mapping[str, Node], entry: Value, whose: str) -> dict[str, Node]:
-        for name in added:
-            if name in self._items:
+        self._sources.budget.merge(entry, len(self._values), len(added))
+        for name in self._items:
+            if name in added:
                 self._sources.reading.refuse(entry, f"{whose} sets {name!r}, which `foreach` and `matrix` set")
         return _merge(self._values, added, lambda key: self._twice(key, entry, whose))
 
@@ -196,12 +225,12 @@ def _not_there(names: list[str], depth: int, known: Any, reading: Reading, at: V
     if type(known) is list:
         hint = f"the list has {len(known)} items, numbered from 0"
     elif depth and type(known) is not dict:
-        hint = f"{'.'.join(names[:depth])} is one value and holds no others"
+        hint = f"{'.'.join(names[:depth])[:80]} is one value and holds no others"
     else:
         hint = nearest(names[depth], [str(each) for each in known])
         if hint is None and not known:
             hint = "values come from params.yaml beside the definition, and from `vars`"
-    reading.refuse(at, f"there is no value `{'.'.join(names)}`", hint)
+    reading.refuse(at, f"there is no value `{'.'.join(names)[:80]}`", hint)
 
 
 def _merge(into: Mapping[str, Node], added: Mapping[str, Node], twice: Callable[[str], None]) -> dict[str, Node]:

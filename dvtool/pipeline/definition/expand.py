@@ -67,6 +67,6 @@ def _check_number(number: int, value: Value, reading: Reading, room: int) -> Non
     if number > room:
         reading.refuse(
             value,
-            f"{number} stages, where one file makes at most {MAX_STAGES}",
+            f"{number if number < 10**12 else 'countless'} stages, where one file makes at most {MAX_STAGES}",
             "take values away, or loop over them inside the command",
         )

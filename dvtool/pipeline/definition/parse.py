@@ -18,6 +18,7 @@ from dvtool.model.paths import split
 from dvtool.pipeline.definition.build import build_stage
 from dvtool.pipeline.definition.build import json_of
 from dvtool.pipeline.definition.build import text
+from dvtool.pipeline.definition.context import Budget
 from dvtool.pipeline.definition.context import Context
 from dvtool.pipeline.definition.context import Files
 from dvtool.pipeline.definition.context import Sources
@@ -28,7 +29,6 @@ from dvtool.pipeline.definition.keys import STAGE
 from dvtool.pipeline.definition.keys import TOP
 from dvtool.pipeline.definition.paths import resolve
 from dvtool.pipeline.definition.shapes import Reading
-from dvtool.pipeline.definition.templates import Budget
 from dvtool.pipeline.definition.templates import Resolver
 from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import Stage
@@ -85,7 +85,7 @@ class _Parser:
     @cached_property
     def _context(self) -> Context:
         trusted = frozenset(resolve(text(each), self._base, each, self._reading) for each in self._raw("trusted"))
-        sources = Sources(self._reading, self._files, trusted)
+        sources = Sources(self._reading, self._files, trusted, self._budget)
         context = Context(sources).with_default(self._base, self._root).with_vars(self._raw("vars"), self._base)
         return context.with_overrides(self._overrides) if self._overrides else context
 

@@ -44,6 +44,8 @@ class Reading:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The hint that names what was probably meant."""
     names = list(known)
+    if len(word) > 80 or len(names) > 2000:
+        return None
     close = get_close_matches(word, names, 1, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"

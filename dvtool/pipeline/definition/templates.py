@@ -10,35 +10,17 @@ from typing import NoReturn
 
 from dvtool.formats.lock import Json
 from dvtool.formats.yamlmarked import Value
+from dvtool.pipeline.definition.context import Budget
 from dvtool.pipeline.definition.context import Context
 from dvtool.pipeline.definition.context import Node
-from dvtool.pipeline.definition.expressions import PATTERN
 from dvtool.pipeline.definition.expressions import names_in
+from dvtool.pipeline.definition.expressions import templates_in
 from dvtool.pipeline.definition.shapes import Reading
 from dvtool.pipeline.definition.shapes import describe
 from dvtool.pipeline.definition.shell import ADVICE
 from dvtool.pipeline.definition.shell import Command
 from dvtool.pipeline.definition.shell import is_harmless
 from dvtool.pipeline.types import ParamsDep
-
-MAX_TEXT = 64 << 20
-MAX_VALUES = 2_000_000
-
-
-class Budget:
-    """What all templates of one definition may come to together."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._text = 0
-        self._values = 0
-
-    def spend(self, at: Value, characters: int) -> None:
-        """Raise `ConfigError` where one more value of that length is too much."""
-        self._text += characters
-        self._values += 1
-        if self._text > MAX_TEXT or self._values > MAX_VALUES:
-            self._reading.refuse(at, "the templates of this file come to more than can be meant")
 
 
 class Resolver:
@@ -112,8 +94,10 @@ class Resolver:
 
     def _exact(self, value: Value) -> Node | None:
         """What *value* stands for, if it is one ``${}`` and nothing else."""
-        match = PATTERN.match(value.data)
-        return None if match is None or match.end() < len(value.data) else self._find(match[1], value)
+        found = next(templates_in(value.data), None)
+        if found is None or found.start or found.end < len(value.data):
+            return None
+        return self._find(found.inner, value)
 
     def _text(self, value: Value, text: str, key: str | None) -> Value:
         if key == "cmd":
@@ -162,13 +146,14 @@ class Resolver:
         for piece in pieces:
             why = command.value(piece.text, is_quoted=piece.is_quoted) if piece.outside else command.literal(piece.text)
             if why is not None:
-                self._reading.refuse(at, f"`{piece.outside}` cannot stand here in a command: {why}", ADVICE)
+                self._reading.refuse(at, f"`{piece.outside[:80]}` cannot stand here in a command: {why}", ADVICE)
 
     def _options(self, node: Node, inner: str, at: Value) -> list[_Piece]:
         """A mapping as options: ``--name value``."""
         found: list[_Piece] = []
         for name, each in _leaves(node, ""):
             data = each.data
+            self._budget.spend(at, 0)
             if data is False or (type(data) is list and not data):
                 continue
             found.append(_Piece(f" --{name}" if found else f"--{name}", f"{inner}.{name}" if each.outside else ""))
@@ -176,7 +161,8 @@ class Resolver:
                 continue
             for item in each.items() if type(data) is list else [each]:
                 if type(item.data) in (list, dict):
-                    self._reading.refuse(at, f"`{inner}` cannot be options: {name} holds a list of lists")
+                    self._reading.refuse(at, f"`{inner[:80]}` cannot be options: {name} holds a list of lists")
+                self._budget.spend(at, 0)
                 is_text = type(item.data) is str
                 word = shlex.quote(item.data) if is_text else str(item.data)
                 found += [_Piece(" "), _Piece(word, f"{inner}.{name}" if item.outside else "", is_text)]
@@ -185,7 +171,7 @@ class Resolver:
     def _find(self, inner: str, at: Value) -> Node:
         names = names_in(inner)
         if names is None:
-            self._reading.refuse(at, f"`{inner}` is no name", "write ${a.b} or ${list[0]}; \\${ stands for itself")
+            self._reading.refuse(at, f"`{inner[:80]}` is no name", "write ${a.b} or ${list[0]}; \\${ stands for itself")
         node = self._context.find(names, at, self._reading)
         if node.source is not None and type(node.data) is not dict:
             self.used.setdefault(node.source, {}).setdefault(node.path, at)
@@ -193,7 +179,7 @@ class Resolver:
 
     def _no_composite(self, node: Node, inner: str, at: Value, key: str | None) -> NoReturn:
         what = "options are made of it in `cmd` alone" if type(node.data) is dict and key != "cmd" else None
-        self._reading.refuse(at, f"`{inner}` is {describe(node.plain())}, not one value", what)
+        self._reading.refuse(at, f"`{inner[:80]}` is {describe(node.plain())}, not one value", what)
 
 
 class _Piece(NamedTuple):
@@ -217,9 +203,9 @@ def to_text(data: Any) -> str:
 def _split(text: str) -> Iterator[tuple[str, str | None]]:
     """Text, each piece with the expression behind it."""
     at = 0
-    for match in PATTERN.finditer(text):
-        yield text[at : match.start()].replace("\\${", "${"), match[1]
-        at = match.end()
+    for found in templates_in(text):
+        yield text[at : found.start].replace("\\${", "${"), found.inner
+        at = found.end
     yield text[at:].replace("\\${", "${"), None
 
 
