@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from dvtool.pipeline.types import Because
 from dvtool.pipeline.types import Reason
 from dvtool.ui.text import safe
 
 _MOST_VALUE = 60
+_BEFORE_DIFFERENCE = 20
 _DIGEST_SHOWN = 12
 
 _WORDS: dict[Because, str] = {
@@ -43,7 +45,7 @@ def reason_words(reason: Reason) -> str:
     """One sentence without its full stop; values are shown before and after, digests are not."""
     words = _WORDS[reason.because].format(safe(reason.subject))
     if reason.because in _WITH_VALUES:
-        change = " -> ".join(_short(value) for value in (reason.before, reason.after) if value)
+        change = " -> ".join(_shortened([value for value in (reason.before, reason.after) if value]))
         return f"{words}: {change}" if change else words
     return words
 
@@ -74,9 +76,21 @@ def weightiest(reasons: Sequence[Reason]) -> str:
     return reason_words(reasons[0]) + (f" (and {more} more)" if more else "")
 
 
-def _short(value: str) -> str:
-    text = safe(value).replace("\n", "\\n")
-    return text if len(text) <= _MOST_VALUE else text[: _MOST_VALUE - 3] + "..."
+def _shortened(values: Sequence[str]) -> list[str]:
+    """Each on one line; of long ones the part in which they differ."""
+    texts = [safe(value).replace("\n", "\\n") for value in values]
+    if max(map(len, texts), default=0) <= _MOST_VALUE:
+        return texts
+    first = 0
+    if len(texts) > 1:
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts)))
+        first = max(0, alike - _BEFORE_DIFFERENCE)
+    return [_cut(text, first) for text in texts]
+
+
+def _cut(text: str, first: int) -> str:
+    shown = text if first < _BEFORE_DIFFERENCE else "..." + text[first:]
+    return shown if len(shown) <= _MOST_VALUE else shown[: _MOST_VALUE - 3] + "..."
 
 
 def _digest(text: str) -> str:
