@@ -27,13 +27,16 @@ from dvtool.formats import settings
 from dvtool.formats import trashrun
 from dvtool.formats import tree
 from dvtool.formats import yamltext
+from dvtool.formats.lock import value_text
 from dvtool.model import digest
 from dvtool.model import paths
+from dvtool.pipeline.definition import parse
+from dvtool.pipeline.params import read_values
 from dvtool.remote import keys
 from dvtool.remote import redact
 from dvtool.remote import table
-from dvtool.store import fsckchoice
 from dvtool.store import names
+from dvtool.store.fsck import choice
 from dvtool.workspace.ignore import IGNORE_FILE
 from dvtool.workspace.ignore import IgnoreRules
 from tests.golden.cases import decode_pack
@@ -170,6 +173,41 @@ def _operation() -> bytes:
     )
 
 
+def _definition(data: bytes) -> None:
+    """As it is, and as the file of values of one that uses them."""
+    found = parse(data, b"d/dvtool.yaml", lambda path: data if path == b"d/params.yaml" else None)
+    for stage in found.stages:
+        for path in (*(dep.path for dep in stage.deps if dep.path), *(out.path for out in stage.outs)):
+            paths.check_path(path, WHERE)
+        assert bool(stage.commands) != bool(stage.argv)
+        assert stage.name.isprintable()
+        assert not any("\0" in text for text in (*stage.commands, *stage.argv))
+
+
+def _values(suffix: str) -> Callable[[bytes], object]:
+    return lambda data: value_text(read_values(data, f"params{suffix}".encode()))
+
+
+_DEFINITION = (
+    b"""vars: [{a: 1, l: [x, {y: z}]}]\nstages:\n  s:\n    cmd: run ${a} "${l[1].y}" ${l[1]} \\${b}\n    wdir: sub
+    deps: [d, {glob: '*.c'}, {path: f, lines: 1-2}]\n    params: [p, q.json: [r]]\n    outs: [o: {cache: false}]
+  t: {foreach: [1, 2], do: {cmd: 'x ${item}'}}\n  u: {matrix: {m: [1, '${a}']}, cmd: 'x ${key} ${item.m}'}\n""",
+    b"stages:\n  a: &a {cmd: x}\n  b: {<<: *a, timeout: 3, retry: 2, resources: {cpu: 1}, env: {vars: {A: 1}}}\n",
+    b"plots: [a: {x: b, y: [c]}]\nmetrics: [m]\nartifacts: {x: {path: y}}\nstages: {}\n",
+)
+_DEFINITION_WORDS = (
+    b"${",
+    b"}",
+    b"\\${",
+    b"${item}",
+    b"foreach: ",
+    b"matrix: ",
+    b"..",
+    b"/",
+    b"@",
+    b"\\u0000",
+    b"trusted: ",
+)
 _CONFIG = b"""# ours\n[dvtool]\n    version = 1\n[core]\n    remote = origin ; the one
     repo_id = 0123456789abcdef0123456789abcdef
 [remote "origin"]\n    url = "s3://bucket/a\\tb"\n    jobs = 4\n['remote "b"']\r\nurl=../x # y\r\n"""
@@ -213,6 +251,21 @@ TARGETS = [
     Target("config", _settings, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r", b"cache.dir", b"ext::")),
     Target("config-edit", _edited, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r\n", b'[remote "new"]\n')),
     Target("yaml", _yaml, _YAML, _YAML_WORDS),
+    Target("definition", _definition, _DEFINITION, (*_YAML_WORDS, *_DEFINITION_WORDS)),
+    Target("params-yaml", _values(".yaml"), _YAML, (*_YAML_WORDS, b"1_0", b"0x", b".inf", b"9" * 5_000)),
+    Target(
+        "params-json",
+        _values(".json"),
+        (b'{"a": [1, 2.5, null, {"b": "c"}]}',),
+        (b"[", b"\\ud800", b"NaN", b"9" * 5_000),
+    ),
+    Target("params-toml", _values(".toml"), (b"a = 1\n[b.c]\nd = [2024-01-01, 'x']\n",), (b"[[", b"=", b'"""', b"{")),
+    Target(
+        "params-py",
+        _values(".py"),
+        (b"A = 1\nclass B:\n    c = {'d': (1, [2])}\n    def __init__(self):\n        self.e = -1\n",),
+        (b"(", b"not ", b"-", b"**", b"lambda: ", b"'\\ud800'", b"\n ", b"\x00", b"9" * 5_000),
+    ),
     Target(
         "ignore", _ignore, (b"*.tmp\n!keep.tmp\n/build/\n**/x/**\n", b"[a-z]\\ \n"), (b"**", b"[", b"!", b"\\", b"[!")
     ),
@@ -224,8 +277,8 @@ TARGETS = [
         "url", _text(_url), (b"s3://b/k", b"file:///x", b"/a", b"s3://u:p@h/x?sig=1"), (b"::", b"@", b"[::1]", b"%00")
     ),
     Target("duration", _text(durations.parse_duration), (b"14d", b"2w", b"0"), (b"9" * 40, b".", b"e9", b"-")),
-    Target("age", _text(fsckchoice.parse_age), (b"30d", b"12h"), (b"9" * 400, b".", b"e9")),
-    Target("subset", _text(fsckchoice.parse_subset), (b"5%", b"2/7"), (b"9" * 5_000, b"0", b"/")),
+    Target("age", _text(choice.parse_age), (b"30d", b"12h"), (b"9" * 400, b".", b"e9")),
+    Target("subset", _text(choice.parse_subset), (b"5%", b"2/7"), (b"9" * 5_000, b"0", b"/")),
     Target("store-name", _text(_store_name), (b"data/ab/" + b"ab" * 32 + b"-00000000",), (b"..", b"/", b"\n")),
 ]
 

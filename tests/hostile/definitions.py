@@ -111,7 +111,7 @@ _VALUES = {
 
 
 def _commands() -> list[Definition]:
-    found = []
+    found: list[Definition] = []
     for name, value in _VALUES.items():
         params = json.dumps({"v": value, "m": {"k": 1, value: 2}, "l": [value]})
         for how, body in {

@@ -108,7 +108,7 @@ def test_a_layout_that_cannot_be_edited_is_refused() -> None:
         add_stage("{vars: [a]}\n", "new", BODY, "dvtool.yaml")
     with pytest.raises(FormatError, match=r"dvtool.yaml:1: expected"):
         add_stage("- a\n", "new", BODY, "dvtool.yaml")
-    with pytest.raises(FormatError, match=r"dvtool.yaml:2: not valid YAML"):
+    with pytest.raises(FormatError, match=r"dvtool.yaml:2:1: not valid YAML"):
         add_stage("a: b\n\tc", "new", BODY, "dvtool.yaml")
 
 
