@@ -140,7 +140,7 @@ class _Parser:
         self._room -= len(members)
         for key, items in members.items():
             name = f"{group}@{key}"
-            if not key.isprintable() or len(name) > _MAX_NAME:
+            if not key or not key.isprintable() or len(name) > _MAX_NAME:
                 self._reading.refuse(body, f"{key[:40]!r} is no part of a stage's name", key=True)
             reading = replace(self._reading, stage=name)
             yield self._templated(template, self._context.with_items(items), reading, name, group, at=body)
