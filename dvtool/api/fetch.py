@@ -91,6 +91,13 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
         return report
 
 
+def fetch_wanted(project: Project, wanted: Sequence[Wanted], reporter: Reporter = SILENT) -> FetchReport:
+    """The same for these objects, whatever they belong to."""
+    with Remotes(project) as remotes:
+        chains = Routes(project.config).for_reading(wanted, (), reporter)
+        return _Work(project, FetchRequest(), remotes, reporter).fetch_all(chains, wanted)
+
+
 class _Work:
     def __init__(self, project: Project, request: FetchRequest, remotes: Remotes, reporter: Reporter) -> None:
         self._project = project

@@ -19,6 +19,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.pipeline.claims import Claims
+from dvtool.pipeline.evaluate import Evaluator
 from dvtool.pipeline.execute import Options
 from dvtool.pipeline.execute import World
 from dvtool.pipeline.execute import execute
@@ -144,12 +145,24 @@ def repro(
         worktree.lock("dvtool repro")
         operation = opened.enter_context(begin(project, "repro"))
         pipeline = opened.enter_context(
-            open_pipeline(project, reporter=reporter, worktree=worktree, allow_missing=request.allow_missing)
+            open_pipeline(
+                project,
+                reporter=reporter,
+                evaluate=Evaluator(project.root, project.environment.environ),
+                worktree=worktree,
+                allow_missing=request.allow_missing,
+                pull=request.pull,
+            )
         )
         if check is not None:
             check(pipeline)
         addresses = _selected(project, pipeline, request)
         stages = [pipeline.graph.stages[address] for address in addresses]
+        if request.pull:
+            from dvtool.api.repropull import pull_for
+
+            pull_for(project, worktree, addresses, request, operation, reporter)
+            pipeline.forget_gaps()
         files = RunFiles(project, operation, stages)
         known = _known_runs(pipeline, reporter) if request.run_cache else None
         noting = opened.enter_context(_Noting(project, request, tell, reporter))

@@ -48,7 +48,8 @@ _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Command(NamedTuple):
-    """What to start: ``words`` through no shell, in ``directory``, which is absolute. ``output``: a descriptor.
+    """What to start: ``words`` through no shell, in ``directory``, which is absolute. ``output``: a descriptor, and
+    ``errors`` another one where what goes wrong is to be told there.
 
     ``data_limit``: bytes of its own memory that each process may have; only Linux holds them to it.
     """
@@ -58,6 +59,7 @@ class Command(NamedTuple):
     environ: Mapping[bytes, bytes]
     output: int
     data_limit: int | None = None
+    errors: int | None = None
 
 
 class Ended(NamedTuple):
@@ -108,7 +110,7 @@ class Processes:
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, self._pipe, 0),
                 (os.POSIX_SPAWN_DUP2, command.output, 1),
-                (os.POSIX_SPAWN_DUP2, command.output, 2),
+                (os.POSIX_SPAWN_DUP2, command.output if command.errors is None else command.errors, 2),
             ],
             setpgroup=0,
             setsigmask=(),

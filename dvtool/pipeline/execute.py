@@ -24,6 +24,7 @@ from dvtool.model.paths import show
 from dvtool.model.ports import Reporter
 from dvtool.pipeline.decide import Known
 from dvtool.pipeline.decide import decide
+from dvtool.pipeline.globs import static_prefix
 from dvtool.pipeline.graph import Graph
 from dvtool.pipeline.observe import Observer
 from dvtool.pipeline.outcome import Decided
@@ -44,6 +45,8 @@ from dvtool.pipeline.schedule import Schedule
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import Because
 from dvtool.pipeline.types import Decision
+from dvtool.pipeline.types import Dep
+from dvtool.pipeline.types import DepKind
 from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Reason
 from dvtool.pipeline.types import Stage
@@ -53,6 +56,7 @@ from dvtool.workspace.worktree import Worktree
 _QUIET_SECONDS = 0.05
 """When no stage ends for so long, what has ended is recorded."""
 _TICK_SECONDS = 0.1
+_ELSEWHERE = frozenset({DepKind.ENV, DepKind.URL, DepKind.COMMAND})
 T = TypeVar("T")
 
 
@@ -80,8 +84,8 @@ class Options:
 class World:
     """What a run works on. *worktree* is locked. ``log_of``: the file for what a stage prints. ``clock``: seconds that
     only grow. ``now``: Unix seconds. ``confirm``: asked before a stage runs. ``about_to_change``: called once, before
-    anything is changed. ``earlier``: a run with exactly these inputs whose outputs can be had. ``fetch``: brings
-    what is missing, as far as it can; whether it brought anything."""
+    anything is changed. ``earlier``: a run with exactly these inputs whose outputs can be had.
+    """
 
     graph: Graph
     observer: Observer
@@ -98,7 +102,6 @@ class World:
     about_to_change: Callable[[], None]
     earlier: Callable[[Stage, Observation], LockedStage | None] | None = None
     confirm: Callable[[Stage, Decision], bool] | None = None
-    fetch: Callable[[Stage, LockedStage | None, Observation], bool] | None = None
 
 
 def execute(addresses: Sequence[str], options: Options, world: World, tell: Tell) -> RunResult:
@@ -125,11 +128,14 @@ class _Work(NamedTuple):
     environ: Mapping[str, str] = {}
 
 
-def _missing(decision: Decision) -> MissingData:
-    names = [reason.subject for reason in decision.reasons if reason.because is Because.DEP_MISSING]
+def _names_of_missing(decision: Decision) -> list[str]:
+    return [reason.subject for reason in decision.reasons if reason.because is Because.DEP_MISSING]
+
+
+def _missing(address: str, names: Sequence[str]) -> MissingData:
     more = f" and {len(names) - 1:,} more" if names[1:] else ""
     return MissingData(
-        f"stage {decision.stage} depends on {names[0]}{more}, which is not there",
+        f"stage {address} depends on {names[0]}{more}, which is not there",
         path=names[0],
         hint=f"check the name; if it is tracked, `dvtool checkout {names[0]}` or `dvtool pull {names[0]}` brings it",
     )
@@ -200,7 +206,7 @@ class _Run:
             return
         self._tell(Decided(decision))
         if decision.action is Action.BLOCKED:
-            self._fail(Outcome(address, State.FAILED, decision, error=_missing(decision)))
+            self._fail(Outcome(address, State.FAILED, decision, error=_missing(address, _names_of_missing(decision))))
         elif decision.action is Action.SKIP:
             if record is not None and self._world.recording.is_kept_otherwise(stage, record):
                 self._about_to_change()
@@ -210,6 +216,9 @@ class _Run:
             return
         elif self._world.confirm is not None and not self._world.confirm(stage, decision):
             self._settle(Outcome(address, State.LEFT, decision))
+        elif absent := [dep.name for dep in stage.deps if self._is_absent(dep)]:
+            # It counted as recorded, but the command wants to read it.
+            self._fail(Outcome(address, State.FAILED, decision, error=_missing(address, absent)))
         else:
             self._work[address] = _Work(stage, decision, seen, record)
             self._schedule.wants(address, stage.resources)
@@ -222,20 +231,16 @@ class _Run:
         if options.force_downstream and not stage.frozen:
             force = force or any(each in self._ran for each in world.graph.above[stage.address])
         decision = self._decided(stage, record, seen, force=force, earlier=None)
-        if (
-            world.fetch is not None
-            and decision.action in (Action.RUN, Action.BLOCKED)
-            and world.fetch(stage, record, seen)
-        ):
-            world.observer.forget([*(dep.path for dep in stage.deps if dep.path), *(out.path for out in stage.outs)])
-            seen = world.observer.observe(stage)
-            decision = self._decided(stage, record, seen, force=force, earlier=None)
         earlier = None
         if decision.action is Action.RUN and world.earlier is not None and not (force or stage.always_changed):
             earlier = world.earlier(stage, seen)
             if earlier is not None:
                 decision = self._decided(stage, record, seen, force=force, earlier=earlier)
         return decision, seen, record, earlier
+
+    def _is_absent(self, dep: Dep) -> bool:
+        path = static_prefix(dep.path) if dep.kind is DepKind.GLOB else dep.path
+        return dep.kind not in _ELSEWHERE and path != b"" and self._world.worktree.stat(path) is None
 
     def _decided(
         self, stage: Stage, record: LockedStage | None, seen: Observation, *, force: bool, earlier: LockedStage | None
@@ -324,11 +329,12 @@ class _Run:
     def _check_inputs(self, work: _Work) -> None:
         """What the stage read may have been changed while it ran: recorded is what was there when it began."""
         observer = self._world.observer
-        paths = [dep.path for dep in work.stage.deps if dep.path] + [params.file for params in work.stage.params]
+        deps = tuple(dep for dep in work.stage.deps if dep.path)
+        paths = [dep.path for dep in deps] + [params.file for params in work.stage.params]
         if not paths:
             return
         observer.forget(paths)
-        now = observer.observe(replace(work.stage, outs=()))
+        now = observer.observe(replace(work.stage, deps=deps, outs=()))
         changed = [name for name, content in now.deps.items() if content != work.seen.deps.get(name)]
         changed += [show(file) for file, values in now.params.items() if values != work.seen.params.get(file)]
         if changed:

@@ -19,7 +19,6 @@ from dvtool.pipeline.types import Stage
 TERM_SECONDS = 5.0
 """A stage that has run out of time has so long to end by itself."""
 _QUIET_SHELLS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}
-"""What a person has set up for their own prompt is no part of a stage."""
 
 
 class Finished(NamedTuple):
@@ -198,8 +197,10 @@ class Runner:
 
 def words_of(stage: Stage, environ: Mapping[str, str]) -> list[tuple[str, ...]]:
     """What is started for each command in turn: the user's shell with the text, or the words as they are."""
-    if stage.argv:
-        return [stage.argv]
+    return [stage.argv] if stage.argv else [shell_words(command, environ) for command in stage.commands]
+
+
+def shell_words(command: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The user's shell with a text for it, without what they have set up for their own prompt."""
     shell = environ.get("SHELL") or "/bin/sh"
-    options = _QUIET_SHELLS.get(os.path.basename(shell).lower(), ())
-    return [(shell, *options, "-c", command) for command in stage.commands]
+    return (shell, *_QUIET_SHELLS.get(os.path.basename(shell).lower(), ()), "-c", command)

@@ -169,7 +169,7 @@ class Pipeline:
 
     @cached_property
     def cache(self) -> Cache:
-        return open_cache(self.project)
+        return open_cache(self.project) if self._worktree is None else self._worktree.cache
 
     @cached_property
     def worktree(self) -> Worktree:
@@ -247,6 +247,11 @@ class Pipeline:
             else:
                 self._gaps[key] = file_gap(self.cache, oid, content.size)
         return self._gaps[key]
+
+    def forget_gaps(self) -> None:
+        """The cache has been filled since."""
+        self.cache.forget()
+        self._gaps.clear()
 
     @cached_property
     def _recorded(self) -> Mapping[bytes, Content]:
