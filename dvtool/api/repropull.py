@@ -1,0 +1,133 @@
+"""``repro --pull``: what a run would restore or read, and is not here, comes from the remotes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dvtool.api.checkout import note_plans
+from dvtool.api.fetch import fetch_wanted
+from dvtool.errors import DvtoolError
+from dvtool.formats.lock import Storing
+from dvtool.model.paths import is_below
+from dvtool.model.paths import show
+from dvtool.model.ports import Reporter
+from dvtool.pipeline.outlook import Foreseen
+from dvtool.pipeline.outputs import tracked_output
+from dvtool.pipeline.types import Action
+from dvtool.pipeline.types import DepKind
+from dvtool.project.foresight import foresee
+from dvtool.project.open import Project
+from dvtool.project.oplog import Recorder
+from dvtool.project.parts import link_types
+from dvtool.project.pipelines import Pipeline
+from dvtool.project.pipelines import open_pipeline
+from dvtool.project.remotes import Remotes
+from dvtool.project.routes import Routes
+from dvtool.project.sharedruns import receive_runs
+from dvtool.project.transfers import wanted_now
+from dvtool.project.transfers import wanted_of
+from dvtool.store.gaps import Gap
+from dvtool.transfer.types import Wanted
+from dvtool.workspace.applying import Applying
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.selection import Selected
+from dvtool.workspace.selection import wanted_entry
+from dvtool.workspace.worktree import Worktree
+
+if TYPE_CHECKING:
+    from dvtool.api.repro import ReproRequest
+
+
+def pull_for(
+    project: Project,
+    worktree: Worktree,
+    addresses: Sequence[str],
+    request: ReproRequest,
+    operation: Recorder,
+    reporter: Reporter,
+) -> None:
+    """Fetch what those stages need as far as remotes have it, and place tracked dependencies that are missing.
+
+    What no remote has is told: a stage that needs it runs, or says what it misses. Raises `StorageError`,
+    `AccessDenied`, `ConfigError` where a remote cannot be asked.
+    """
+    routes = Routes(project.config)
+    if request.run_cache:
+        with Remotes(project) as remotes:
+            receive_runs(project, [remotes.get(project.config.remote().name)], reporter)
+    with open_pipeline(project, reporter=reporter, worktree=worktree, pull=True) as pipeline:
+        found = foresee(
+            pipeline,
+            addresses,
+            force=addresses if request.force else (),
+            force_downstream=request.force_downstream,
+            run_cache=request.run_cache,
+            pull=True,
+            reporter=reporter,
+        )
+        absent = _absent(pipeline, found)
+        wanted = [*_outputs(pipeline, routes, found), *wanted_now(routes, absent, unpushed=True)]
+        if not wanted:
+            return
+        report = fetch_wanted(project, wanted, reporter)
+        for item in report.missing[:1]:
+            more = f" and {len(report.missing) - 1:,} more" if report.missing[1:] else ""
+            reporter.note(f"{show(item.path)}{more}: not on the remotes")
+        _place(project, worktree, absent, request, operation, reporter)
+
+
+def _outputs(pipeline: Pipeline, routes: Routes, found: dict[str, Foreseen]) -> list[Wanted]:
+    """What is to be restored and is not in the cache."""
+    wanted = []
+    for address, foreseen in found.items():
+        source, stage = foreseen.source, pipeline.graph.stages[address]
+        for path, content in source.outs.items() if source is not None else ():
+            if foreseen.seen.outs.get(path) != content and pipeline.gap(content) != Gap():
+                item = tracked_output(
+                    stage, path, content, source.storing.get(path, Storing()) if source else Storing()
+                )
+                wanted.append(wanted_of(routes, item))
+    return wanted
+
+
+def _absent(pipeline: Pipeline, found: dict[str, Foreseen]) -> list[Selected]:
+    """Dependencies with pointers of which nothing stands there, of stages that are to run."""
+    tracked = TrackedPaths(pipeline.pointers)
+    chosen: dict[bytes, Selected] = {}
+    for address, foreseen in found.items():
+        if foreseen.decision.action in (Action.SKIP, Action.RESTORE):
+            continue
+        for dep in pipeline.graph.stages[address].deps:
+            if dep.kind in (DepKind.ENV, DepKind.URL, DepKind.COMMAND) or pipeline.worktree.stat(dep.path) is not None:
+                continue
+            owner = tracked.owner(dep.path)
+            if owner is not None:
+                chosen[dep.path] = Selected(owner, dep.path)
+            else:
+                chosen |= {item.path: Selected(item, item.path) for item in tracked.below(dep.path)}
+    return [one for path, one in chosen.items() if not any(path != other and is_below(path, other) for other in chosen)]
+
+
+def _place(
+    project: Project,
+    worktree: Worktree,
+    absent: Sequence[Selected],
+    request: ReproRequest,
+    operation: Recorder,
+    reporter: Reporter,
+) -> None:
+    applying = Applying(worktree, link_types(project), reporter, now=request.now)
+    plans = []
+    for one in absent:
+        try:
+            entry = wanted_entry(one.item, one.below, worktree.stored_page)
+        except DvtoolError as error:
+            reporter.note(error.message)
+            continue
+        if entry is not None:
+            plan = applying.plan(one.path, entry, one.item.path, force=False, relink=False)
+            plans.append((plan, one.item))
+    note_plans(worktree, operation, plans)
+    for plan, item in plans:
+        applying.apply(plan, item)
