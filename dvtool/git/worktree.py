@@ -25,6 +25,7 @@ _EMPTY = frozenset(
 """The names of the empty blob."""
 # Pathspecs in one argument list: far below the 128 KiB that the smallest system allows.
 _CHUNK = 200
+_MOST_CHUNKS = 3
 
 
 class Change(NamedTuple):
@@ -165,8 +166,9 @@ def tracked(repo: GitRepo, paths: Sequence[bytes]) -> set[bytes]:
     """Those of *paths* that are in git's index, or are directories with something in it."""
     wanted = set(paths)
     hits: set[bytes] = set()
-    for start in range(0, len(paths), _CHUNK):
-        chunk = paths[start : start + _CHUNK]
+    # Git reads the whole index each time, so for many paths it is asked for all of it, once.
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    for chunk in chunks if len(chunks) <= _MOST_CHUNKS else [[]]:
         output = repo.run("ls-files", "-z", "--cached", "--", *(b":(top,literal)" + path for path in chunk))
         for entry in _split(output.stdout):
             hits.update(wanted.intersection(_with_parents(entry)))

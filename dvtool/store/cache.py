@@ -21,12 +21,15 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.store.foreign import Proofs
 from dvtool.store.localpacks import LocalPacks
+from dvtool.store.localpacks import PackKey
 from dvtool.store.localpacks import Place
 from dvtool.store.names import STORE_FILE
 from dvtool.store.names import loose_name
 
 LOOSE_FROM = 128 << 10
 """Blobs of so many bytes and more lie loose, one file each; smaller ones travel in packs."""
+_FEW = 16
+"""So few objects are looked up in a record; for more it is gone through."""
 
 
 class Settings(NamedTuple):
@@ -69,6 +72,7 @@ class Cache:
         self._loose_shards: dict[int, set[bytes]] = {}
         self._proofs = Proofs()
         self._checked = False
+        self._last_record: tuple[tuple[PackKey, int], dict[ObjectId, bytes]] | None = None
 
     def _check_version(self) -> None:
         if self._checked:
@@ -269,6 +273,17 @@ class Cache:
         found.sort()
         return found, lost
 
+    def _objects_at(self, place: Place) -> dict[ObjectId, bytes]:
+        """What the record holds. Raises as `LocalPacks.read_record`.
+
+        The last one is at hand: many small outputs of stages lie in one, and are asked for one by one.
+        """
+        where = (place.pack, place.offset)
+        if self._last_record is None or self._last_record[0] != where:
+            objects = self.packs.read_record(place.pack, place.offset)
+            self._last_record = where, {object_id(data): data for data in objects}
+        return self._last_record[1]
+
     def read_packed(self, packed: list[tuple[Place, ObjectId]]) -> Iterator[tuple[ObjectId, bytes | IntegrityError]]:
         """The verified bytes of each, record by record; for a damaged one the error instead."""
         at = 0
@@ -282,18 +297,17 @@ class Cache:
                 end += 1
             at = end
             try:
-                objects = self.packs.read_record(first.pack, first.offset)
+                objects = self._objects_at(first)
             except FileNotFoundError:
                 packed, lost = self._find_again(packed[start:])
                 at, count = 0, len(packed)
-                objects, wanted = [], set(lost)
+                objects, wanted = {}, set(lost)
             except (IntegrityError, FormatError, OSError):
-                objects = []
-            for data in objects:
-                oid = object_id(data)
+                objects = {}
+            for oid in [oid for oid in wanted if oid in objects] if len(wanted) < _FEW else list(objects):
                 if oid in wanted:
                     wanted.discard(oid)
-                    yield oid, data
+                    yield oid, objects[oid]
             sizes = self.packs.keys()
             for oid in wanted:
                 if first.pack in sizes:

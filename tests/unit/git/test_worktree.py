@@ -8,6 +8,9 @@ import pytest
 from dvtool.errors import DvtoolError
 from dvtool.errors import UnsafeInput
 from dvtool.git import worktree
+from dvtool.git.run import Argument
+from dvtool.git.run import GitRepo
+from dvtool.git.run import Output
 from tests.unit.git.conftest import Sandbox
 
 ODD = [
@@ -134,3 +137,20 @@ def test_revision_like_an_option_is_refused(sandbox: Sandbox) -> None:
         with pytest.raises(UnsafeInput):
             call(sandbox.repo, "--output=marker")
     assert not os.path.exists(sandbox.top + b"/marker")
+
+
+def test_many_paths_are_asked_for_at_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ODD:
+        sandbox.write(path)
+    repo, asked = sandbox.repo, []
+    worktree.stage(repo, ODD)
+    run = GitRepo.run
+
+    def counted(self: GitRepo, *args: Argument) -> Output:
+        asked.append(args)
+        return run(self, *args)
+
+    monkeypatch.setattr(GitRepo, "run", counted)
+    absent = [b"no/%d" % number for number in range(1_000)]
+    assert worktree.tracked(repo, [*absent, *ODD, b"d [x]\n"]) == {*ODD, b"d [x]\n"}
+    assert len(asked) == 1

@@ -128,6 +128,10 @@ def test_records_are_read_in_order_and_once(cache: Cache) -> None:
     cache.packs.read_record = counted  # type: ignore[method-assign]
     assert dict(cache.read_packed(packed)) == dict(zip(oids, texts, strict=True))
     assert len(reads) == len(set(reads))
+    del reads[:]
+    for place, oid in packed[:5]:
+        assert list(cache.read_packed([(place, oid)])) == [(oid, texts[oids.index(oid)])]
+    assert len(reads) == 1, "one by one, too"
 
 
 @pytest.mark.parametrize("loose_all", [False, True])
