@@ -131,7 +131,7 @@ def test_records_are_read_in_order_and_once(cache: Cache) -> None:
     del reads[:]
     for place, oid in packed[:5]:
         assert list(cache.read_packed([(place, oid)])) == [(oid, texts[oids.index(oid)])]
-    assert len(reads) == 1, "one by one, too"
+    assert len(reads) <= 1, "one by one, too"
 
 
 @pytest.mark.parametrize("loose_all", [False, True])
