@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from dvtool.errors import UsageError
-from dvtool.model.paths import DEFINITION_NAME
-from dvtool.model.paths import join
 from dvtool.model.paths import show
-from dvtool.model.paths import split
 from dvtool.pipeline.edit import set_frozen
 from dvtool.pipeline.types import address_of
+from dvtool.project.definitions import place_of_stage
 from dvtool.project.definitions import read_definition
 from dvtool.project.definitions import write_definitions
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
-from dvtool.project.parts import relative_path
 from dvtool.project.pipelines import open_pipeline
 
 __all__ = ["FreezeRequest", "FreezeResult", "freeze"]
@@ -52,7 +48,7 @@ def freeze(project: Project, request: FreezeRequest) -> FreezeResult:
         touched: dict[bytes, None] = {}
         changed: dict[str, bool] = {}
         for target in request.targets:
-            file, name = _place(project, pipeline.directory, target)
+            file, name = place_of_stage(project, target)
             text = texts.get(file)
             if text is None:
                 text = read_definition(project, file)
@@ -72,11 +68,3 @@ def freeze(project: Project, request: FreezeRequest) -> FreezeResult:
         tuple(address for address, is_new in changed.items() if not is_new),
         git_files,
     )
-
-
-def _place(project: Project, directory: bytes, target: str) -> tuple[bytes, str]:
-    before, colon, name = target.rpartition(":")
-    if not colon or not before:
-        return join(directory, DEFINITION_NAME), name
-    path = relative_path(project, os.fsencode(before))
-    return (path if split(path)[1] == DEFINITION_NAME else join(path, DEFINITION_NAME)), name

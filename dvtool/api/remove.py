@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
 from dvtool.formats.oplog import Row
+from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -16,15 +18,18 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import Recorder
 from dvtool.project.oplog import begin
 from dvtool.project.outputs import refused
+from dvtool.project.parts import find_files
 from dvtool.project.parts import is_durable
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
+from dvtool.project.parts import relative_path
 from dvtool.project.parts import relative_paths
 from dvtool.project.recording import unrecord_pointers
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
+from dvtool.workspace.pointers import OwnFiles
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.worktree import Worktree
@@ -32,8 +37,8 @@ from dvtool.workspace.worktree import Worktree
 
 @dataclass(frozen=True, slots=True)
 class RemoveRequest:
-    """``targets``: tracked paths or their pointers. ``outs``: the data goes too; ``force``: changed
-    files too, whose bytes are kept in the cache. ``now``: Unix seconds, for the record of those.
+    """``targets``: tracked paths or their pointers, or stages. ``outs``: the data goes too; ``force``: changed files
+    too, whose bytes are kept in the cache. ``now``: Unix seconds, for the record of those.
     """
 
     targets: tuple[bytes, ...]
@@ -46,7 +51,7 @@ class RemoveRequest:
 class RemoveResult:
     """``paths`` are not tracked any more. ``kept``: untracked files inside them that were left.
 
-    ``replaced_kept``: changed files that ``force`` removed; `recover` lists them.
+    ``replaced_kept``: changed files that ``force`` removed; `recover` lists them. ``stages``: their addresses.
     """
 
     paths: tuple[bytes, ...]
@@ -54,6 +59,7 @@ class RemoveResult:
     kept: tuple[bytes, ...]
     replaced_kept: tuple[bytes, ...]
     git_files: tuple[bytes, ...]
+    stages: tuple[str, ...] = ()
 
 
 def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT) -> RemoveResult:
@@ -62,8 +68,15 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
     Nothing at all is changed when a file holds changes of the user's own and ``force`` is not
     set. Raises `UsageError`, `DvtoolError` for such files, `StorageError`, `Locked`.
     """
-    tracked = open_tracked(project)
-    items = [_find(tracked, path) for path in relative_paths(project, request.targets)]
+    files = find_files(project)
+    tracked = open_tracked(project, found=files)
+    stages = _stages(project, files, tracked, request.targets)
+    pointers = [
+        _find(tracked, path)
+        for path in relative_paths(project, tuple(each for each in request.targets if each not in stages))
+    ]
+    made = [item for item in tracked if item.stage and _is_of(item, stages.values())]
+    items = [*pointers, *made]
     cache = open_cache(project)
     done: list[Applied] = []
     with open_worktree(project, cache) as worktree, begin(project, "remove") as operation:
@@ -75,7 +88,11 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
         for item in items:
             worktree.memo.drop_applied(item.path)
         worktree.memo.save()
-        git_files = unrecord_pointers(project, items, durable=is_durable(project))
+        git_files = unrecord_pointers(project, pointers, durable=is_durable(project)) if pointers else ()
+        if stages:
+            from dvtool.project.definitions import remove_stages
+
+            git_files = tuple(sorted({*git_files, *remove_stages(project, [*stages.values()])}))
         for item in items:
             worktree.memo.drop_below(item.path)
             worktree.memo.drop_file(item.path)
@@ -85,6 +102,37 @@ def remove(project: Project, request: RemoveRequest, reporter: Reporter = SILENT
         tuple(path for one in done for path in one.plan.kept),
         tuple(path for one in done for path in one.plan.overwritten),
         git_files,
+        tuple(name if file == DEFINITION_NAME else f"{show(file)}:{name}" for file, name in stages.values()),
+    )
+
+
+def _stages(
+    project: Project, files: OwnFiles, tracked: TrackedPaths, targets: Sequence[bytes]
+) -> dict[bytes, tuple[bytes, str]]:
+    """Those of *targets* that are no tracked paths but stages: definition and name of each."""
+    if not files.definitions:
+        return {}
+    from dvtool.pipeline.edit import stage_names
+    from dvtool.project.definitions import place_of_stage
+    from dvtool.project.definitions import read_definition
+
+    found = {}
+    for target in targets:
+        path = relative_path(project, target)
+        if tracked.by_pointer().get(path) is None and tracked.owner(path) is None:
+            file, name = place_of_stage(project, target.decode("utf-8", "surrogateescape"))
+            text = read_definition(project, file) if file in files.definitions else None
+            if text is not None and name in stage_names(text, show(file)):
+                found[target] = file, name
+    return found
+
+
+def _is_of(item: Tracked, stages: Iterable[tuple[bytes, str]]) -> bool:
+    from dvtool.pipeline.lockfile import lock_path
+
+    return any(
+        item.pointer_path == lock_path(file) and (item.stage == name or item.stage.startswith(f"{name}@"))
+        for file, name in stages
     )
 
 

@@ -66,6 +66,34 @@ def add_stage(
     return _checked(new, where, _with(before, "stages", wanted))
 
 
+def stage_names(text: str, where: str) -> list[str]:
+    """The names under ``stages``, before ``foreach`` and ``matrix``. Raises `FormatError`."""
+    root = _compose(text, where)
+    found = None if root is None else _pair(_mapping(root, where), "stages")
+    if found is None or _is_null(found[1]):
+        return []
+    return [str(key.value) for key, _ in _mapping(found[1], where).value]
+
+
+def remove_stage(text: str, name: str, where: str) -> str:
+    """*text* without a stage, or without all that one ``foreach`` or ``matrix`` makes.
+
+    Raises `UsageError` for a stage that is not there, `FormatError`.
+    """
+    if name not in stage_names(text, where):
+        raise UsageError(f"{where}: there is no stage {name}")
+    root = _compose(text, where)
+    stages = _pair(_mapping(root, where), "stages")[1]
+    own = _pair(_mapping(stages, where), name)
+    if stages.flow_style:
+        _by_hand(where)
+    start, end = _line_start(text, own[0].start_mark.index), _behind(text, own, own[0].start_mark.column)
+    if text[end:].startswith("\n") and (text[:start].endswith("\n\n") or own[0] is stages.value[0][0]):
+        end += 1
+    left = [pair for pair in _plain(stages) if pair[0] != name]
+    return _checked(text[:start] + text[end:], where, _with(_plain(root), "stages", left or None))
+
+
 def set_frozen(text: str, name: str, where: str, *, frozen: bool) -> str:
     """*text* with a stage frozen or not; the same text where it is so already.
 

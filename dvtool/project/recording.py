@@ -84,6 +84,26 @@ def ignore_data(project: Project, paths: Sequence[bytes], writing: Mapping[bytes
     return Ignored(files, tuple(layout.from_git(path) for path in result.visible))
 
 
+def unignore_data(project: Project, paths: Sequence[bytes], writing: Mapping[bytes, bytes | None]) -> tuple[bytes, ...]:
+    """Take the ignore lines of data away; the ``.gitignore`` files that still stand and were changed.
+
+    *writing* as in `ignore_data`.
+    """
+    if project.git is None:
+        _note(project, writing, {})
+        return ()
+    from dvtool.git.ignore import remove_ignored
+
+    layout = project.layout
+    result = remove_ignored(
+        project.git, [layout.to_git(path) for path in paths], about_to=lambda edits: _note(project, writing, edits)
+    )
+    files = [layout.from_git(path) for path in result.changed if path.startswith(layout.prefix)]
+    return tuple(
+        path for path in files if not path.startswith(b"/") and os.path.exists(os.path.join(project.root, path))
+    )
+
+
 def unrecord_pointers(project: Project, items: Sequence[Tracked], *, durable: bool) -> tuple[bytes, ...]:
     """Take away the ignore lines of the data, then the pointers; stage both where ``core.autostage`` is set.
 

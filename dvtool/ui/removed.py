@@ -9,10 +9,13 @@ from dvtool.model.paths import show
 from dvtool.ui.counts import count
 from dvtool.ui.pathlists import limited
 from dvtool.ui.pathlists import path_list
+from dvtool.ui.text import safe
 
 
 def removed_lines(result: RemoveResult, *, outs: bool) -> Iterator[str]:
     """A line for each path, what was left, what to tell Git."""
+    for stage in result.stages:
+        yield f"{safe(stage)}: no stage any more"
     for path in result.paths:
         yield f"{show(path)}: not tracked any more"
     if not outs and result.git_files:
@@ -33,4 +36,5 @@ def removed_json(result: RemoveResult) -> dict[str, object]:
         "kept": path_list(result.kept),
         "replaced_kept": path_list(result.replaced_kept),
         "git_files": path_list(result.git_files),
+        "stages": result.stages,
     }

@@ -280,3 +280,35 @@ def test_a_stage_is_added_and_run_at_once(cli: CommandLine) -> None:
     assert not (cli.at / "clean").exists()
     ran = cli("stage", "add", "--run", "--json", "-n", "bad", "exit 3")
     assert (ran.code, ran.document["address"], ran.document["run"]["stages"][0]["state"]) == (8, "bad", "failed")
+
+
+def test_a_stage_is_removed_with_its_record_and_its_outputs_stay(cli: CommandLine) -> None:
+    cli.done("stage", "add", "-q", "--run", "-n", "hello", "-o", "hi", "echo hi > hi")
+    assert "/hi" in (cli.at / ".gitignore").read_text().split()
+    done = cli.done("remove", "hello")
+    assert "hello: no stage any more" in done and "hi: not tracked any more" in done
+    assert definition(cli) == DEFINITION
+    assert '"hello"' not in (cli.at / "dvtool.lock").read_text()
+    assert "/hi" not in (cli.at / ".gitignore").read_text().split()
+    assert (cli.at / "hi").read_text() == "hi\n"
+    cli.done("undo")
+    assert "hello" in definition(cli) and '"hello"' in (cli.at / "dvtool.lock").read_text()
+    assert "up to date" in cli.done("plan", "hello")
+
+
+def test_a_stage_is_removed_with_its_outputs(cli: CommandLine) -> None:
+    cli.done("stage", "add", "-q", "--run", "-n", "hello", "-o", "hi", "echo hi > hi")
+    (cli.at / "hi").write_text("edited")
+    ran = cli("remove", "--outs", "hello")
+    assert ran.code == 1 and "hello" in definition(cli)
+    cli.done("remove", "--outs", "--force", "hello")
+    assert not (cli.at / "hi").exists()
+
+
+def test_a_stage_that_never_ran_is_removed(cli: CommandLine) -> None:
+    assert cli("remove", "train", "raw.csv", "--json").document["stages"] == ["train"]
+    assert "train" not in definition(cli) and "# takes a minute" in definition(cli)
+    assert not (cli.at / "raw.csv.dvt").exists()
+    cli.done("remove", "prepare")
+    assert definition(cli).rstrip() == "# Ours.\nstages:"
+    assert cli("remove", "nothing").code == 2

@@ -18,6 +18,7 @@ from dvtool.cli.session import Session
         "dvtool remove data              # the files stay, Git sees them again",
         "dvtool remove model.bin.dvt",
         "dvtool remove --outs old-data   # the files go too",
+        "dvtool remove train             # the stage; --outs: what it made too",
     ),
 )
 @click.argument("targets", nargs=-1, required=True, type=PATH)
@@ -29,6 +30,7 @@ def remove(session: Session, targets: tuple[bytes, ...], outs: bool, force: bool
     """Stop tracking files or directories.
 
     The pointer and its ignore line go, the data stays; the cache keeps the bytes of every version.
+    A stage is taken out of its definition, whose comments and layout stay, and out of its lock.
     """
     from dvtool.api.remove import RemoveRequest
     from dvtool.api.remove import remove as run

@@ -11,6 +11,7 @@ from dvtool.errors import FormatError
 from dvtool.errors import UsageError
 from dvtool.formats.lock import Json
 from dvtool.pipeline.edit import add_stage
+from dvtool.pipeline.edit import remove_stage
 from dvtool.pipeline.edit import set_frozen
 
 BODY: dict[str, Json] = {"cmd": "python train.py --lr '0.1'", "deps": ["a b"], "outs": ["m", {"log": {"cache": False}}]}
@@ -161,3 +162,27 @@ def test_what_foreach_makes_is_frozen_as_a_whole() -> None:
 def test_a_body_that_stands_elsewhere_is_left_alone() -> None:
     with pytest.raises(FormatError, match="nothing was changed"):
         set_frozen("stages:\n  a: &x\n    cmd: x\n  b: *x\n", "b", "f", frozen=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("stages:\n  a:\n    cmd: x\n\n  b:  # b\n    cmd: y\n", "stages:\n  b:  # b\n    cmd: y\n"),
+        (
+            "stages:\n  b:\n    cmd: y\n\n  a:\n    cmd: x\n    # about a\nparams: [p]\n",
+            "stages:\n  b:\n    cmd: y\n\nparams: [p]\n",
+        ),
+        ("stages:\n  a:\n    foreach: [1]\n    do:\n      cmd: x\n", "stages:\n"),
+    ],
+)
+def test_a_stage_is_taken_out_alone(text: str, left: str) -> None:
+    assert remove_stage(text, "a", "dvtool.yaml") == left
+
+
+def test_what_cannot_be_taken_out_without_risk_is_left() -> None:
+    with pytest.raises(UsageError, match="no stage c"):
+        remove_stage("stages:\n  a:\n    cmd: x\n", "c", "dvtool.yaml")
+    with pytest.raises(FormatError, match="too unusual"):
+        remove_stage("stages: {a: {cmd: x}, b: {cmd: y}}\n", "a", "dvtool.yaml")
+    with pytest.raises(FormatError, match="too unusual"):
+        remove_stage("stages:\n  a: &a\n    cmd: x\n  b: *a\n", "a", "dvtool.yaml")
