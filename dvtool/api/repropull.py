@@ -56,28 +56,38 @@ def pull_for(
     if request.run_cache:
         with Remotes(project) as remotes:
             receive_runs(project, [remotes.get(project.config.remote().name)], reporter)
-    with open_pipeline(project, reporter=reporter, worktree=worktree, pull=True) as pipeline:
+
+    def look(*, pull: bool) -> tuple[Pipeline, dict[str, Foreseen]]:
+        pipeline = open_pipeline(project, reporter=reporter, worktree=worktree, pull=True)
         found = foresee(
             pipeline,
             addresses,
             force=addresses if request.force else (),
             force_downstream=request.force_downstream,
             run_cache=request.run_cache,
-            pull=True,
+            pull=pull,
             reporter=reporter,
         )
-        absent = _absent(pipeline, found)
-        wanted = [*_outputs(pipeline, routes, found), *wanted_now(routes, absent, unpushed=True)]
-        if not wanted:
-            return
-        report = fetch_wanted(project, wanted, reporter)
-        for item in report.missing[:1]:
-            more = f" and {len(report.missing) - 1:,} more" if report.missing[1:] else ""
-            reporter.note(f"{show(item.path)}{more}: not on the remotes")
-        _place(project, worktree, absent, request, operation, reporter)
+        return pipeline, found
+
+    _fetch(project, worktree, _outputs(routes, *look(pull=True)), reporter)
+    # What did not come cannot be restored: what reads tracked data to make it again needs that.
+    absent = _absent(*look(pull=False))
+    _fetch(project, worktree, wanted_now(routes, absent, unpushed=True), reporter)
+    _place(project, worktree, absent, request, operation, reporter)
 
 
-def _outputs(pipeline: Pipeline, routes: Routes, found: dict[str, Foreseen]) -> list[Wanted]:
+def _fetch(project: Project, worktree: Worktree, wanted: Sequence[Wanted], reporter: Reporter) -> None:
+    if not wanted:
+        return
+    report = fetch_wanted(project, wanted, reporter)
+    worktree.cache.forget()
+    for item in report.missing[:1]:
+        more = f" and {len(report.missing) - 1:,} more are" if report.missing[1:] else " is"
+        reporter.note(f"{show(item.path)}{more} not on the remotes")
+
+
+def _outputs(routes: Routes, pipeline: Pipeline, found: dict[str, Foreseen]) -> list[Wanted]:
     """What is to be restored and is not in the cache."""
     wanted = []
     for address, foreseen in found.items():

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dvtool.errors import StorageError
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import Storing
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.pipeline.outlook import Foreseen
@@ -20,6 +21,9 @@ from dvtool.pipeline.types import DepKind
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.sharedruns import open_run_cache
 from dvtool.store.gaps import Gap
+from dvtool.workspace.sinks import is_small
+
+_AS_ALL = Storing()
 
 
 def foresee(
@@ -41,7 +45,11 @@ def foresee(
 
     def can_be_had(record: LockedStage) -> bool:
         # A small output is kept for the run cache even where its stage says `cache: false`.
-        return (pull and pipeline.in_reach(record)) or all(pipeline.gap(each) == Gap() for each in record.outs.values())
+        return all(
+            pipeline.gap(content) == Gap()
+            or (pull and (record.storing.get(path, _AS_ALL).cache or is_small(content.size)))
+            for path, content in record.outs.items()
+        )
 
     known = KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
     observer = pipeline.observer
