@@ -48,8 +48,7 @@ def record_outputs(project: Project, items: Sequence[Tracked], *, durable: bool)
             wanted = {os.path.join(root, path): encode_lock(locks[path]) for path, _ in changed}
             operation.prepare(is_staged=project.config.flag("core.autostage"))
             operation.record(files=file_changes(project.layout, wanted))
-        for (path, stage), record in changed.items():
-            writer.record(definition_of(path), stage, record)
+        writer.record_all((definition_of(path), stage, record) for (path, stage), record in changed.items())
     written = tuple(sorted({path for path, _ in changed}))
     if project.git is not None and written and project.config.flag("core.autostage"):
         from dvtool.git.worktree import stage as stage_in_git

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from dvtool.formats.lock import Content
+from dvtool.formats.lock import LockedStage
+from dvtool.formats.lock import encode_lock
+from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.tree import encode_leaf
 from dvtool.model.tree import link_entry
 from dvtool.store.cache import Cache
@@ -191,6 +195,29 @@ def _edited_two(world: World) -> None:
     (world.repo / "notes.csv").write_text("a,b\n1,2\n")
 
 
+def _edited_outputs(world: World) -> None:
+    """What two stages made was changed by hand since."""
+    begin(world)
+    _write(world, V1)
+    (world.repo / "notes.csv").write_text("a,b\n")
+    world.dvtool("add", "data", "notes.csv")
+    stages = {}
+    for name in ("data", "notes.csv"):
+        pointer_file = world.repo / f"{name}.dvt"
+        made = decode_pointer(pointer_file.read_bytes(), name)
+        content_of = Content(made.kind, made.digest, made.size, made.files, made.executable)
+        stages[f"make {name}"] = LockedStage(("make",), outs={name.encode(): content_of})
+        pointer_file.unlink()
+    (world.repo / "dvtool.lock").write_bytes(encode_lock(stages))
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", "made")
+    world.dvtool("status")
+    for name in ("data/a.txt", "data/big.bin", "notes.csv"):
+        (world.repo / name).unlink()
+    edited: Tree = {"data": {"a.txt": "by hand\n", "big.bin": content("by hand", LOOSE)}, "notes.csv": "a,b\n1,2\n"}
+    create_tree(world.repo, edited)
+
+
 def _edited_first(world: World) -> None:
     _first(world)
     for name in ("a.txt", "big.bin"):
@@ -306,6 +333,7 @@ CASES = (
     Case("add-crowded", ("add", "data"), _crowded_cache, stores=True),
     Case("add-staged", ("add", "data"), _staged, stores=True, stages=True),
     Case("commit", ("commit",), _edited_two, stores=True, warm=True),
+    Case("commit-outputs", ("commit",), _edited_outputs, stores=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),
     Case("checkout-absent", ("checkout",), _absent, ends=(4,)),

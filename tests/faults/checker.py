@@ -26,7 +26,6 @@ from dvtool.formats.pack import check_table
 from dvtool.formats.pack import decode_footer
 from dvtool.formats.pack import decode_record_head
 from dvtool.formats.pack import unpack_table_entry
-from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.recipe import PAGE
 from dvtool.formats.recipe import decode_recipe
 from dvtool.formats.records import decode_dead_list
@@ -36,12 +35,14 @@ from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.pointer import Kind
+from dvtool.model.pointer import Pointer
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import TreeRef
 from dvtool.store.names import pack_name
 from dvtool.store.names import parse_pack_name
 from dvtool.store.trees import walk
+from dvtool.workspace.pointers import tracked_in
 
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -79,9 +80,11 @@ class Contents:
         """A tree page, for `dvtool.store.trees`."""
         return self.trees[oid]
 
-    def lacks(self, pointer: bytes) -> list[str]:
-        """What a pointer needs and the store does not hold."""
-        value = decode_pointer(pointer, "pointer")
+    def lacks(self, data: bytes, path: bytes = b"x.dvt") -> list[str]:
+        """What a pointer or lock needs and the store does not hold."""
+        return [each for item in tracked_in(path, data, "a root") for each in self._lacks(item.pointer)]
+
+    def _lacks(self, value: Pointer) -> list[str]:
         oid = value.digest.oid
         if value.kind is not Kind.DIRECTORY:
             return [] if self.has_blob(oid, value.size) else [f"blob {oid.hex()}"]

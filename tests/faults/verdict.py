@@ -18,6 +18,7 @@ from tests.faults.world import World
 from tests.faults.world import digests
 from tests.faults.world import is_metadata
 from tests.faults.world import is_temporary
+from tests.faults.world import names_data
 
 _STORAGE = 7
 _TEMPORARY_STATUS = ("files_seen", "files_hashed", "bytes_hashed")
@@ -140,7 +141,7 @@ class Judge:
         if done:
             yield from self._promised(now)
             for path, will in self._after.tree.items():
-                if path.endswith(b".dvt") and now.tree.get(path) != will and (self._case.stores or self._case.renames):
+                if names_data(path) and now.tree.get(path) != will and (self._case.stores or self._case.renames):
                     yield f"{path!r} is not what it was when the command ended"
 
     def after_power_came_back(self, world: World, again: Outcome) -> Iterator[str]:
@@ -241,8 +242,8 @@ class Judge:
         if not self._case.stores:
             return
         for path, node in now.tree.items():
-            if path.endswith(b".dvt") and node != self._before.tree.get(path):
-                lacks = now.cache.lacks(node.data)
+            if names_data(path) and node != self._before.tree.get(path):
+                lacks = now.cache.lacks(node.data, path)
                 if lacks:
                     yield f"{path!r} names what is not in the cache: {lacks}"
 
@@ -260,7 +261,7 @@ class Judge:
         if contents is None:
             return
         for path, node in now.tree.items():
-            if path.endswith(b".dvt") and (lacks := contents.lacks(node.data)):
+            if names_data(path) and (lacks := contents.lacks(node.data, path)):
                 yield f"{path!r} is not whole in the {store}: {lacks}"
 
 

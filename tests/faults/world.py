@@ -137,7 +137,13 @@ def is_temporary(path: bytes) -> bool:
 
 def is_metadata(path: bytes) -> bool:
     """Whether dvtool writes it for Git."""
-    return path.endswith((b".dvt", b".gitignore", b".dvtoolignore")) or path.startswith(b".dvtool/")
+    own = (b".dvt", b"dvtool.lock", b".gitignore", b".dvtoolignore")
+    return path.endswith(own) or path.startswith(b".dvtool/")
+
+
+def names_data(path: bytes) -> bool:
+    """Whether it is a pointer or a lock."""
+    return path.endswith((b".dvt", b"dvtool.lock"))
 
 
 def _read(root: bytes, below: bytes, skip: tuple[bytes, ...], cache: bytes) -> Iterator[tuple[bytes, Node]]:
