@@ -224,7 +224,7 @@ def _clash(item: Tracked, other: Tracked, how: str) -> UnsafeInput:
     return UnsafeInput(
         f"{item.source}: its path {show(item.path)} {how} {other.source}",
         path=item.pointer_path,
-        hint="a path has one owner: change the stage in dvtool.yaml, then `dvtool repro`"
+        hint="`dvtool repro` brings the locks to what dvtool.yaml says; there, too, a path has one owner"
         if item.stage or other.stage
         else "remove one of the two pointers",
     )

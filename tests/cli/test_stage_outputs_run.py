@@ -72,6 +72,23 @@ def test_an_output_moves_to_another_stage_that_runs_alone(cli: CommandLine) -> N
     assert (cli.at / "moved").read_text() == "n\n"
 
 
+def test_a_merge_left_two_owners(cli: CommandLine) -> None:
+    """One branch gave the stage another name, the other ran it again."""
+    text = (cli.at / "dvtool.lock").read_text()
+    (cli.at / "dvtool.lock").write_text(text.replace('"second": {', '"before": {').removesuffix('"": {}}}\n'))
+    with (cli.at / "dvtool.lock").open("a") as file:
+        file.write(text[text.index('"second": {') :])
+    ran = cli("status")
+    assert ran.code == 6
+    assert "stage second in dvtool.lock: its path two is also the path in stage before in dvtool.lock" in ran.err
+    assert "`dvtool repro` brings the locks to what dvtool.yaml says" in ran.err
+    before = runs(cli)
+    cli.done("repro", "-q")
+    assert lock(cli).keys() == {"first", "second"}
+    assert runs(cli) == before
+    assert cli("checkout").code == 0
+
+
 def test_how_an_output_is_kept_changes_without_a_run(cli: CommandLine) -> None:
     before = runs(cli)
     define(cli, TWO.replace("[two]", "[two: {push: false, remote: r}]"))
