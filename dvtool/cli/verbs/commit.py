@@ -15,6 +15,7 @@ from dvtool.cli.session import Session
     examples=(
         "dvtool commit && git commit -am 'data v2'",
         "dvtool commit data/labels       # part of a tracked directory",
+        "dvtool commit train             # what a stage made and you changed",
     ),
 )
 @click.argument("targets", nargs=-1, type=PATH)
@@ -29,7 +30,8 @@ def commit(
 ) -> None:
     """Record the present state of what is tracked already.
 
-    The same as `dvtool add` for every tracked path that changed. Pointers change, Git's history does not.
+    The same as `dvtool add` for every tracked path that changed; outputs of stages are recorded in their locks.
+    Pointers and locks change, Git's history does not.
     """
     from dvtool.api.commit import CommitRequest
     from dvtool.api.commit import commit as run

@@ -21,6 +21,7 @@ from dvtool.cli.transfer_options import transfer_options
     examples=(
         "git clone URL repo && cd repo && dvtool pull",
         "dvtool pull data/images/cats     # only this part",
+        "dvtool pull train                # what stage train makes",
         "dvtool pull --allow-missing",
         "dvtool pull --max-size 50M --limit-rate 2M",
     ),
