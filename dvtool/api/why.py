@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 
 from dvtool.errors import DvtoolError
@@ -15,6 +16,7 @@ from dvtool.formats.runrecord import RunRecord
 from dvtool.model.paths import is_below
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.pipeline.decide import decide
 from dvtool.pipeline.definition import parse
 from dvtool.pipeline.globs import may_match_below
 from dvtool.pipeline.observe import value_at
@@ -25,6 +27,7 @@ from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import named_stages
 from dvtool.pipeline.types import Because
 from dvtool.pipeline.types import DepKind
+from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Reason
 from dvtool.pipeline.types import Stage
 from dvtool.pipeline.why import Cause
@@ -37,6 +40,7 @@ from dvtool.project.definitions import read_input
 from dvtool.project.foresight import foresee
 from dvtool.project.open import Project
 from dvtool.project.parts import relative_path
+from dvtool.project.pastlocks import record_before
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.pipelines import open_pipeline
 
@@ -45,6 +49,17 @@ __all__ = ["Authored", "Cause", "Explained", "WhyRequest", "WhyResult", "why"]
 
 _MOST_RUNS = 20
 _BECAUSE = {each.value: each for each in Because}
+_INPUTS = frozenset(
+    {
+        Because.COMMAND_CHANGED,
+        Because.DEP_CHANGED,
+        Because.DEP_ADDED,
+        Because.DEP_REMOVED,
+        Because.PARAM_CHANGED,
+        Because.PARAM_ADDED,
+        Because.PARAM_REMOVED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,7 @@ def why(project: Project, request: WhyRequest, reporter: Reporter = SILENT) -> W
         decisions = {address: each.decision for address, each in found.items()}
         if not request.targets:
             targets = [address for address, each in decisions.items() if not _is_idle(each.reasons[0].because)]
-        explained = explain(graph, decisions, dict.fromkeys(targets), _Past(project, reporter).reasons)
+        explained = explain(graph, decisions, dict.fromkeys(targets), _Past(pipeline, reporter).reasons)
         authors = {}
         for one in explained:
             for cause in one.causes:
@@ -86,10 +101,11 @@ def why(project: Project, request: WhyRequest, reporter: Reporter = SILENT) -> W
 
 
 class _Past:
-    """Why stages ran last, by the records of this workspace's runs."""
+    """Why stages ran last, by the records of this workspace's runs, or else by committed locks."""
 
-    def __init__(self, project: Project, reporter: Reporter) -> None:
-        self._runs = Runs(project.layout.state_dir, reporter)
+    def __init__(self, pipeline: Pipeline, reporter: Reporter) -> None:
+        self._pipeline = pipeline
+        self._runs = Runs(pipeline.project.layout.state_dir, reporter)
 
     @cached_property
     def _records(self) -> list[RunRecord]:
@@ -109,7 +125,19 @@ class _Past:
                     for each in stage.causes
                     if each.because in _BECAUSE and _BECAUSE[each.because] is not Because.RUN_CACHED
                 ]
-        return []
+        return self._by_locks(self._pipeline.graph.stages[address])
+
+    def _by_locks(self, stage: Stage) -> list[Reason]:
+        """What differs between the record and the one before it."""
+        now = self._pipeline.locks.of(stage)
+        try:
+            before = None if now is None else record_before(self._pipeline.project, stage, now)
+        except DvtoolError:
+            return []
+        if now is None or before is None:
+            return []
+        changes = decide(replace(stage, frozen=False), before, Observation(now.deps, now.params, now.outs)).reasons
+        return [reason for reason in changes if reason.because in _INPUTS]
 
 
 def _is_idle(because: Because) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,18 @@ def test_a_chain_goes_on_through_a_stage_that_ran_since(cli: CommandLine) -> Non
         "prepare": [("dependency raw changed", None, "new data")],
     }
     assert "prepare is up to date; it ran last because\n  dependency raw changed" in cli.done("why", "train")
+
+
+def test_in_another_clone_committed_locks_tell_why_a_stage_ran(cli: CommandLine) -> None:
+    (cli.at / "raw").write_text("c\n")
+    cli.done("add", "-q", "raw")
+    cli.done("repro", "-q", "prepare")
+    commit(cli, "new data")
+    shutil.rmtree(cli.at / ".git/dvtool/runs")
+    assert explained(cli, "train") == {
+        "train": [("dependency clean changed", "prepare", None)],
+        "prepare": [("dependency raw changed", None, "new data")],
+    }
 
 
 @pytest.mark.parametrize(
