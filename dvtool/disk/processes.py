@@ -35,13 +35,14 @@ while read -r sign number; do
   esac
 done
 [ -n "$all" ] || exit 0
-for each in $all; do kill -s TERM -- "-$each" 2>/dev/null; done
-for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  left=; for each in $all; do kill -s 0 -- "-$each" 2>/dev/null && left="$left $each"; done
-  [ -n "$left" ] || exit 0
-  sleep 0.1
+for sign in TERM KILL; do
+  for each in $all; do kill -s $sign -- "-$each" 2>/dev/null; done
+  for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    left=; for each in $all; do kill -s 0 -- "-$each" 2>/dev/null && left="$left $each"; done
+    [ -n "$left" ] || exit 0
+    sleep 0.1
+  done
 done
-for each in $all; do kill -s KILL -- "-$each" 2>/dev/null; done
 """
 _DEFAULTS = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024

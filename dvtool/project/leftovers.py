@@ -23,6 +23,7 @@ from dvtool.project.workspaces import state_dirs
 from dvtool.store.cache import Cache
 from dvtool.store.fsck.listing import list_cache
 from dvtool.store.trash import list_runs
+from dvtool.workspace.aside import waiting_in
 from dvtool.workspace.attempts import Attempts
 from dvtool.workspace.sinks import hash_large
 
@@ -38,6 +39,8 @@ class LeftKind(Enum):
     CACHE = "cache-temporary"
     STATE = "state-temporary"
     CHECKOUT = "interrupted-checkout"
+    STAGE = "interrupted-stage"
+    FAILED = "failed-stage"
     OPERATION = "interrupted-operation"
     UPLOAD = "interrupted-push"
     QUARANTINE = "quarantine"
@@ -107,6 +110,15 @@ def _interrupted(project: Project) -> Iterator[Left]:
         if Attempts(folder).were_interrupted:
             what = "a checkout that did not end"
             yield Left(LeftKind.CHECKOUT, os.path.join(folder, b"checkout"), 0, what, "`dvtool checkout` finishes it")
+        for where, stage, path in waiting_in(folder):
+            what = f"{show(path)}, which stage {stage} was to replace when its run was killed"
+            yield Left(
+                LeftKind.STAGE, where, _size(where), what, "the next command that changes anything gives it back"
+            )
+        for name in _names(os.path.join(folder, b"failed"), (b"",)):
+            path = os.path.join(folder, b"failed", name)
+            what = "what a stage had written when it failed"
+            yield Left(LeftKind.FAILED, path, _size(path), what, "the next run of that stage removes it")
         for name in _names(os.path.join(folder, b"push"), (b"upload-",)):
             path = os.path.join(folder, b"push", name)
             what = "notes of a push that did not end"

@@ -22,6 +22,7 @@ from dvtool.project.oplog import read_file
 
 _MOST_BYTES = 256 << 10
 """A lock larger than that is not copied into the operation log, which keeps 1,000 operations."""
+_SHOWN = 3
 
 
 class RunFiles:
@@ -88,6 +89,7 @@ class RunFiles:
             files=files,
             places=[] if lasting else [Place(each.path, each.before, each.after) for each in changes.values()],
             lasting=lasting,
+            summary=_summary([each.path for each in changes.values()]),
         )
         if project.git is not None and self.changed and project.config.flag("core.autostage"):
             from dvtool.git.worktree import stage
@@ -116,3 +118,8 @@ class RunFiles:
                     path=path,
                     hint=f"git rm -r --cached {show(path)}, or say `cache: false` where the stage names it",
                 )
+
+
+def _summary(paths: Sequence[bytes]) -> str:
+    more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
+    return ", ".join(map(show, paths[:_SHOWN])) + more

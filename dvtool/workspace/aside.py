@@ -190,18 +190,6 @@ class Aside:
             found += self.give_back(name)
         return found
 
-    def waiting(self) -> list[tuple[str, bytes]]:
-        """What lies aside now: stage and path. Raises ``OSError``."""
-        found: list[tuple[str, bytes]] = []
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for name in sorted(os.listdir(self._folder)):
-                if name != _JOURNAL:
-                    stage = os.fsdecode(os.readlink(self._at(name, _STAGE)))
-                    found += [
-                        (stage, path) for number, path in self._entries(name) if self._has_data(name, number, path)
-                    ]
-        return found
-
     def _put(self, name: bytes, path: bytes) -> None:
         parent, base = split(path)
         number = b"%d" % sum(1 for _ in self._entries(name))
@@ -314,6 +302,21 @@ def _rename(source_fd: int | None, source: bytes, fd: int, name: bytes) -> None:
             os.rename(source, name, src_dir_fd=source_fd, dst_dir_fd=fd)
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), show(name)) from None
+
+
+def waiting_in(state_dir: bytes) -> Iterator[tuple[bytes, str, bytes]]:
+    """What a killed run has put aside: where it lies, whose it is, the path that it had. Raises ``OSError``."""
+    folder = os.path.join(state_dir, ASIDE)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for name in sorted(os.listdir(folder)):
+            if name == _JOURNAL:
+                continue
+            place = os.path.join(folder, name)
+            stage = os.fsdecode(os.readlink(os.path.join(place, _STAGE)))
+            for each in sorted(os.listdir(place)):
+                data = os.path.join(place, each.removesuffix(_PATH) + _DATA)
+                if each.endswith(_PATH) and os.path.lexists(data):
+                    yield data, stage, os.readlink(os.path.join(place, each))
 
 
 def plain_name(stage: str) -> bytes:
