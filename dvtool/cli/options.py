@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -52,6 +53,28 @@ def complete_remote(ctx: click.Context, _param: click.Parameter, incomplete: str
     except (DvtoolError, OSError):
         return []
     return [CompletionItem(name, help=remote.url) for name, remote in remotes.items() if name.startswith(incomplete)]
+
+
+def complete_stage(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The stages that begin so, as they are called from here; files where none does."""
+    from dvtool.api.stagelist import StageListRequest
+    from dvtool.api.stagelist import stage_list
+    from dvtool.errors import DvtoolError
+
+    session = ctx.find_object(Session)
+    assert session is not None
+    try:
+        project = session.project()
+        stages = {stage.address: stage.name for stage in stage_list(project, StageListRequest()).stages}
+        if os.path.realpath(session.cwd) == os.path.realpath(project.root):
+            everything = stage_list(project, StageListRequest(everything=True)).stages
+            stages |= {stage.address: stage.address for stage in everything if stage.address not in stages}
+    except (DvtoolError, OSError):
+        return []
+    names = [name for name in stages.values() if name.startswith(incomplete)]
+    if not names:
+        return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(name) for name in names]
 
 
 def complete_setting(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

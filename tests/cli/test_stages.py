@@ -10,6 +10,7 @@ import pytest
 from tests.support.cli import CommandLine
 from tests.support.cli import git_project
 
+Capture = pytest.CaptureFixture[str]
 DEFINITION = """\
 # Ours.
 stages:
@@ -312,3 +313,20 @@ def test_a_stage_that_never_ran_is_removed(cli: CommandLine) -> None:
     cli.done("remove", "prepare")
     assert definition(cli).rstrip() == "# Ours.\nstages:"
     assert cli("remove", "nothing").code == 2
+
+
+@pytest.mark.parametrize("verb", ["dag", "plan", "why", "freeze", "unfreeze", "repro", "stage list"])
+def test_shells_complete_stages(cli: CommandLine, verb: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
+    cli.below("models").done("stage", "add", "-q", "-n", "tune", "-o", "best", "tune")
+
+    def completed(at: CommandLine, word: str) -> list[str]:
+        words = f"dvtool {verb} {word}"
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+        ran = at(environ={"_DVTOOL_COMPLETE": "bash_complete"})
+        return (ran.out + capfd.readouterr().out).split()
+
+    assert completed(cli, "t") == ["plain,train"]
+    assert completed(cli, "mod") == ["plain,models/dvtool.yaml:tune"]
+    assert completed(cli.below("models"), "t") == ["plain,tune"]
+    assert completed(cli, "raw") == ["file,raw"]

@@ -6,6 +6,7 @@ import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
+from dvtool.cli.options import complete_stage
 from dvtool.cli.options import one_of
 from dvtool.cli.session import Session
 
@@ -20,7 +21,7 @@ from dvtool.cli.session import Session
         "dvtool dag --dot | dot -Tsvg > dag.svg",
     ),
 )
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_stage)
 @click.option("--dot", "as_dot", is_flag=True, help="Print it for Graphviz.")
 @click.option("--mermaid", "as_mermaid", is_flag=True, help="Print it for Mermaid.")
 @click.option("--md", "as_markdown", is_flag=True, help="Print it for Mermaid, as a block of Markdown.")

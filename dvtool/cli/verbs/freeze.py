@@ -6,11 +6,12 @@ import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
+from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
 
 
 @verb("freeze", examples=("dvtool freeze prepare", "dvtool freeze models/dvtool.yaml:train"))
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_stage)
 @json_option
 @click.pass_obj
 def freeze(session: Session, targets: tuple[str, ...], as_json: bool) -> None:
@@ -23,7 +24,7 @@ def freeze(session: Session, targets: tuple[str, ...], as_json: bool) -> None:
 
 
 @verb("unfreeze", examples=("dvtool unfreeze prepare",))
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_stage)
 @json_option
 @click.pass_obj
 def unfreeze(session: Session, targets: tuple[str, ...], as_json: bool) -> None:

@@ -7,6 +7,7 @@ import click
 from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
+from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
 
 
@@ -20,7 +21,7 @@ from dvtool.cli.session import Session
         "dvtool plan -P --exit-code -q   # in CI: 0 if all is up to date, 1 if not",
     ),
 )
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_stage)
 @click.option("-o", "--out", type=PATH, metavar="FILE", help="Save the plan for `dvtool apply`.")
 @click.option("-f", "--force", is_flag=True, help="As if all of them had to run.")
 @click.option("-s", "--single-item", "single", is_flag=True, help="The targets alone, not what they need.")

@@ -9,6 +9,7 @@ import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
+from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         "dvtool repro --downstream clean  # that stage and what needs it",
     ),
 )
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_stage)
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, help="So many stages at once at most.")
 @click.option("-f", "--force", is_flag=True, help="Run stages also if nothing changed.")
 @click.option("-s", "--single-item", "single", is_flag=True, help="Only the targets, not what they need.")

@@ -12,6 +12,7 @@ import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
+from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ add.allow_interspersed_args = False
         "dvtool stage list -R models     # of the directory and those below it",
     ),
 )
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_stage)
 @click.option("--all", "everything", is_flag=True, help="All stages of the project.")
 @click.option("-R", "--recursive", is_flag=True, help="Targets are directories: all stages in them.")
 @click.option("--name-only", "--names-only", is_flag=True, help="Only the names.")

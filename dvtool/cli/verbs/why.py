@@ -6,6 +6,7 @@ import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
+from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
 
 
@@ -18,7 +19,7 @@ from dvtool.cli.session import Session
         "dvtool why                      # all that is out of date",
     ),
 )
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_stage)
 @json_option
 @click.pass_obj
 def why(session: Session, targets: tuple[str, ...], as_json: bool) -> None:
