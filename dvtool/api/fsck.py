@@ -27,6 +27,7 @@ from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_remote_of
+from dvtool.project.parts import open_tracked
 from dvtool.project.routes import Routes
 from dvtool.project.transfers import push_context
 from dvtool.store.cache import Cache
@@ -35,6 +36,7 @@ from dvtool.store.fsck.choice import Choice
 from dvtool.store.fsck.repair import execute_cache_repair
 from dvtool.store.fsck.repair import plan_cache_repair
 from dvtool.store.fsck.values import Finding
+from dvtool.store.fsck.values import Kind
 from dvtool.store.fsck.values import Severity
 from dvtool.store.fsck.values import StoreReport
 from dvtool.store.fsck.values import many
@@ -77,12 +79,13 @@ def fsck(project: Project, request: FsckRequest, reporter: Reporter = SILENT) ->
     wanted = wanted_in(project, request.scope, here=request.remote is None)
     check = _remote if request.remote is not None else _local
     result = check(project, request, wanted, reporter)
-    before = result.before and _with_fixes(result.before, request)
-    return FsckResult(_with_fixes(result.report, request), before)
+    before = result.before and _with_fixes(project, result.before, request)
+    return FsckResult(_with_fixes(project, result.report, request), before)
 
 
-def _with_fixes(report: StoreReport, request: FsckRequest) -> StoreReport:
+def _with_fixes(project: Project, report: StoreReport, request: FsckRequest) -> StoreReport:
     """The repair that is proposed looks at all that this check looked at: or it would find nothing to do."""
+    report = _without_remotes(project, report)
     start = "dvtool fsck" + (f" --remote {report.store}" if report.store else "")
     deep = [] if request.choice._replace(now=0.0) == STRUCTURE else ["--deep"]
     scope = request.scope
@@ -95,6 +98,20 @@ def _with_fixes(report: StoreReport, request: FsckRequest) -> StoreReport:
         if finding.severity is Severity.NOTE:
             return finding.fix
         return fixes.get(finding.fix, finding.fix).replace("dvtool fetch", fetching, 1)
+
+    return replace(report, findings=tuple(replace(each, fix=fix(each)) for each in report.findings))
+
+
+def _without_remotes(project: Project, report: StoreReport) -> StoreReport:
+    """What no remote is to have is not fetched: the worktree still has it, or its stage makes it."""
+    missing = {finding.place for finding in report.findings if finding.kind is Kind.MISSING and not report.store}
+    here = {item.path for item in open_tracked(project) if not item.pushed} if missing else set()
+
+    def fix(finding: Finding) -> str:
+        if finding.kind is not Kind.MISSING or finding.place not in here:
+            return finding.fix
+        is_there = os.path.lexists(os.path.join(project.root, finding.place))
+        return "dvtool fsck --repair" if is_there else "dvtool repro"
 
     return replace(report, findings=tuple(replace(each, fix=fix(each)) for each in report.findings))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,18 @@ def test_what_was_not_stored_is_committed_later(tmp_path: Path) -> None:
     cli.done("checkout", "-q")
     assert (cli.at / "two").read_text() == "2\n"
     assert cli("status", "--json").document["workspace"] == []
+
+
+def test_a_colleague_pulls_what_stages_made(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    cli.done("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    for argv in (("add", "."), ("commit", "-q", "-m", "made"), ("clone", "-q", ".", str(tmp_path / "clone"))):
+        subprocess.run(["git", *argv], cwd=cli.at, check=True)
+    cli.done("push", "-q")
+    clone = CommandLine(tmp_path / "clone")
+    clone.done("pull", "-q")
+    assert (clone.at / "moved").read_text() == "m\n"
+    before = runs(clone)
+    clone.done("repro", "-q")
+    assert runs(clone) == before
+    assert clone("status", "--exit-code").code == 0

@@ -146,6 +146,8 @@ def test_checks(made: DataRepo, tmp_path: Path) -> None:
     assert ran.code == 4
     for path in ("out", "here", "side"):
         assert f"missing: {path}: 1 object not in the cache" in ran.out
+    fixes = {each["place"]: each["fix"] for each in made.cli("fsck", "--json").document["findings"]}
+    assert (fixes["out"], fixes["here"]) == ("dvtool fetch out", "dvtool fsck --repair")
     made.cli.done("fsck", "--repair")
     shutil.rmtree(made.at / "here")
     made.cli.done("checkout", "-q")
