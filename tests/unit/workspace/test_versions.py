@@ -195,7 +195,7 @@ def test_ignored_files_in_the_way_are_named_and_the_rest_is_placed(bench: Workbe
     create_tree(bench.root / "data", {"new": "in the way of a directory", "text": "in the way of a file"})
     bench.git("checkout", "-q", "v2", "--", "data.dvt")
     result = bench.checkout()
-    assert {path for path, _ in result.problems} == {b"data/new", b"data/text"}
+    assert {each.path for each in result.problems} == {b"data/new", b"data/text"}
     expected = {**VERSIONS["v2"], "new": "in the way of a directory", "text": "in the way of a file"}
     assert_tree(bench.root / "data", expected)
 
@@ -231,12 +231,12 @@ def test_a_damaged_object_does_not_keep_the_others_away(bench: Workbench) -> Non
     loose = Path(os.fsdecode(bench.cache.loose_path(object_id(LARGE))))
     damage(loose, 1000)
     result = bench.checkout()
-    assert [path for path, _ in result.problems] == [b"data/large"]
+    assert [each.path for each in result.problems] == [b"data/large"]
     expected = {name: node for name, node in VERSIONS["v1"].items() if name != "large"}
     assert_tree(bench.root / "data", expected)
     loose.unlink()
     result = bench.checkout()
-    assert [path for path, _ in result.missing] == [b"data/large"]
+    assert [each.path for each in result.missing] == [b"data/large"]
     with pytest.raises(MissingData, match="data/large"):
         raise_for(result, CheckoutRequest())
     raise_for(result, CheckoutRequest(allow_missing=True))
@@ -247,7 +247,7 @@ def test_the_users_file_where_one_was_missing_is_protected(bench: Workbench) -> 
     test_a_damaged_object_does_not_keep_the_others_away(bench)
     create_tree(bench.root / "data", {"large": "my own"})
     switch(bench, "v2")
-    assert [path for path, _ in bench.checkout().conflicts] == [b"data/large"]
+    assert [each.path for each in bench.checkout().conflicts] == [b"data/large"]
     assert (bench.root / "data/large").read_text() == "my own"
 
 
