@@ -19,6 +19,12 @@ from dvtool.model.paths import DEFINITION_NAME
 from dvtool.pipeline.definition import parse
 
 COMMANDS = (
+    ": <<E\n'${v}'\nE",
+    ": <<E\ndon't ${v}\nE",
+    ": $'a ${v}'",
+    ": \\${x:-'${v}'}",
+    ": \"\\${x:-'${v}'}\"",
+    ': `: "${v}"`',
     ": ${v}",
     ': "${v}"',
     ": '${v}'",
@@ -60,11 +66,51 @@ PIECES = (
     "{", "}", "$", "<", "!", "*", "~", "\t", "\r", "\u0085", "${IFS}", "touch${IFS}P", "-", ",", "%", "EOF",
     "\nE\n", "x=", "&&", "$((", "))", "$'", "]", "[",
 )  # fmt: skip
+PAYLOADS = (
+    "; touch P",
+    "& touch P",
+    "| touch P",
+    "&& touch P",
+    "\ntouch P\n",
+    "\rtouch P",
+    "\x85touch P",
+    "$(touch P)",
+    "`touch P`",
+    ">P",
+    "> P",
+    "x;touch${IFS}P;",
+    "'; touch P; '",
+    "' ; touch P #",
+    '"; touch P; "',
+    '" ; touch P #',
+    "\\'; touch P; '",
+    ") ; touch P; (",
+    "x)touch P;;",
+    "}; touch P",
+    "a[$(touch P)]",
+    "\nE\ntouch P\n",
+    "<(touch P)",
+    "#'\ntouch P",
+    "''; touch P",
+    "\\\ntouch P",
+)
+"""Each would start something in one command or the other."""
 EXAMPLES = 6_000 if os.environ.get("DVTOOL_TORTURE") == "1" else 250
 _SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell) is not None]
 
 
-@given(command=st.sampled_from(COMMANDS), pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=5))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_payload_becomes_a_command(tmp_path: Path, command: str) -> None:
+    for payload in PAYLOADS:
+        run_if_taken(tmp_path, command, payload)
+
+
+@given(
+    command=st.sampled_from(COMMANDS),
+    before=st.lists(st.sampled_from(PIECES), max_size=2),
+    payload=st.sampled_from(PAYLOADS),
+    behind=st.lists(st.sampled_from(PIECES), max_size=2),
+)
 @settings(
     max_examples=EXAMPLES,
     derandomize=EXAMPLES < 1_000,
@@ -72,20 +118,24 @@ _SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell) is not None]
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_no_value_becomes_a_command(tmp_path: Path, command: str, pieces: list[str]) -> None:
-    value = "".join(pieces)
+def test_no_value_becomes_a_command(
+    tmp_path: Path, command: str, before: list[str], payload: str, behind: list[str]
+) -> None:
+    run_if_taken(tmp_path, command, "".join([*before, payload, *behind]))
+
+
+def run_if_taken(place: Path, command: str, value: str) -> None:
+    """The shells run what *command* comes to, unless the definition is refused."""
     text = f"stages:\n  a:\n    cmd: [{json.dumps(command)}]\n"
-    params = json.dumps({"v": value, "m": {"k": value, value: [value], "b": True}})
+    params = json.dumps({"v": value, "m": {"k": value, "l": [value], "b": True}})
     try:
         found = parse(text.encode(), DEFINITION_NAME, lambda path: params.encode())
     except ConfigError:
         return
     for shell in _SHELLS:
         for each in found.stages[0].commands:
-            subprocess.run(
-                [shell, "-c", each], cwd=tmp_path, capture_output=True, stdin=subprocess.DEVNULL, check=False
-            )
-        assert not (tmp_path / "P").exists(), (shell, found.stages[0].commands)
+            subprocess.run([shell, "-c", each], cwd=place, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        assert not (place / "P").exists(), (shell, found.stages[0].commands)
 
 
 @pytest.mark.parametrize("command", [": ${v}; touch P", "touch '${v}'"])
