@@ -16,7 +16,7 @@ help:
 	@echo "make lint      ruff, mypy and the import contracts"
 	@echo "make format    let ruff rewrite the sources"
 	@echo "make servers   install the system packages that some tests need (Debian, as root)"
-	@echo "make demo      the main job on several thousand real files, start to end"
+	@echo "make demo      the main job and a pipeline on several thousand real files"
 	@echo "make bench     side by side with other tools; writes docs/explanation/benchmarks.md"
 	@echo "make torture   faults at every call, power loss, kills, a bad network; writes docs/explanation/torture.md"
 	@echo "make docs      build the documentation into site/"

@@ -20,6 +20,9 @@ DVC_PACKAGES = ("dvc>=3.67,<4", "dvc-s3>=3.2,<4")
 def environment(home: Path) -> dict[str, str]:
     """What every measured command sees: nothing of the user's own settings, nothing to phone home to."""
     home.mkdir(parents=True, exist_ok=True)
+    # Not os.devnull: `git config --global`, run by root, would put a file in the place of the device.
+    git_settings = home / "git-empty"
+    git_settings.write_bytes(b"")
     identity = {
         f"GIT_{role}_{field}": value
         for role in ("AUTHOR", "COMMITTER")
@@ -30,8 +33,8 @@ def environment(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
         "NO_COLOR": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_CONFIG_GLOBAL": str(git_settings),
+        "GIT_CONFIG_SYSTEM": str(git_settings),
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "gc.auto",
         "GIT_CONFIG_VALUE_0": "0",

@@ -1,6 +1,7 @@
-"""The main job on real files, from `dvtool init` to an identical tree on another clone.
+"""The main job on real files, from `dvtool init` to an identical tree on another clone; then a pipeline on them.
 
-The data: everything installed beside this Python, its standard library, and a CSV made from them.
+The data: everything installed beside this Python, its standard library, and a CSV made from them. The pipeline
+(`scripts/example`) learns from which package a module of the standard library is.
 Runs in a scratch directory with a home of its own, prints every command with its time, exits 1 on any
 difference. `--keep` leaves the scratch directory for a look.
 """
@@ -28,6 +29,8 @@ IDENTITY = {
     "GIT_COMMITTER_EMAIL": "demo@example.org",
 }
 
+EXAMPLE = Path(__file__).resolve().parent / "example"
+
 
 class DemoFailed(Exception):
     """A command failed, or a tree is not what it should be."""
@@ -41,6 +44,9 @@ class Demo:
         self.times: list[tuple[str, float]] = []
         home = scratch / "home"
         home.mkdir()
+        # Not os.devnull: `git config --global`, run by root, would put a file in the place of the device.
+        for name in ("global", "system"):
+            (home / f"git-{name}").touch()
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -50,13 +56,16 @@ class Demo:
             **kept,
             **IDENTITY,
             "HOME": str(home),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
+            "GIT_CONFIG_GLOBAL": str(home / "git-global"),
+            "GIT_CONFIG_SYSTEM": str(home / "git-system"),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
         }
 
-    def run(self, command: str, *, cwd: Path, expect: int = 0, show: int = 12) -> None:
-        """Run *command* (split like a shell would), print its first *show* lines and its time."""
+    def run(self, command: str, *, cwd: Path, expect: int = 0, show: int = 12, says: str = "") -> None:
+        """Run *command* (split like a shell would), print its first *show* lines and its time.
+
+        Fails unless it ends with *expect* and *says* is one of the lines it printed.
+        """
         where = "scratch" if cwd == self.scratch else cwd.name
         print(f"\n[{where}] $ {command}", flush=True)
         started = time.perf_counter()
@@ -79,6 +88,9 @@ class Demo:
         if done.returncode != expect:
             print("\n".join(lines[show:][-40:]))
             raise DemoFailed(f"`{command}` ended with exit code {done.returncode}, expected {expect}")
+        if says and says not in lines:
+            print("\n".join(lines[show:]))
+            raise DemoFailed(f"`{command}` did not print {says!r}")
 
     def short(self, path: Path) -> str:
         return path.relative_to(self.scratch).as_posix()
@@ -207,6 +219,37 @@ def tell(demo: Demo) -> None:
     demo.run("git checkout -q v1", cwd=clone)
     demo.run("dvtool checkout", cwd=clone)
     compare(demo, clone, version[1], "v1 in the clone")
+    demo.run("git checkout -q main", cwd=clone)
+    pipeline(demo, repo, scratch / "colleague")
+
+
+def pipeline(demo: Demo, repo: Path, colleague: Path) -> None:
+    """Three stages; a change that runs two of them; a clone that runs none, for somebody ran it before."""
+    shutil.copytree(EXAMPLE, repo, dirs_exist_ok=True)
+    parameters = (repo / "params.json").read_text()
+    demo.run("cat dvtool.yaml params.json", cwd=repo, show=20)
+    demo.run("dvtool dag", cwd=repo)
+    demo.run("dvtool repro", cwd=repo, says="3 stages: 3 ran")
+    demo.run("git add .", cwd=repo)
+    demo.run("git commit -q -m 'guess the package by 20 words'", cwd=repo)
+    demo.run("dvtool push", cwd=repo)
+
+    print("\nthe model is to know 2,000 words")
+    (repo / "params.json").write_text(parameters.replace('"words": 20', '"words": 2000'))
+    demo.run("dvtool why train", cwd=repo)
+    demo.run("dvtool repro", cwd=repo, says="3 stages: 2 ran, 1 skipped")
+    demo.run("dvtool metrics diff", cwd=repo)
+    demo.run("git add .", cwd=repo)
+    demo.run("git commit -q -m '2,000 words'", cwd=repo)
+    demo.run("dvtool push", cwd=repo)
+
+    demo.run(f"git clone -q repo {colleague.name}", cwd=demo.scratch)
+    demo.run("dvtool pull -q", cwd=colleague)
+    demo.run("dvtool repro", cwd=colleague, says="3 stages: 3 skipped")
+    print("\na colleague wants the 20 words back: they were tried before, so nothing runs")
+    (colleague / "params.json").write_text(parameters)
+    demo.run("dvtool repro --pull", cwd=colleague, says="3 stages: 2 restored, 1 skipped")
+    demo.run("dvtool metrics diff", cwd=colleague)
 
 
 def keep(repo: Path, aside: Path) -> None:
