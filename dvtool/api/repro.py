@@ -23,6 +23,7 @@ from dvtool.pipeline.evaluate import Evaluator
 from dvtool.pipeline.execute import Options
 from dvtool.pipeline.execute import World
 from dvtool.pipeline.execute import execute
+from dvtool.pipeline.lockfile import lock_path
 from dvtool.pipeline.outcome import Ended
 from dvtool.pipeline.outcome import Event
 from dvtool.pipeline.outcome import Outcome
@@ -163,6 +164,7 @@ def repro(
 
             pull_for(project, worktree, addresses, request, operation, reporter)
             pipeline.forget_gaps()
+        worktree.sweep(worktree.leftovers_beside(lock_path(stage.file) for stage in stages), reporter)
         files = RunFiles(project, operation, stages)
         known = _known_runs(pipeline, reporter) if request.run_cache else None
         noting = opened.enter_context(_Noting(project, request, tell, reporter))
@@ -179,6 +181,11 @@ def repro(
             remember=None if known is None else known.save,
             claims=Claims(pipeline.locks.beside, pipeline.definitions),
         )
+
+        def about_to_change() -> None:
+            worktree.sweep(worktree.leftovers_beside(out.path for stage in stages for out in stage.outs), reporter)
+            files.begin()
+
         world = World(
             graph=pipeline.graph,
             observer=pipeline.observer,
@@ -192,7 +199,7 @@ def repro(
             clock=request.clock,
             log_of=noting.log_of,
             reporter=reporter,
-            about_to_change=files.begin,
+            about_to_change=about_to_change,
             earlier=None if known is None else known.find,
             confirm=confirm,
         )

@@ -85,8 +85,8 @@ class Aside:
             raise storage_error(error, "give back what is in", self._at(name)) from error
 
     def drop(self, name: bytes) -> None:
-        """The new outputs are recorded: the old ones go."""
-        if not name:
+        """The new outputs are recorded: the old ones go. Those that are gone already are no error."""
+        if not (name and os.path.isdir(self._at(name))):
             return
         try:
             for number, path in self._entries(name):

@@ -218,6 +218,48 @@ def _edited_outputs(world: World) -> None:
     create_tree(world.repo, edited)
 
 
+PIPELINE = """\
+stages:
+  first:
+    cmd: tr a b < in > one
+    deps: [in]
+    outs: [one]
+  second:
+    cmd: mkdir many && cp one many/x && cp in many/y
+    deps: [one]
+    outs: [many]
+  third:
+    cmd: wc -c < one > score
+    deps: [one]
+    metrics:
+    - score: {cache: false}
+"""
+
+
+def _defined(world: World) -> None:
+    """Stages that never ran."""
+    begin(world)
+    (world.repo / "dvtool.yaml").write_text(PIPELINE)
+    (world.repo / "in").write_text("banana\n")
+
+
+def _ran_once(world: World) -> None:
+    """Stages that ran; since then their input was changed, and one output by hand."""
+    _defined(world)
+    world.dvtool("repro")
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", "made")
+    (world.repo / "in").write_text("bananas and more\n")
+    (world.repo / "one").write_text("by hand\n")
+
+
+def _ran_twice(world: World) -> None:
+    """Back at an input that the stages ran with before."""
+    _ran_once(world)
+    world.dvtool("repro")
+    (world.repo / "in").write_text("banana\n")
+
+
 def _edited_first(world: World) -> None:
     _first(world)
     for name in ("a.txt", "big.bin"):
@@ -334,6 +376,9 @@ CASES = (
     Case("add-staged", ("add", "data"), _staged, stores=True, stages=True),
     Case("commit", ("commit",), _edited_two, stores=True, warm=True),
     Case("commit-outputs", ("commit",), _edited_outputs, stores=True),
+    Case("repro-first", ("repro",), _defined, stores=True, aside=True),
+    Case("repro-again", ("repro",), _ran_once, stores=True, aside=True),
+    Case("repro-restored", ("repro",), _ran_twice, stores=True, aside=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),
     Case("checkout-absent", ("checkout",), _absent, ends=(4,)),

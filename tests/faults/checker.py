@@ -31,6 +31,7 @@ from dvtool.formats.recipe import decode_recipe
 from dvtool.formats.records import decode_dead_list
 from dvtool.formats.records import decode_root_record
 from dvtool.formats.records import decode_store_file
+from dvtool.formats.runentry import decode_entry
 from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
@@ -140,8 +141,6 @@ def _look(found: Contents, name: str, path: Path) -> None:
         if below and below != "run.json":
             _look(aside, below, path)
         found.trash |= aside.blobs.keys()
-    elif top == "quarantine":
-        return
     elif top in ("tmp", "clock"):
         found.leftovers.append(name)
     elif top in ("data", "meta"):
@@ -150,13 +149,17 @@ def _look(found: Contents, name: str, path: Path) -> None:
         _loose(found, name, path.read_bytes(), status.st_mode)
     elif top == "index":
         _index(found, path)
+    elif top == "runs":
+        # A torn last line counts as absent; what is named need not be there.
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            decode_entry(line + b"\n", name)
     elif top == "roots":
         decode_root_record(path.read_bytes(), name)
     elif top == "dead":
         found.doomed.update(decode_dead_list(path.read_bytes(), name).packs)
     elif name == "dvtool-store.json":
         decode_store_file(path.read_bytes(), name)
-    elif top not in ("lock", "remotes", "catalog"):
+    elif top not in ("lock", "remotes", "catalog", "quarantine"):
         raise _Wrong("nothing of that name belongs here")
 
 
