@@ -1,7 +1,8 @@
 """Every marked command of the README, the tutorial and the how-to pages does what the page says.
 
 A block marked with ``<!-- run -->`` in the line before is a terminal: lines that begin with ``$ ``
-are commands, the others are lines of their output, in order; ``...`` stands for what is left out. A comment
+are commands, the others are lines of their output, in order; ``...`` stands for what is left out. Lines up to ``END`` belong to
+a command that ends in ``<<'END'``. A comment
 ``exits with N`` behind a command is its exit code, else it is 0. ``<!-- run`` with commands up to
 ``-->`` is run too and not shown. A page starts in an empty directory with an empty home.
 """
@@ -25,6 +26,7 @@ PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "d
 _BLOCK = re.compile(
     r"^<!-- run\n(?P<hidden>.*?)^-->$|^<!-- run -->\n```console\n(?P<shown>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+_HERE = re.compile(r"<<'(\w+)'$")
 _EXIT = re.compile(r"#.*\bexits with (\d+)")
 # What differs from run to run, or with the last byte of a format.
 _VARIABLE = (
@@ -50,6 +52,9 @@ def steps(text: str) -> Iterator[Step]:
             continue
         for chunk in re.split(r"^\$ ", block["shown"], flags=re.MULTILINE)[1:]:
             command, *output = chunk.rstrip("\n").split("\n")
+            if here := _HERE.search(command):
+                end = output.index(here[1]) + 1
+                command, output = "\n".join([command, *output[:end]]), output[end:]
             found = _EXIT.search(command)
             yield Step(command, int(found[1]) if found else 0, tuple(line for line in output if line))
 
@@ -144,7 +149,7 @@ def test_the_page_does_what_it_says(readings: dict[str, Future[str | None]], pag
 
 
 def test_readme_and_tutorial_are_run() -> None:
-    assert set(RUN) >= {"README.md", "docs/tutorial/getting-started.md"}
+    assert set(RUN) >= {"README.md", "docs/tutorial/getting-started.md", "docs/tutorial/pipelines.md"}
 
 
 def test_a_line_that_is_not_there_is_found() -> None:
@@ -153,4 +158,7 @@ def test_a_line_that_is_not_there_is_found() -> None:
     assert shows(("at 1234567 there",), "at 89abcdef there") is None
     assert list(steps("<!-- run -->\n```console\n$ ls nope   # exits with 2\nls: no\n```\n")) == [
         Step("ls nope   # exits with 2", 2, ("ls: no",))
+    ]
+    assert list(steps("<!-- run -->\n```console\n$ cat <<'END'\na\n\nb\nEND\na\n```\n")) == [
+        Step("cat <<'END'\na\n\nb\nEND", 0, ("a",))
     ]
