@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dvtool.api.plan import PlanRequest
+from dvtool.api.plan import request_of
 from dvtool.errors import ConfigError
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
@@ -20,6 +24,7 @@ from dvtool.formats import config
 from dvtool.formats import durations
 from dvtool.formats import index
 from dvtool.formats import oplog
+from dvtool.formats import planfile
 from dvtool.formats import pointer
 from dvtool.formats import recipe
 from dvtool.formats import records
@@ -30,6 +35,7 @@ from dvtool.formats import yamltext
 from dvtool.formats.lock import value_text
 from dvtool.model import digest
 from dvtool.model import paths
+from dvtool.pipeline import edit
 from dvtool.pipeline.definition import parse
 from dvtool.pipeline.params import read_values
 from dvtool.remote import keys
@@ -173,6 +179,27 @@ def _operation() -> bytes:
     )
 
 
+def _plan(data: bytes) -> None:
+    """A saved plan, and the request in it."""
+    saved = planfile.decode_plan(data, WHERE)
+    assert planfile.decode_plan(planfile.encode_plan(saved), WHERE) == saved
+    request_of(saved, WHERE)
+
+
+def _definition_edit(data: bytes) -> None:
+    """Each way to edit a definition: what comes out can be read again, or nothing does."""
+    text = data.decode("utf-8", "replace")
+    changes: tuple[Callable[[str], str], ...] = (
+        lambda name: edit.set_frozen(text, name, WHERE, frozen=True),
+        lambda name: edit.remove_stage(text, name, WHERE),
+        lambda name: edit.add_stage(text, name, {"cmd": "x", "deps": ["d"]}, WHERE, replace=True),
+    )
+    for name in [*edit.stage_names(text, WHERE)[:3], "new"]:
+        for change in changes:
+            with contextlib.suppress(*OWN):
+                edit.stage_names(change(name), WHERE)
+
+
 def _definition(data: bytes) -> None:
     """As it is, and as the file of values of one that uses them."""
     found = parse(data, b"d/dvtool.yaml", lambda path: data if path == b"d/params.yaml" else None)
@@ -194,6 +221,12 @@ _DEFINITION = (
   t: {foreach: [1, 2], do: {cmd: 'x ${item}'}}\n  u: {matrix: {m: [1, '${a}']}, cmd: 'x ${key} ${item.m}'}\n""",
     b"stages:\n  a: &a {cmd: x}\n  b: {<<: *a, timeout: 3, retry: 2, resources: {cpu: 1}, env: {vars: {A: 1}}}\n",
     b"plots: [a: {x: b, y: [c]}]\nmetrics: [m]\nartifacts: {x: {path: y}}\nstages: {}\n",
+)
+_PLAN = planfile.encode_plan(
+    planfile.SavedPlan(
+        {**asdict(PlanRequest()), "targets": ["a"], "directory": "sub"},
+        {"a": planfile.SavedStage("run", "00", "", {"d": "blake3:00", "u": None}, {"p.yaml": {"k": "1"}}, {"o": None})},
+    )
 )
 _DEFINITION_WORDS = (
     b"${",
@@ -251,6 +284,8 @@ TARGETS = [
     Target("config", _settings, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r", b"cache.dir", b"ext::")),
     Target("config-edit", _edited, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r\n", b'[remote "new"]\n')),
     Target("yaml", _yaml, _YAML, _YAML_WORDS),
+    Target("plan", _plan, (_PLAN,), (b"null", b"[]", b'"', b"1e999", b'"..', b"\\ud800")),
+    Target("definition-edit", _definition_edit, (*_DEFINITION, *_YAML), (*_YAML_WORDS, b"stages:", b"\r\n", b"\t")),
     Target("definition", _definition, _DEFINITION, (*_YAML_WORDS, *_DEFINITION_WORDS)),
     Target("params-yaml", _values(".yaml"), _YAML, (*_YAML_WORDS, b"1_0", b"0x", b".inf", b"9" * 5_000)),
     Target(
