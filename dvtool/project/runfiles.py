@@ -20,9 +20,14 @@ from dvtool.project.oplog import Recorder
 from dvtool.project.oplog import file_changes
 from dvtool.project.oplog import read_file
 
-_MOST_BYTES = 256 << 10
+MOST_BYTES = 256 << 10
 """A lock larger than that is not copied into the operation log, which keeps 1,000 operations."""
 _SHOWN = 3
+
+
+def too_large(lock: bytes) -> str:
+    """Why a change of it cannot be taken back."""
+    return f"{show(lock)} is too large to be kept twice: go back with Git, then `dvtool checkout`"
 
 
 class RunFiles:
@@ -76,8 +81,8 @@ class RunFiles:
             if before == after:
                 continue
             self.changed.add(path)
-            if max(len(before or b""), len(after or b"")) > _MOST_BYTES:
-                lasting = f"{show(path)} is too large to be kept twice: go back with Git, then `dvtool checkout`"
+            if max(len(before or b""), len(after or b"")) > MOST_BYTES:
+                lasting = too_large(path)
             else:
                 files.append(FileChange("project", path, before, after, mode))
         if lasting:

@@ -11,6 +11,7 @@ import pytest
 
 from dvtool.formats.lock import Storing
 from dvtool.formats.lock import decode_lock
+from dvtool.project import runfiles
 from tests.support.cli import CommandLine
 from tests.support.datarepo import DataRepo
 from tests.support.outputs import AS_ALL
@@ -248,3 +249,15 @@ def test_definitions_are_not_needed(made: DataRepo) -> None:
     (made.at / "dvtool.yaml").write_text("stages: [broken")
     for argv in (("diff",), ("list", "-R"), ("du",), ("log", "out"), ("fsck",), ("push",), ("pull",)):
         assert made.cli(*argv).code == 0, argv
+
+
+def test_a_lock_that_is_too_large_to_be_kept_twice(made: DataRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runfiles, "MOST_BYTES", 100)
+    (made.at / "out/a").write_text("by hand")
+    made.cli.done("commit", "-q")
+    ran = made.cli("undo")
+    assert ran.code != 0
+    assert "dvtool.lock is too large to be kept twice: go back with Git, then `dvtool checkout`" in ran.err + ran.out
+    made.git("checkout", "-q", "dvtool.lock")
+    made.cli.done("checkout", "-q")
+    assert (made.at / "out/a").read_text() == "one"
