@@ -106,11 +106,11 @@ class Pipeline:
         self._opened.__exit__(kind, error, trace)
 
     def anew(self) -> Pipeline:
-        """The same stages and records with a fresh look at the worktree. For as long as this one is open."""
+        """The same stages and records with a fresh look at the worktree, which starts nothing. For as long as this one
+        is open."""
         again = Pipeline(
             self.project,
             reporter=self._reporter,
-            evaluate=self._evaluate,
             worktree=self.worktree,
             allow_missing=self._allow_missing,
             pull=self._pull,

@@ -231,3 +231,29 @@ def test_what_is_no_plan_is_refused(cli: CommandLine) -> None:
     assert cli("apply", "p").code == 9
     (cli.at / "p").write_text(text.replace('"directory": ""', '"directory": "../x"'))
     assert cli("apply", "p").code == 6
+
+
+def test_what_only_a_run_looks_at_spoils_no_plan(cli: CommandLine) -> None:
+    text = DEFINITION.replace("deps: [raw]", "deps: [raw, {cmd: cat version}]")
+    (cli.at / "dvtool.yaml").write_text(text)
+    (cli.at / "version").write_text("1")
+    cli.done("repro", "-q")
+    assert planned(cli)["prepare"] == "may run"
+    assert "only looked at by `dvtool repro`" in cli.done("plan")
+    (cli.at / "version").write_text("2")
+    cli.done("plan", "-o", "p", "prepare")
+    states = {stage["stage"]: stage["state"] for stage in cli("apply", "--json", "p").document["stages"]}
+    assert states == {"prepare": "ran"}
+
+
+def test_a_plan_that_fetches_is_run_in_a_clone(ran: CommandLine, tmp_path: Path) -> None:
+    ran.done("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    ran.done("push", "-q")
+    for path in ("raw", "clean", "model", "other"):
+        (ran.at / path).unlink()
+    shutil.rmtree(ran.at / ".git/dvtool/cache")
+    assert "to fetch" in ran.done("plan", "--pull", "-o", "p")
+    applied = ran("apply", "--json", "p")
+    assert {stage["state"] for stage in applied.document["stages"]} <= {"restored", "skipped"}, applied
+    assert (ran.at / "model").read_text() == "a\nb\nlr: 1\n"
+    assert not (ran.at / "started").exists()
