@@ -218,6 +218,7 @@ def repro(
                 recording.take_over(pipeline.graph.stages)
                 result = execute(addresses, options, world, noting.tell)
                 recording.clear({stage.file for stage in stages})
+                worktree.sweep(pipeline.observer.leftovers, reporter)
         finally:
             if recording.changes or recording.written:
                 cached = (out.path for stage in stages for out in stage.outs if out.cache)

@@ -72,6 +72,8 @@ class Observer:
         self._absent = absent
         self._reporter = reporter
         self._snapshot: Snapshot | None = None
+        self.leftovers: list[bytes] = []
+        """Temporaries of killed commands that were met, for who holds the lock to sweep."""
         self._contents: dict[bytes, Content | None] = {}
         self._texts: dict[bytes, bytes | None] = {}
         self._values: dict[bytes, Json] = {}
@@ -146,6 +148,8 @@ class Observer:
         if self._snapshot is None:
             self._snapshot = self._worktree.snapshot(_DigestSink(), self._reporter)
         entry = self._worktree.current(self._snapshot, path, is_top=True)
+        self.leftovers += self._snapshot.leftovers
+        self._snapshot.leftovers.clear()
         if entry is None:
             return None if self._absent is None else self._absent(path)
         if entry.kind == DIRECTORY:

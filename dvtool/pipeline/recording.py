@@ -26,6 +26,7 @@ from dvtool.formats.lock import Storing
 from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_lock
 from dvtool.formats.pack import TREE
+from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import show
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
@@ -165,6 +166,9 @@ class Recording:
     def take_over(self, stages: Mapping[str, Stage]) -> list[str]:
         """What a killed `repro` had finished and not recorded; the stages, as far as their outputs still stand."""
         found: list[str] = []
+        if os.path.lexists(os.path.join(self._worktree.state_dir, LOCK_JOURNAL)):
+            # Whoever was killed had recorded stages that do not stand in their locks yet.
+            _ = self.locks
         for folder, note in self._aside.read_finished():
             address, _, lock = note.partition(b"\0")
             stage = stages.get(os.fsdecode(address))
