@@ -84,19 +84,6 @@ def own_files(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
     )
 
 
-def files_named(repo: GitRepo, name: bytes, subdir: bytes = b"") -> list[bytes]:
-    """Sorted paths of the files of that name at any depth that exist and that git tracks or would track.
-
-    Those of another dvtool project further down are left out; symbolic links are in the list.
-    """
-    options = ["-z", "--cached", "--others", "--exclude-standard"]
-    output = repo.run("ls-files", *options, "--", _below(subdir, name), _below(subdir, _MARKER))
-    listed = set(_split(output.stdout))
-    inner = _inner(listed, subdir)
-    found = {path for path in listed if path.rpartition(b"/")[2] == name and not path.startswith(inner)}
-    return sorted(path for path in found if _is_file(os.path.join(repo.worktree, path)))
-
-
 def pointers_at(repo: GitRepo, rev: str, subdir: bytes = b"", *, locks: bool = False) -> dict[bytes, str]:
     """Pointer files of a commit: path to blob. Symbolic links are no pointers."""
     args = ["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", checked_revision(rev)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dvtool.pipeline.definition.find import find_definitions
-from dvtool.pipeline.definition.find import load
+from dvtool.pipeline.definition.files import load
 from dvtool.pipeline.definition.parse import parse
 
-__all__ = ["find_definitions", "load", "parse"]
+__all__ = ["load", "parse"]

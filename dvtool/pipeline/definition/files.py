@@ -1,9 +1,8 @@
-"""Finding and reading the definitions of a project."""
+"""Reading definitions, and the files that their templates name, from a worktree."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from collections.abc import Mapping
 
 from dvtool.disk.beneath import open_dir
@@ -13,25 +12,9 @@ from dvtool.errors import MissingData
 from dvtool.errors import storage_error
 from dvtool.formats.lock import Json
 from dvtool.formats.yamlmarked import MAX_BYTES
-from dvtool.git.run import GitRepo
-from dvtool.git.worktree import files_named
-from dvtool.model.paths import DEFINITION_NAME
-from dvtool.model.paths import POINTER_SUFFIX
-from dvtool.model.paths import join
 from dvtool.model.paths import split
 from dvtool.pipeline.definition.parse import parse
 from dvtool.pipeline.types import Definition
-
-
-def find_definitions(root: bytes, git: GitRepo | None, prefix: bytes = b"") -> list[bytes]:
-    """Sorted paths of all ``dvtool.yaml`` below *root*, relative to it: those that Git tracks or would track.
-
-    *prefix* is *root* within Git's work tree. A symbolic link is in the list: `load` refuses to follow it.
-    """
-    if git is None:
-        return sorted(_walk(root, b""))
-    skip = len(prefix) + 1 if prefix else 0
-    return [path[skip:] for path in files_named(git, DEFINITION_NAME, prefix)]
 
 
 def load(root: bytes, file: bytes, *, overrides: Mapping[str, Json] = {}) -> Definition:
@@ -66,18 +49,3 @@ def _read(root_fd: int, path: bytes) -> bytes | None:
         return None
     except OSError as error:
         raise storage_error(error, "read", path) from error
-
-
-def _walk(root: bytes, directory: bytes) -> Iterator[bytes]:
-    with os.scandir(os.path.join(root, directory)) as listing:
-        found = list(listing)
-    names = {entry.name for entry in found}
-    for entry in found:
-        path = join(directory, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            is_tracked = entry.name + POINTER_SUFFIX in names
-            is_own = entry.name not in (b".git", b".dvtool") and not is_tracked
-            if is_own and not os.path.isdir(os.path.join(root, path, b".dvtool")):
-                yield from _walk(root, path)
-        elif entry.name == DEFINITION_NAME:
-            yield path
