@@ -55,12 +55,16 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage that is not up to date, or is frozen. ``reasons``: of its own; none where it only waits for others."""
+    """One stage that is not up to date, or is frozen. ``reasons``: of its own; none where it only waits for others.
+
+    ``unchecked``: nothing speaks against it but what only a run looks at.
+    """
 
     stage: str
     action: Action
     frozen: bool
     reasons: tuple[Reason, ...]
+    unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class StatusResult:
 
     @property
     def is_clean(self) -> bool:
-        outdated = any(stage.reasons or not stage.frozen for stage in self.stages)
+        outdated = any((stage.reasons or not stage.frozen) and not stage.unchecked for stage in self.stages)
         return not (self.workspace or self.committed or self.missing or self.cloud or outdated)
 
 

@@ -17,6 +17,7 @@ from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import named_stages
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import Because
+from dvtool.pipeline.types import Decision
 from dvtool.project.open import Project
 from dvtool.project.parts import relative_path
 from dvtool.project.pipelines import open_pipeline
@@ -57,7 +58,13 @@ def look_at_stages(
             graph, order, pipeline.locks.of, pipeline.observer.observe, pipeline.in_reach, learn=pipeline.observer.learn
         )
         stages = []
+        unsure: set[str] = set()
         for address, each in foreseen.items():
+            if _is_unsure(each.decision, unsure):
+                unsure.add(address)
+                if all(reason.because is Because.UPSTREAM_RUNS for reason in each.decision.reasons):
+                    # Behind one that only a run can look at: nothing says that there is anything to do.
+                    continue
             if address not in chosen:
                 continue
             stage, action = graph.stages[address], each.decision.action
@@ -68,8 +75,17 @@ def look_at_stages(
                 if reason.because not in _NOT_OWN and not (reason.because in _DATA and reason.subject in cached)
             )
             if stage.frozen or own or action not in (Action.SKIP, Action.RESTORE):
-                stages.append(StageStatus(address, action, stage.frozen, own))
+                stages.append(StageStatus(address, action, stage.frozen, own, address in unsure))
         return StagesSeen(len(chosen), tuple(stages), frozenset(named))
+
+
+def _is_unsure(decision: Decision, unsure: Collection[str]) -> bool:
+    """Whether it may run only for what nobody but a run may look at, here or before it."""
+    return decision.action is Action.MAY_RUN and all(
+        reason.because is Because.DEP_UNCHECKED
+        or (reason.because is Because.UPSTREAM_RUNS and reason.subject in unsure)
+        for reason in decision.reasons
+    )
 
 
 def _at(graph: Graph, path: bytes) -> list[str]:

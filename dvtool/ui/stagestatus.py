@@ -18,7 +18,8 @@ SHOWN = 20
 
 def stage_status_lines(stages: Sequence[StageStatus], paint: Paint, *, whole: bool = False) -> Iterator[str]:
     """Those that are out of date by themselves, how many only wait for them, and the frozen ones."""
-    own = [stage for stage in stages if stage.reasons and not stage.frozen]
+    own = [stage for stage in stages if stage.reasons and not (stage.frozen or stage.unchecked)]
+    unchecked = [stage for stage in stages if stage.unchecked]
     waiting = sum(not stage.reasons and not stage.frozen for stage in stages)
     frozen = [stage for stage in stages if stage.frozen]
     if own or waiting:
@@ -26,8 +27,13 @@ def stage_status_lines(stages: Sequence[StageStatus], paint: Paint, *, whole: bo
         yield from _lines(own, paint, whole=whole)
         if waiting:
             yield f"  {count(waiting, 'stage')} after those may follow: `dvtool plan` shows each"
-    if frozen:
+    if unchecked:
         if own or waiting:
+            yield ""
+        yield "Not looked at (only dvtool repro does):"
+        yield from _lines(unchecked, paint, whole=whole)
+    if frozen:
+        if own or waiting or unchecked:
             yield ""
         yield "Frozen (set free with: dvtool unfreeze STAGE):"
         yield from _lines(frozen, paint, whole=whole)

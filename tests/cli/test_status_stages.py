@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,20 @@ def test_a_path_with_two_owners_is_told(ran: CommandLine) -> None:
     done = ran("status")
     assert done.code == 9
     assert "raw.dvt" in done.err and "dvtool.yaml:4" in done.err
+
+
+def test_what_only_a_run_looks_at_is_told_and_is_no_difference(ran: CommandLine) -> None:
+    text = (ran.at / "dvtool.yaml").read_text().replace("deps: [raw]", "deps: [raw, {cmd: touch started}]")
+    (ran.at / "dvtool.yaml").write_text(text)
+    ran.done("repro", "-q")
+    (ran.at / "started").unlink()
+    subprocess.run(["git", "add", "-A"], cwd=ran.at, check=True)
+    subprocess.run(["git", "commit", "-qm", "all"], cwd=ran.at, check=True)
+    done = ran("status", "--exit-code")
+    assert done.code == 0
+    assert "Not looked at (only dvtool repro does):\n  prepare  dependency cmd:touch started" in done.out
+    assert "may follow" not in done.out
+    assert not (ran.at / "started").exists()
+    (ran.at / "raw").write_text("z\n")
+    assert ran("status", "--exit-code").code == 1
+    assert "Stages out of date" in ran.done("status")
