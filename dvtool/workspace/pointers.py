@@ -8,6 +8,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -238,7 +239,7 @@ def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: boo
     if git is not None:
         prefix = subdir + b"/" if subdir else b""
         return [path[len(prefix) :] for path in pointers_in_worktree(git, subdir, locks=locks)]
-    return sorted(path for path in _walk(root, b"") if locks or split(path)[1] != LOCK_NAME)
+    return [path for path in _walked(root) if locks or split(path)[1] != LOCK_NAME]
 
 
 class OwnFiles(NamedTuple):
@@ -252,7 +253,7 @@ class OwnFiles(NamedTuple):
 def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
     """As `find_pointers`, of all three kinds at once."""
     if git is None:
-        paths = sorted(_walk(root, b"", definitions=True))
+        paths = _walked(root, definitions=True)
     else:
         skip = len(subdir) + 1 if subdir else 0
         paths = [path[skip:] for path in own_files(git, subdir)]
@@ -260,6 +261,30 @@ def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
     for path in paths:
         kinds.get(split(path)[1], kinds[POINTER_SUFFIX]).append(path)
     return OwnFiles(*map(tuple, kinds.values()))
+
+
+def _walked(root: bytes, *, definitions: bool = False) -> list[bytes]:
+    """Where no Git ignores them, directories that stages made are gone through: what only looks like one of ours is
+    data there."""
+    found = sorted(_walk(root, b"", definitions=definitions))
+    made: set[bytes] = set()
+    for path in found:
+        if split(path)[1] == LOCK_NAME:
+            with suppress(DvtoolError):
+                made.update(item.path for item in read_tracked(root, path) if item.is_directory)
+    return [path for path in found if not made or _is_own(root, path, made)]
+
+
+def _is_own(root: bytes, path: bytes, made: set[bytes]) -> bool:
+    above, name = split(path)
+    while above and above not in made:
+        above = split(above)[0]
+    if not above:
+        return True
+    try:
+        return name != DEFINITION_NAME and bool(read_tracked(root, path))
+    except (FormatError, UnsafeInput):
+        return False
 
 
 def _walk(root: bytes, directory: bytes, *, definitions: bool = False) -> Iterable[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -151,3 +152,19 @@ def test_a_colleague_pulls_what_stages_made(cli: CommandLine, tmp_path: Path) ->
     clone.done("repro", "-q")
     assert runs(clone) == before
     assert clone("status", "--exit-code").code == 0
+
+
+def test_data_that_looks_like_ours_without_git(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    cli = CommandLine(tmp_path / "plain")
+    cli.done("init", "-q", "--no-scm")
+    (cli.at / "make.sh").write_text(
+        "mkdir -p out/deep; echo x > out/b.dvt; echo y > out/deep/dvtool.lock; echo 'stages: [' > out/dvtool.yaml"
+    )
+    define(cli, "stages:\n  s:\n    cmd: sh make.sh\n    outs: [out]\n")
+    cli.done("repro", "-q")
+    shutil.rmtree(cli.at / "out")
+    cli.done("checkout", "-q")
+    for argv in (("status", "--exit-code"), ("gc", "-w", "-f", "--grace", "0"), ("repro",), ("list", "-R"), ("fsck",)):
+        assert cli(*argv).code == 0, argv
+    assert (cli.at / "out/deep/dvtool.lock").read_text() == "y\n"
