@@ -94,7 +94,7 @@ def stage_add(project: Project, request: StageAddRequest, reporter: Reporter = S
         replaced = any(address_of(file, request.name) == each for each in _addresses(pipeline.definitions))
         _check(pipeline, [*others, definition], stage)
         cached = [out.path for out in stage.outs if out.cache and _is_directory(project, split(out.path)[0])]
-        schema = schema_copy(project, wanted=not (before or "").strip())
+        schema = schema_copy(project, wanted=text.startswith(modeline(file)))
         git_files = write_definitions(project, {file: text, **schema}, cached)
     return StageAddResult(request.name, stage.address, file, replaced, git_files)
 

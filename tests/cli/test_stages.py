@@ -218,6 +218,27 @@ def test_a_first_stage_makes_the_file_and_undo_takes_it_back(tmp_path: Path) -> 
     assert "/out" not in (cli.at / ".gitignore").read_text() if (cli.at / ".gitignore").exists() else True
 
 
+def test_editors_find_the_schema(tmp_path: Path) -> None:
+    cli = git_project(tmp_path / "repo")
+    copy = cli.at / ".dvtool/dvtool.schema.json"
+    below = cli.below("sub")
+    below.done("stage", "add", "-n", "one", "echo hi")
+    assert definition(below).startswith("# yaml-language-server: $schema=../.dvtool/dvtool.schema.json\n")
+    current = copy.read_bytes()
+    copy.write_bytes(b"{}")
+    below.done("stage", "add", "-n", "two", "echo hi")
+    assert copy.read_bytes() == current
+    cli.done("undo")
+    assert copy.read_bytes() == b"{}"
+
+
+def test_a_definition_without_the_line_gets_no_schema(tmp_path: Path) -> None:
+    cli = git_project(tmp_path / "repo")
+    (cli.at / "dvtool.yaml").write_text("# mine\nstages:\n  a: {cmd: x}\n")
+    cli.done("stage", "add", "-n", "two", "echo hi")
+    assert not (cli.at / ".dvtool/dvtool.schema.json").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "places"),
     [
