@@ -31,20 +31,14 @@ from dvtool.model.tree import file_entry
 from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Out
 from dvtool.pipeline.types import Stage
-from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.treediff import EntryChange
 from dvtool.store.treediff import diff_entries
 from dvtool.store.trees import GetPage
-from dvtool.workspace.applying import Applying
 from dvtool.workspace.aside import Aside
 from dvtool.workspace.checkoutplan import CheckoutPlan
-from dvtool.workspace.kept import Kept
-from dvtool.workspace.kept import KeptFile
-from dvtool.workspace.placing import Directories
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import StoreSink
-from dvtool.workspace.unprotecting import unprotect_file
 from dvtool.workspace.worktree import Worktree
 
 WHY_KEPT = "an output that stage {} replaced"
@@ -88,6 +82,9 @@ class Outputs:
 
         Raises `MissingData`, `IntegrityError`, `StorageError`.
         """
+        # Each where it is needed: 25 ms that a run with nothing to do does without.
+        from dvtool.workspace.applying import Applying
+
         applying = Applying(self._worktree, self._links, self._reporter, now=self._now)
         done: list[CheckoutPlan] = []
         problems: list[DvtoolError] = []
@@ -114,6 +111,10 @@ class Outputs:
         return done
 
     def _keep(self, stage: Stage, paths: Sequence[bytes], recorded: Mapping[bytes, Content]) -> None:
+        from dvtool.store.cachewriter import CacheWriter
+        from dvtool.workspace.kept import Kept
+        from dvtool.workspace.kept import KeptFile
+
         worktree = self._worktree
         kept: list[KeptFile] = []
         why = WHY_KEPT.format(stage.address)
@@ -147,6 +148,9 @@ class Outputs:
 
     def _unprotect(self, path: bytes) -> None:
         """The command goes on with what stands there: it must not write into the cache through a link."""
+        from dvtool.workspace.placing import Directories
+        from dvtool.workspace.unprotecting import unprotect_file
+
         worktree = self._worktree
         sink = HashSink()
         entry = worktree.current(worktree.snapshot(sink, self._reporter), path, is_top=True)

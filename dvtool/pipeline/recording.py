@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.errors import StageFailed
@@ -43,7 +44,6 @@ from dvtool.pipeline.outputs import tracked_output
 from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Out
 from dvtool.pipeline.types import Stage
-from dvtool.store.cachewriter import CacheWriter
 from dvtool.workspace.aside import Aside
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.sinks import HashSink
@@ -51,6 +51,9 @@ from dvtool.workspace.sinks import StoreSink
 from dvtool.workspace.sinks import is_small
 from dvtool.workspace.snapshot import Snapshot
 from dvtool.workspace.worktree import Worktree
+
+if TYPE_CHECKING:
+    from dvtool.store.cachewriter import CacheWriter
 
 SECONDS = 0.5
 """A finished stage is recorded after so long at the latest, if others end all the time."""
@@ -298,6 +301,8 @@ class Recording:
         if snapshot is None or now - made > _NEW_LOOK_SECONDS:
             cache = self._worktree.cache
             if store and self._writer is None:
+                from dvtool.store.cachewriter import CacheWriter
+
                 writer = CacheWriter(cache, what="dvtool repro", on_wait=self._reporter.note)
                 self._writer = self._storing.enter_context(writer)
             sink = HashSink() if self._writer is None or not store else StoreSink(cache, self._writer)
