@@ -1,8 +1,8 @@
 """Every marked command of the README, the tutorial and the how-to pages does what the page says.
 
 A block marked with ``<!-- run -->`` in the line before is a terminal: lines that begin with ``$ ``
-are commands, the others are lines of their output, in order; ``...`` stands for what is left out. Lines up to ``END`` belong to
-a command that ends in ``<<'END'``. A comment
+are commands, the others are lines of their output, in order; ``...`` stands for what is left out. Lines up to
+``END`` belong to a command that ends in ``<<'END'``. A comment
 ``exits with N`` behind a command is its exit code, else it is 0. ``<!-- run`` with commands up to
 ``-->`` is run too and not shown. A page starts in an empty directory with an empty home.
 """
