@@ -15,6 +15,7 @@ from benchmarks import report
 from benchmarks import rows
 from benchmarks import rows_large
 from benchmarks import rows_line
+from benchmarks import rows_pipeline
 from benchmarks import s3
 from benchmarks import tools
 from benchmarks.measure import CommandFailed
@@ -52,6 +53,12 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "slowup": rows_line.slow_up,
     "slowdown": rows_line.slow_down,
     "onechange": rows_line.one_changed,
+    "stages": rows_pipeline.first_run,
+    "stagesagain": rows_pipeline.nothing_changed,
+    "stagesstatus": rows_pipeline.status,
+    "stagesdag": rows_pipeline.dag,
+    "atonce": rows_pipeline.at_once,
+    "plan": rows_pipeline.plan,
 }
 
 
