@@ -51,6 +51,7 @@ from dvtool.store.collect import survey
 from dvtool.store.collect import with_sizes
 from dvtool.store.live import Absent
 from dvtool.store.live import mark_live
+from dvtool.store.runfiles import drop_useless
 from dvtool.store.trash import TrashedRun
 from dvtool.store.trash import expire
 from dvtool.store.trash import expired
@@ -172,6 +173,7 @@ class _Collection:
                 execute_collection(cache, result.plan, self.live.__contains__, lock, trash, reporter)
             # Last of all: on a full disk there is room for it only now.
             trim_own_roots(project, cache, self.kept)
+            drop_useless(cache)
         except OSError as error:
             failed = storage_error(error, "delete in the cache", error.filename or cache.root)
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and result.trash_kept is not None:

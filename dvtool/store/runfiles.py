@@ -13,8 +13,14 @@ from typing import NamedTuple
 
 from dvtool.disk.durable import write_all
 from dvtool.disk.durable import write_file
+from dvtool.errors import FormatError
+from dvtool.errors import IntegrityError
+from dvtool.errors import UnsafeInput
 from dvtool.errors import storage_error
+from dvtool.formats.pack import TREE
 from dvtool.formats.runentry import MAX_BYTES
+from dvtool.formats.runentry import decode_entry
+from dvtool.model.pointer import Kind
 from dvtool.store.cache import Cache
 from dvtool.store.names import RUNS
 
@@ -44,7 +50,7 @@ class RunFiles:
         while (at := data.rfind(wanted, 0, end)) >= 0:
             if at == 0 or data[at - 1] == 0x0A:
                 stop = data.find(b"\n", at)
-                yield bytes(data[at : stop + 1 if stop >= 0 else len(data)])
+                yield data[at : stop if stop >= 0 else len(data)] + b"\n"
             end = at
 
     def append(self, key: str, line: bytes) -> None:
@@ -73,9 +79,13 @@ class RunFiles:
     def lines(self) -> Iterator[Line]:
         """Every line of every file. Raises `StorageError`."""
         for path in self.paths():
-            for number, data in enumerate(self._read(path).splitlines(keepends=True), 1):
-                if data != b"\n":
-                    yield Line(path, number, data)
+            yield from self.lines_in(path)
+
+    def lines_in(self, path: bytes) -> Iterator[Line]:
+        """Every line of one file. Raises `StorageError`."""
+        for number, data in enumerate(self._read(path).split(b"\n"), 1):
+            if data:
+                yield Line(path, number, data + b"\n")
 
     def paths(self) -> list[bytes]:
         """The files that are there."""
@@ -92,7 +102,7 @@ class RunFiles:
 
         A line that is appended meanwhile may be lost with them. Raises `StorageError`.
         """
-        lines = [line for line in self._read(path).splitlines(keepends=True) if line != b"\n"]
+        lines = [line.data for line in self.lines_in(path)]
         newest = {line.partition(b" ")[0]: line for line in lines if is_kept(line)}
         if len(newest) == len(lines):
             return 0
@@ -118,6 +128,36 @@ class RunFiles:
             return b""
         except OSError as error:
             raise storage_error(error, "read", path) from error
+
+
+def drop_useless(cache: Cache) -> None:
+    """Forget runs whose outputs are no longer in the cache. Raises `StorageError`."""
+    files = RunFiles(cache)
+    for path in files.paths():
+        files.keep(path, lambda line: is_useful(cache, line))
+
+
+def is_entry(line: bytes) -> bool:
+    """Whether a line is a whole entry, or one of a newer version."""
+    try:
+        decode_entry(line, "")
+    except (FormatError, IntegrityError, UnsafeInput) as error:
+        return error.hint == "upgrade dvtool"
+    return True
+
+
+def is_useful(cache: Cache, line: bytes) -> bool:
+    """Whether a line is an entry whose outputs are in the cache, as far as their names tell."""
+    try:
+        outs = decode_entry(line, "")[1].outs.values()
+    except (FormatError, IntegrityError, UnsafeInput) as error:
+        return error.hint == "upgrade dvtool"
+    return all(
+        cache.has_meta(content.digest.raw, TREE)
+        if content.kind is Kind.DIRECTORY
+        else cache.has_blob(content.digest.raw)
+        for content in outs
+    )
 
 
 def fits(line: bytes) -> bool:

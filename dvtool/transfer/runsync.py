@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 from dvtool.errors import IntegrityError
@@ -69,6 +70,21 @@ def push_runs(remote: Remote, copies: RunCopies, lines: Collection[bytes], repor
     name, data = _publish(remote, copies, join_entries(lines))
     if capabilities.listing and capabilities.delete:
         _merge(remote, copies, {**names, name: len(data)}, reporter)
+
+
+def is_right_bundle(remote: Remote, key: str) -> bool:
+    """Whether a file of entries is what its name says, or gone. Raises `StorageError`."""
+    try:
+        return object_id(remote.get(key)).hex() == key.removeprefix(RUNS)
+    except MissingData:
+        return True
+
+
+def drop_bundles(remote: Remote, keys: Iterable[str]) -> None:
+    """Delete those that still prove wrong. Raises `StorageError`."""
+    for key in keys:
+        if key.startswith(RUNS) and not is_right_bundle(remote, key):
+            remote.delete(key)
 
 
 def _merge(remote: Remote, copies: RunCopies, names: Mapping[str, int], reporter: Reporter) -> None:

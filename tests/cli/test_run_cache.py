@@ -83,6 +83,22 @@ def test_a_changed_parameter_and_back(story: Story) -> None:
     assert cli.done("status") == cli.done("status")
 
 
+def test_what_a_stage_left_is_replaced_without_a_word_and_an_edit_is_kept(story: Story) -> None:
+    cli = story.cli
+    definition = DEFINITION.replace("echo 1 > metrics.yaml", "cp clean/params.yaml metrics.yaml")
+    story.write(cli, "dvtool.yaml", definition.format(log=story.log))
+    for rate in (1, 2):
+        story.rate(cli, rate)
+        cli.done("repro")
+    story.rate(cli, 1)
+    assert "not as stage" not in cli("repro").err
+    story.write(cli, "metrics.yaml", "mine: 1\n")
+    story.rate(cli, 2)
+    assert "metrics.yaml: not as stage train left it" in cli("repro").err
+    assert (cli.at / "metrics.yaml").read_text() == "lr: 2\n"
+    assert "metrics.yaml" in cli.done("recover")
+
+
 def test_a_branch_switch(story: Story) -> None:
     cli = story.cli
     cli.done("repro")
@@ -275,3 +291,50 @@ def test_a_remote_without_room_for_runs_still_gets_the_data(story: Story) -> Non
     theirs = story.clone()
     assert theirs("pull").code == 0
     assert (theirs.at / "model").exists()
+
+
+def test_gc_frees_what_only_the_run_cache_knows(story: Story) -> None:
+    cli = story.cli
+    for rate in (1, 2):
+        story.rate(cli, rate)
+        cli.done("repro")
+    story.commit(cli, "two")
+    story.runs()
+    cache = cli.at / ".git/dvtool/cache"
+    before = sum(len(path.read_bytes().splitlines()) for path in (cache / "runs").iterdir())
+    cli.done("gc", "-f", "--workspace", "--no-trash", "--grace", "0s")
+    after = sum(len(path.read_bytes().splitlines()) for path in (cache / "runs").iterdir())
+    assert (before, after) == (4, 2)
+    story.rate(cli, 1)
+    cli.done("repro")
+    assert story.runs() == 2
+    assert cli.done("fsck")
+
+
+def test_fsck_tells_of_damage_and_repairs_it(story: Story) -> None:
+    mine = story.cli
+    mine.done("repro")
+    story.commit(mine, "one")
+    mine.done("push")
+    (path, *_) = (mine.at / ".git/dvtool/cache/runs").iterdir()
+    path.write_bytes(path.read_bytes()[:-9] + b"damaged\n")
+    ran = mine("fsck")
+    assert ran.code == 0
+    assert "of the run cache damaged" in ran.out
+    (mine.at / "dvtool.lock").unlink()
+    story.runs()
+    assert "passed over" in mine("repro").err
+    # The copy of what was pushed still has it.
+    assert story.runs() == 0
+    mine.done("fsck", "--repair")
+    assert "run cache" not in mine.done("fsck")
+    (bundle,) = (story.remote / "runs").iterdir()
+    bundle.chmod(0o644)
+    bundle.write_bytes(b"?")
+    assert "run cache" not in mine.done("fsck", "--remote", "origin")
+    assert "run cache" in mine.done("fsck", "--remote", "origin", "--deep")
+    mine.done("fsck", "--remote", "origin", "--deep", "--repair")
+    assert not bundle.exists()
+    mine.done("fetch")
+    mine.done("push")
+    assert [*(story.remote / "runs").iterdir()]

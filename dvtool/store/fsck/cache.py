@@ -38,10 +38,13 @@ from dvtool.store.fsck.packs import examine
 from dvtool.store.fsck.values import Counts
 from dvtool.store.fsck.values import Finding
 from dvtool.store.fsck.values import Kind
+from dvtool.store.fsck.values import many
 from dvtool.store.localpacks import PackKey
 from dvtool.store.names import STORE_FILE
 from dvtool.store.names import loose_name
 from dvtool.store.names import pack_name
+from dvtool.store.runfiles import RunFiles
+from dvtool.store.runfiles import is_entry
 
 _THREADS = 2
 _AHEAD = 4 * _THREADS
@@ -76,6 +79,7 @@ def check_cache_files(
     state = CacheState()
     state.findings += _store_file(cache.root, listing)
     state.findings += _root_files(cache.root, listing.roots)
+    state.findings += _run_files(cache)
     state.files = [StoredFile(pack_name(*key), size) for key, size in listing.packs.items()]
     state.files += [StoredFile(loose_name(oid), size) for oid, size in listing.loose.items()]
     state.counts.loose = len(listing.loose)
@@ -143,6 +147,16 @@ def _root_files(root: bytes, names: Iterable[bytes]) -> Iterator[Finding]:
             continue
         except _WRONG as error:
             yield Finding(Kind.ROOTS, "", place, error.message)
+
+
+def _run_files(cache: Cache) -> Iterator[Finding]:
+    files = RunFiles(cache)
+    for path in files.paths():
+        wrong = [line.number for line in files.lines_in(path) if not is_entry(line.data)]
+        if wrong:
+            place = os.path.relpath(path, cache.root)
+            why = f"{show(path)}: {many(len(wrong), 'line')} of the run cache damaged, the first is line {wrong[0]}"
+            yield Finding(Kind.RUNS, "", place, why, affected=len(wrong))
 
 
 def _packs(

@@ -25,6 +25,8 @@ from dvtool.store.localpacks import PackKey
 from dvtool.store.names import STORE_FILE
 from dvtool.store.names import parse_loose_name
 from dvtool.store.names import parse_pack_name
+from dvtool.store.runfiles import RunFiles
+from dvtool.store.runfiles import is_entry
 from dvtool.store.salvage import SetAside
 from dvtool.store.salvage import set_aside_file
 from dvtool.store.salvage import set_aside_loose
@@ -44,10 +46,11 @@ class CacheRepair:
     loose: tuple[ObjectId, ...]
     indexes: tuple[bytes, ...]
     protect: bool
+    runs: tuple[bytes, ...] = ()
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.store_file or self.packs or self.loose or self.indexes or self.protect)
+        return not (self.store_file or self.packs or self.loose or self.indexes or self.protect or self.runs)
 
 
 def plan_cache_repair(findings: Iterable[Finding]) -> CacheRepair:
@@ -63,6 +66,7 @@ def plan_cache_repair(findings: Iterable[Finding]) -> CacheRepair:
         loose=tuple(oid for oid in loose if oid is not None),
         indexes=tuple(places.get(Kind.INDEX, ())),
         protect=Kind.WRITABLE in places,
+        runs=tuple(places.get(Kind.RUNS, ())),
     )
 
 
@@ -101,6 +105,8 @@ def _set_aside(cache: Cache, plan: CacheRepair) -> list[SetAside]:
             found.append(set_aside_loose(cache, oid))
     if plan.protect:
         found += _protect(cache)
+    for place in plan.runs:
+        RunFiles(cache).keep(os.path.join(cache.root, place), is_entry)
     cache.forget()
     cache.packs.write_index_if_due()
     return [each for each in found if each is not None]

@@ -40,6 +40,7 @@ class Kind(Enum):
     WRITABLE = "writable"
     STRAY = "stray"
     MEMO = "memo"
+    RUNS = "runs"
 
 
 _MISSING = frozenset({Kind.MISSING})
@@ -53,6 +54,7 @@ _NOTES = frozenset(
         Kind.WRITABLE,
         Kind.STRAY,
         Kind.MEMO,
+        Kind.RUNS,
     }
 )
 

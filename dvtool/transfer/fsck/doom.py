@@ -62,6 +62,7 @@ class RemoteRepair:
     """What to do on a remote, in this order. ``packs`` are damaged, ``records`` are root records that were replaced.
 
     ``indexes``: index files to make again; ``stale``: some name packs that are gone. ``send``: something is lacking.
+    ``runs``: damaged files of the run cache, which are deleted.
     """
 
     store_file: bool
@@ -70,10 +71,12 @@ class RemoteRepair:
     indexes: tuple[str, ...]
     stale: bool
     send: bool
+    runs: tuple[str, ...] = ()
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.store_file or self.packs or self.records or self.indexes or self.stale or self.send)
+        asked = (self.store_file, self.packs, self.records, self.indexes, self.stale, self.send, self.runs)
+        return not any(asked)
 
 
 def plan_remote_repair(findings: Iterable[Finding]) -> RemoteRepair:
@@ -90,6 +93,7 @@ def plan_remote_repair(findings: Iterable[Finding]) -> RemoteRepair:
         records=tuple(places.get(Kind.ROOTS, ())),
         indexes=tuple(places.get(Kind.INDEX, ())),
         stale=bool(lost) or Kind.LOST_PACK in places,
+        runs=tuple(places.get(Kind.RUNS, ())),
         send=bool({Kind.MISSING, Kind.PACK, Kind.UNKEPT} & places.keys()),
     )
 

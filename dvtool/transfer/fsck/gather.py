@@ -24,6 +24,7 @@ from dvtool.transfer.pushplan import Survey
 from dvtool.transfer.pushplan import survey
 from dvtool.transfer.receive import Item
 from dvtool.transfer.remotestore import RemoteStore
+from dvtool.transfer.runsync import drop_bundles
 from dvtool.transfer.session import Session
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
@@ -51,6 +52,7 @@ def execute_remote_repair(
     doomed = doom(cache, remote, plan.packs, plain, reporter)
     for key in doomed:
         reporter.note(f"remote {remote.name}: {key} is damaged and counts as absent from now on")
+    drop_bundles(remote, plan.runs)
     if plan.indexes or plan.stale:
         renew_indexes(cache, remote, plan.indexes, plain)
     if plan.send:

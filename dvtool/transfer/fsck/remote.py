@@ -34,6 +34,7 @@ from dvtool.store.fsck.values import many
 from dvtool.store.names import STORE_FILE
 from dvtool.transfer.fsck.view import RemoteView
 from dvtool.transfer.fsck.view import damaged_indexes
+from dvtool.transfer.fsck.view import damaged_runs
 from dvtool.transfer.fsck.view import view_remote
 from dvtool.transfer.fsck.whole import LookJob
 from dvtool.transfer.fsck.whole import PackLook
@@ -104,6 +105,7 @@ class _Check:
         # Findings about needs stand first: they are what hurts.
         found = [*self._damaged(), *self._trees, *self._lacking(), *view.findings, *indexes]
         found += self._notes(view, roots)
+        found += damaged_runs(self._store) if choice.deep else ()
         return self._report(found)
 
     def _report(self, findings: Sequence[Finding]) -> StoreReport:

@@ -25,10 +25,12 @@ from dvtool.store.names import CATALOG
 from dvtool.store.names import DEAD
 from dvtool.store.names import INDEX
 from dvtool.store.names import ROOTS
+from dvtool.store.names import RUNS
 from dvtool.store.names import parse_pack_name
 from dvtool.transfer.catalog import read_catalog
 from dvtool.transfer.presence import key_of
 from dvtool.transfer.remotestore import RemoteStore
+from dvtool.transfer.runsync import is_right_bundle
 
 _WRONG = (FormatError, IntegrityError)
 _NOBODY_KNOWS = "bring that key back from a backup or an older version of the bucket; until then nothing is collected"
@@ -118,6 +120,16 @@ def _documents(
                 repository = key.removeprefix(ROOTS).partition("/")[0]
                 fix = f"dvtool fsck --remote {remote.name} --repair, in a clone of the repository {repository}"
             view.findings.append(Finding(kind, remote.name, key.encode("ascii"), why, fix=fix))
+
+
+def damaged_runs(store: RemoteStore) -> Iterator[Finding]:
+    """Files of the run cache that are not what their name says. Reads all of them."""
+    remote = store.remote
+    keys = _keys(store, RUNS) if remote.capabilities.listing else []
+    for key, right in zip(keys, store.workers.map(lambda key: is_right_bundle(remote, key), keys)):
+        if not right:
+            why = f"remote {remote.name}: {key}: no file of the run cache, or a damaged one"
+            yield Finding(Kind.RUNS, remote.name, key.encode("utf-8", "replace"), why)
 
 
 def damaged_indexes(store: RemoteStore, view: RemoteView, *, deep: bool) -> Iterator[Finding]:
