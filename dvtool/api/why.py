@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 
 from dvtool.errors import DvtoolError
@@ -176,13 +177,24 @@ def _author(pipeline: Pipeline, stage: Stage, cause: Cause) -> Authored | None:
     project = pipeline.project
     try:
         if cause.reason.because is Because.COMMAND_CHANGED:
-            return _author_of_value(project, cause.file, _command_of(project, stage))
+            return _author_of_command(project, stage)
         if cause.key:
             return _author_of_value(project, cause.file, _value_of(cause.file, cause.key))
         return _author_of_data(pipeline, cause.file)
     except DvtoolError:
         # A history that cannot be read is no reason to withhold the causes themselves.
         return None
+
+
+def _author_of_command(project: Project, stage: Stage) -> Authored | None:
+    """Whoever was the last to change its text, or a value that stands in it through ``${}``."""
+    found = [_author_of_value(project, stage.file, _command_of(project, stage))]
+    for used in stage.uses:
+        found += [_author_of_value(project, used.file, _value_of(used.file, key)) for key in used.keys]
+    known = [each for each in found if each is not None]
+    if UNCOMMITTED in known:
+        return UNCOMMITTED
+    return max(reversed(known), key=lambda each: datetime.fromisoformat(each.time.replace("Z", "+00:00")), default=None)
 
 
 def _author_of_value(project: Project, file: bytes, value_of: Callable[[bytes], object]) -> Authored | None:

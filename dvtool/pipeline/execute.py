@@ -257,7 +257,7 @@ class _Run:
         world.recording.flush()
         began = world.clock()
         try:
-            world.outputs.restore(stage, record, seen)
+            world.outputs.restore(stage, record, seen, world.locked(stage))
         except MissingData as error:
             world.reporter.note(f"stage {stage.address} has to run after all: {error.message}")
             world.observer.forget(out.path for out in stage.outs)

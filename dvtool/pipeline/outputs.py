@@ -77,9 +77,12 @@ class Outputs:
         self._aside.give_back(folder)
         return left
 
-    def restore(self, stage: Stage, record: LockedStage, seen: Observation) -> list[CheckoutPlan]:
+    def restore(
+        self, stage: Stage, record: LockedStage, seen: Observation, before: LockedStage | None
+    ) -> list[CheckoutPlan]:
         """Bring outputs that are not as *record* says from the cache, as a checkout does; what was done.
 
+        What was not as *before*, the stage's last record, says is told of: it is kept.
         Raises `MissingData`, `IntegrityError`, `StorageError`.
         """
         # Each where it is needed: 25 ms that a run with nothing to do does without.
@@ -105,7 +108,9 @@ class Outputs:
             ]
         if problems:
             raise problems[0]
-        kept = [path for plan in done for path in plan.overwritten]
+        left = {} if before is None else before.outs
+        as_left = {path for path, content in left.items() if seen.outs.get(path) == content}
+        kept = [path for plan in done for path in plan.overwritten if path not in as_left]
         if kept:
             self._tell_kept(stage, kept)
         return done

@@ -11,7 +11,8 @@ wanted = json.loads(Path("params.json").read_text())["prepare"]["packages"]
 packages = [path for path in Path("data/stdlib").iterdir() if path.is_dir()]
 modules = {path.name: sorted(path.rglob("*.py")) for path in packages}
 largest = sorted(modules, key=lambda name: (-len(modules[name]), name))[:wanted]
-learn, exam = [], []
+learn: list[list[object]] = []
+exam: list[list[object]] = []
 for package in largest:
     for number, module in enumerate(modules[package]):
         words = Counter(re.findall(r"[A-Za-z]{3,}", module.read_text(errors="replace")))

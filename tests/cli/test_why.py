@@ -105,6 +105,18 @@ def test_a_changed_command(cli: CommandLine) -> None:
     assert found == [("its command changed: wc -c model > report -> wc model > report", None, "words too")]
 
 
+def test_a_command_changes_with_the_values_in_it(cli: CommandLine) -> None:
+    (cli.at / "dvtool.yaml").write_text(DEFINITION.replace("wc -c model", "wc -${kind} model"))
+    (cli.at / "params.yaml").write_text("lr: 1\nother: 1\nkind: c\n")
+    commit(cli, "a value in the command")
+    cli.done("repro", "-q")
+    (cli.at / "params.yaml").write_text("lr: 1\nother: 1\nkind: l\n")
+    words = "its command changed: wc -c model > report -> wc -l model > report"
+    assert explained(cli, "report")["report"] == [(words, None, "not committed")]
+    commit(cli, "lines, not bytes")
+    assert explained(cli, "report")["report"] == [(words, None, "lines, not bytes")]
+
+
 def test_a_chain_goes_on_through_a_stage_that_ran_since(cli: CommandLine) -> None:
     (cli.at / "raw").write_text("c\n")
     cli.done("add", "-q", "raw")
