@@ -215,7 +215,8 @@ def repro(
         )
         try:
             with recording:
-                recording.take_over(pipeline.graph.stages)
+                if recording.take_over(pipeline.graph.stages):
+                    pipeline.locks.forget()
                 result = execute(addresses, options, world, noting.tell)
                 recording.clear({stage.file for stage in stages})
                 worktree.sweep(pipeline.observer.leftovers, reporter)

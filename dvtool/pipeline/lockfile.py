@@ -72,6 +72,10 @@ class LockReader:
             _apply(line, stages, show(path))
         return stages
 
+    def forget(self) -> None:
+        """Look at what a killed run has finished again."""
+        self._lines = None
+
     def unwritten(self) -> frozenset[bytes]:
         """The locks, by path, that are behind what was finished. Raises `StorageError`."""
         return frozenset(lock_path(line.definition) for line in self._unwritten())

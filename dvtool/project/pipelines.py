@@ -69,6 +69,11 @@ class Locks:
         """None for a stage that never ran."""
         return self.beside(stage.file).get(stage.name)
 
+    def forget(self) -> None:
+        """They were written meanwhile."""
+        self._found.clear()
+        self._reader.forget()
+
 
 class Pipeline:
     """One project's stages and what is known of them; a context manager, see `open_pipeline`."""

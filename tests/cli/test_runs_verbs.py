@@ -169,7 +169,7 @@ def test_resume_from_a_stage(cli: CommandLine) -> None:
 
 
 def test_resume_of_an_interrupted_run(cli: CommandLine) -> None:
-    define(cli, "test -e ready && cp prepared model || { touch started; sleep 60; }")
+    define(cli, "test -e ready && cp prepared model || { touch started; exec sleep 60; }")
     process = subprocess.Popen([sys.executable, "-m", "dvtool", "repro"], cwd=cli.at, stdout=subprocess.DEVNULL)
     while not (cli.at / "started").exists():
         time.sleep(0.01)
@@ -185,6 +185,16 @@ def test_resume_of_an_interrupted_run(cli: CommandLine) -> None:
         "train": "ran",
         "report": "ran",
     }
+
+
+def test_a_stage_that_ended_before_a_kill_is_not_run_again(cli: CommandLine) -> None:
+    """Killed before the stage was recorded: what it left says that it ended well."""
+    define(cli, "test -e ready && cp prepared model || kill -9 $PPID")
+    done = subprocess.run([sys.executable, "-m", "dvtool", "repro"], cwd=cli.at, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (cli.at / "dvtool.lock").exists()
+    (cli.at / "ready").touch()
+    assert ran_in(cli.done("resume")) == ["train", "report"]
 
 
 def test_a_request_of_another_version_is_refused(cli: CommandLine) -> None:
