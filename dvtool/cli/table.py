@@ -42,7 +42,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "plan": Verb("plan:plan", "Show what `dvtool repro` would do, and why."),
         "apply": Verb("apply:apply", "Run a plan that `dvtool plan -o` saved."),
         "resume": Verb("resume:resume", "Go on with a run that failed or was interrupted."),
-        "runs": Verb("runs:runs", "Show what runs of stages did here."),
+        "runs": Verb("runs:runs", "Show what runs of stages did: why each ran, how it ended, what it printed."),
         "metrics": Verb("metrics:metrics", "Show and compare metrics."),
         "params": Verb("params:params", "Compare parameters."),
         "freeze": Verb("freeze:freeze", "Keep stages from running, whatever they depend on."),

@@ -34,6 +34,9 @@ ALLOWED = {
     ("dvtool/store/salvage.py", "_replace_pack"): "to quarantine, after what is right in it lies elsewhere",
     ("dvtool/store/trash.py", "_put_back"): "out of the trash, back to its name",
     ("dvtool/store/trash.py", "_delete"): "directories, empty by then",
+    ("dvtool/store/runfiles.py", "keep"): "a file of the run cache without a right entry: it costs a run, no bytes",
+    ("dvtool/transfer/runsync.py", "drop_bundles"): "files of the run cache that proved wrong",
+    ("dvtool/transfer/runsync.py", "_merge"): "files of the run cache, after the merged one was written",
     ("dvtool/transfer/catalog.py", "remove_catalog"): "a listing of other keys, which can be written again",
     ("dvtool/transfer/collect/pages.py", "__exit__"): "the collection's own folder of pages it has read",
     ("dvtool/transfer/collect/view.py", "server_time"): "the note by which it asks a remote the time",
@@ -54,6 +57,7 @@ CLEANERS = {
     "dvtool/transfer/indexcopies.py": "this client's copies of index files",
     "dvtool/transfer/journal.py": "this client's notes of a push",
     "dvtool/transfer/outgoing.py": "packs made for one push",
+    "dvtool/transfer/runcopies.py": "this client's copies of the run cache of a remote",
     "dvtool/transfer/whole.py": "temporaries",
 }
 """Modules that unlink files of their own."""
@@ -86,6 +90,7 @@ def _is_capability(module: sources.Module, function: str, name: str) -> bool:
     return name == "?.delete" and (str(module), function) in {
         ("dvtool/transfer/collect/collect.py", "_require"),
         ("dvtool/transfer/remotestore.py", "write_index"),
+        ("dvtool/transfer/runsync.py", "push_runs"),
     }
 
 

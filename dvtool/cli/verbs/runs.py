@@ -12,7 +12,7 @@ from dvtool.errors import UsageError
 
 @verb_group("runs", examples=("dvtool runs list", "dvtool runs show 12 --logs train"))
 def runs() -> None:
-    """Show what runs of stages did here: why each stage ran, how it ended, what it printed.
+    """Show what runs of stages did: why each ran, how it ended, what it printed.
 
     The newest 100 runs of this workspace are kept, and 256 MiB of their logs.
     """
@@ -23,7 +23,7 @@ def runs() -> None:
 @json_option
 @click.pass_obj
 def list_(session: Session, limit: int, as_json: bool) -> None:
-    """List runs, newest first: number, time, how it ended, its stages, how long it took, the command."""
+    """List runs, newest first: number, time, how it ended, its stages, duration, command."""
     from dvtool.api.runs import runs_list
     from dvtool.ui.runs import run_lines
     from dvtool.ui.runs import runs_json
