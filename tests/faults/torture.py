@@ -184,8 +184,10 @@ def _fuzz(folder: Path) -> list[Tally]:
 
 def _tests(what: str) -> Part:
     def run(folder: Path) -> list[Tally]:
+        # A whole run may take longer than what ends a test that hangs.
+        options = ["-q", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=0", "--basetemp", folder / "tests"]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", folder / "tests", what],
+            [sys.executable, "-m", "pytest", *options, what],
             cwd=ROOT,
             env={**os.environ, "DVTOOL_TORTURE": "1"},
             capture_output=True,
