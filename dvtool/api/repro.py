@@ -313,7 +313,10 @@ def _signal_name(number: int) -> str:
 
 def _known_runs(pipeline: Pipeline, reporter: Reporter) -> KnownRuns:
     def can_be_had(record: LockedStage) -> bool:
-        return all(pipeline.gap(content) == Gap() for content in record.outs.values())
+        return all(
+            pipeline.gap(content) == Gap() or pipeline.observer.content(path) == content
+            for path, content in record.outs.items()
+        )
 
     return KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
 

@@ -181,6 +181,19 @@ def test_all_earlier_runs_on_demand(story: Story) -> None:
     assert story.runs() == 0
 
 
+def test_what_git_brought_need_not_be_in_the_cache(story: Story) -> None:
+    """Metrics are in Git, and stand there as the earlier run made them."""
+    mine = story.cli
+    mine.done("repro")
+    story.commit(mine, "one")
+    mine.done("push")
+    theirs = story.clone()
+    (theirs.at / "dvtool.lock").unlink()
+    story.runs()
+    theirs.done("repro", "--pull")
+    assert story.runs() == 0
+
+
 def test_without_the_bytes_it_runs(story: Story) -> None:
     mine = story.cli
     mine.done("repro")
