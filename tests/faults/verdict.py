@@ -37,6 +37,7 @@ class Case:
     with these words the next run may be refused, where the killed one left a beginning under a name of the user's.
     ``ends``: the exit codes of a run without a fault. ``damaged``: it begins with a damaged cache. ``drops``: what the
     remote holds is not lost. ``aside``: it lays what it replaces aside, so that its place may be empty for a while.
+    ``starts``: it starts other programs, whose writes a recording of its own does not hold.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Case:
     damaged: bool = False
     drops: bool = False
     aside: bool = False
+    starts: bool = False
 
 
 def unlawful(case: Case, met: Outcome) -> bool:
@@ -139,6 +141,10 @@ class Judge:
         yield from self._lost(now)
         for path, node in now.tree.items():
             was, will = self._before.tree.get(path), self._after.tree.get(path)
+            if self._case.aside and path == b"dvtool.lock":
+                if not self._is_lock_between(was, will, node):
+                    yield f"{path!r} holds stages that are neither old nor new"
+                continue
             if is_metadata(path) and not is_temporary(path) and node not in (was, will) and not self._case.renames:
                 yield f"{path!r} is neither old nor new: {node.data!r}"
         yield from self._pointers(now)
@@ -217,6 +223,10 @@ class Judge:
     def _may_write(self, path: bytes) -> bool:
         return self._case.stages and (path == b"index" or path.startswith(b"objects"))
 
+    def _is_lock_between(self, was: Node | None, will: Node | None, now: Node) -> bool:
+        """Each stage is recorded as soon as it has ended: some may be old, some new."""
+        return _stages(now).items() <= {*_stages(was).items(), *_stages(will).items()}
+
     def _paths(self, tree: Files) -> Iterator[str]:
         before, after = self._before.tree, self._after.tree
         for path in before.keys() | after.keys() | tree.keys():
@@ -231,8 +241,7 @@ class Judge:
             if now in (was, will) and (now is not None or was is None or will is None):
                 continue
             if self._case.aside and path == b"dvtool.lock" and now is not None:
-                # Each stage is recorded as soon as it has ended.
-                if not _stages(now).items() <= {*_stages(was).items(), *_stages(will).items()}:
+                if not self._is_lock_between(was, will, now):
                     yield f"{path!r} holds stages that are neither old nor new"
                 continue
             if now is None and was is not None and will is not None:
