@@ -86,6 +86,26 @@ def open_file(dir_fd: int, name: bytes, *, shown: bytes | None = None) -> int:
     return fd
 
 
+def read_beneath(root: bytes | int, path: bytes, limit: int) -> bytes:
+    """The bytes of the file *path* below *root*, a directory's path or descriptor; of a longer one *limit* + 1.
+
+    Never through a link: `UnsafeInput`. ``FileNotFoundError``, ``NotADirectoryError`` or another ``OSError``.
+    """
+    parent, _, name = path.rpartition(b"/")
+    root_fd = open_root(root) if isinstance(root, bytes) else root
+    try:
+        directory = open_dir(root_fd, parent)
+    finally:
+        if isinstance(root, bytes):
+            os.close(root_fd)
+    try:
+        file = open_file(directory, name, shown=path)
+    finally:
+        os.close(directory)
+    with open(file, "rb") as stream:
+        return stream.read(limit + 1)
+
+
 def create_file(dir_fd: int, name: bytes, mode: int = 0o666) -> int:
     """Create *name* in *dir_fd* for writing (*mode* less the umask); ``FileExistsError`` for anything there already."""
     _require_plain(name)

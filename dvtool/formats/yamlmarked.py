@@ -17,7 +17,7 @@ from dvtool.errors import FormatError
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 64
-MAX_NODES = 600_000
+MAX_NODES = 400_000
 _MAX_DIGITS = 400
 
 Scalar = None | bool | int | float | str

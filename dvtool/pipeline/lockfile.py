@@ -16,9 +16,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64_hexdigest
 
-from dvtool.disk.beneath import open_dir
-from dvtool.disk.beneath import open_file
-from dvtool.disk.beneath import open_root
+from dvtool.disk.beneath import read_beneath
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import fsync_file
 from dvtool.disk.durable import make_dirs
@@ -217,19 +215,8 @@ def definition_of(lock: bytes) -> bytes:
 
 
 def _decoded(root: bytes, path: bytes) -> dict[str, LockedStage]:
-    parent, name = split(path)
     try:
-        root_fd = open_root(root)
-        try:
-            directory = open_dir(root_fd, parent)
-        finally:
-            os.close(root_fd)
-        try:
-            file = open_file(directory, name, shown=path)
-        finally:
-            os.close(directory)
-        with os.fdopen(file, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_beneath(root, path, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

@@ -7,9 +7,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from dvtool.disk.beneath import open_dir
-from dvtool.disk.beneath import open_file
-from dvtool.disk.beneath import open_root
+from dvtool.disk.beneath import read_beneath
 from dvtool.disk.durable import write_file
 from dvtool.errors import FormatError
 from dvtool.errors import storage_error
@@ -45,19 +43,8 @@ def read_definition(project: Project, file: bytes) -> str | None:
 
 def read_input(project: Project, path: bytes) -> bytes | None:
     """A definition, or a file that its templates name; None where there is none. Never through a link."""
-    parent, name = split(path)
     try:
-        root_fd = open_root(project.root)
-        try:
-            directory = open_dir(root_fd, parent)
-        finally:
-            os.close(root_fd)
-        try:
-            opened = open_file(directory, name, shown=path)
-        finally:
-            os.close(directory)
-        with open(opened, "rb") as stream:
-            return stream.read(_MOST_BYTES + 1)
+        return read_beneath(project.root, path, _MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

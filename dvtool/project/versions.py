@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import cached_property
 
-from dvtool.disk.beneath import open_dir
-from dvtool.disk.beneath import open_file
-from dvtool.disk.beneath import open_root
+from dvtool.disk.beneath import read_beneath
 from dvtool.errors import FormatError
 from dvtool.errors import MissingData
 from dvtool.errors import storage_error
@@ -128,19 +126,8 @@ class Worktree(Version):
         return sorted(found)
 
     def _plain(self, path: bytes) -> bytes | None:
-        parent, name = split(path)
         try:
-            root_fd = open_root(self._project.root)
-            try:
-                directory = open_dir(root_fd, parent)
-            finally:
-                os.close(root_fd)
-            try:
-                file = open_file(directory, name, shown=path)
-            finally:
-                os.close(directory)
-            with os.fdopen(file, "rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
+            data = read_beneath(self._project.root, path, MAX_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
-from dvtool.disk.beneath import open_file
 from dvtool.disk.beneath import open_root
+from dvtool.disk.beneath import read_beneath
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
@@ -322,19 +322,8 @@ def read_tracked(root: bytes, path: bytes) -> list[Tracked]:
 
 
 def _read(root: bytes, path: bytes, limit: int) -> bytes:
-    directory, name = split(path)
     try:
-        root_fd = open_root(root)
-        try:
-            fd = open_dir(root_fd, directory)
-        finally:
-            os.close(root_fd)
-        try:
-            file = open_file(fd, name, shown=path)
-        finally:
-            os.close(fd)
-        with open(file, "rb") as stream:
-            return stream.read(limit + 1)
+        return read_beneath(root, path, limit)
     except OSError as error:
         raise storage_error(error, "read", path) from error
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from dvtool.disk.beneath import open_dir
-from dvtool.disk.beneath import open_file
 from dvtool.disk.beneath import open_root
+from dvtool.disk.beneath import read_beneath
 from dvtool.errors import MissingData
 from dvtool.errors import storage_error
 from dvtool.formats.lock import Json
 from dvtool.formats.yamlmarked import MAX_BYTES
-from dvtool.model.paths import split
 from dvtool.pipeline.definition.parse import parse
 from dvtool.pipeline.types import Definition
 
@@ -36,15 +34,8 @@ def load(root: bytes, file: bytes, *, overrides: Mapping[str, Json] = {}) -> Def
 
 
 def _read(root_fd: int, path: bytes) -> bytes | None:
-    parent, name = split(path)
     try:
-        directory = open_dir(root_fd, parent)
-        try:
-            file = open_file(directory, name, shown=path)
-        finally:
-            os.close(directory)
-        with open(file, "rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        return read_beneath(root_fd, path, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
