@@ -11,6 +11,7 @@ from dvtool import __version__
 from dvtool.cli.frame import VerbGroup
 from dvtool.cli.session import Session
 from dvtool.cli.table import ALIASES
+from dvtool.cli.table import HIDDEN
 from dvtool.cli.table import SECTIONS
 from dvtool.cli.table import VERBS
 
@@ -22,7 +23,7 @@ class Program(VerbGroup):
         return list(VERBS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = VERBS.get(ALIASES.get(cmd_name, cmd_name))
+        entry = VERBS.get(ALIASES.get(cmd_name, cmd_name)) or HIDDEN.get(cmd_name)
         return None if entry is None else load(entry.target)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

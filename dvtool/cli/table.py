@@ -74,4 +74,9 @@ SECTIONS: dict[str, dict[str, Verb]] = {
 
 VERBS: dict[str, Verb] = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 
+HIDDEN: dict[str, Verb] = {
+    "git-hook": Verb("git_hook:git_hook", "What Git calls: hooks, the merge driver, text for `git diff`."),
+}
+"""What programs call and people do not: in no list."""
+
 ALIASES: dict[str, str] = {"ls": "list", "mv": "move", "rm": "remove"}
