@@ -23,6 +23,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.du": ("DuRequest", "DuResult", "du"),
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
+    "dvtool.api.install": ("InstallPlan", "InstallRequest", "install", "plan_install"),
     "dvtool.api.metrics": (
         "MetricsDiffRequest",
         "MetricsShowRequest",

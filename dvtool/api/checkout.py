@@ -30,6 +30,7 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.targets import select_targets
+from dvtool.store.cache import Cache
 from dvtool.store.salvage import damage_errors
 from dvtool.store.trees import GetPage
 from dvtool.workspace.applying import Applied
@@ -51,7 +52,7 @@ class CheckoutRequest:
     """``targets`` as in `StatusRequest`. ``force`` also replaces the user's own files, whose bytes
     are kept in the cache. ``relink``: place every large file anew with the link type now set.
     ``allow_missing``: what the cache does not hold is no failure. ``now``: Unix seconds, for the
-    record of what was replaced. ``removed``: tracked paths whose pointers are gone, to be removed.
+    record of what was replaced. ``only``: of all tracked paths these, besides those whose pointers are gone.
     """
 
     targets: tuple[bytes, ...] = ()
@@ -60,6 +61,7 @@ class CheckoutRequest:
     allow_missing: bool = False
     dry_run: bool = False
     now: float = 0.0
+    only: frozenset[bytes] | None = None
 
 
 class Left(NamedTuple):
@@ -110,15 +112,20 @@ class CheckoutResult:
         )
 
 
-def checkout(project: Project, request: CheckoutRequest, reporter: Reporter = SILENT) -> CheckoutResult:
+def checkout(
+    project: Project, request: CheckoutRequest, reporter: Reporter = SILENT, *, cache: Cache | None = None
+) -> CheckoutResult:
     """Restore files from the cache. What is missing never blocks what is there.
 
-    The result lists what could not be done; `raise_for` turns it into the error to end with.
+    *cache*: the project's, where the caller has it open. The result lists what could not be done;
+    `raise_for` turns it into the error to end with.
     Raises `UsageError`, `FormatError`, `UnsafeInput`, `StorageError`, `Locked`.
     """
     tracked = open_tracked(project)
     selected = select_targets(project, tracked, request.targets, "checkout")
-    cache = open_cache(project)
+    if request.only is not None:
+        selected = [one for one in selected if one.item.path in request.only]
+    cache = cache or open_cache(project)
     done: list[Applied] = []
     unreadable: list[Left] = []
     errors: list[DvtoolError] = []

@@ -15,6 +15,7 @@ class Verb(NamedTuple):
 SECTIONS: dict[str, dict[str, Verb]] = {
     "Start": {
         "init": Verb("init:init", "Set up dvtool in a Git repository."),
+        "install": Verb("install:install", "Make Git call dvtool at commit, push, checkout, merge and rebase."),
     },
     "Data": {
         "add": Verb("add:add", "Track files or directories: store their bytes, write pointers for Git."),

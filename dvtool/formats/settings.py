@@ -74,6 +74,13 @@ SETTINGS: tuple[Setting, ...] = (
         in_project=True,
     ),
     Setting(
+        "core.git_file_limit",
+        Type.SIZE,
+        "the pre-commit hook keeps larger files out of Git",
+        "10Mi",
+        in_project=True,
+    ),
+    Setting(
         "core.durability",
         Type.CHOICE,
         "what is synced to the disk before a pointer names it: nothing, or all of it",

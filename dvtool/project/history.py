@@ -56,6 +56,13 @@ def changed_since_head(
     project: Project, tracked: TrackedPaths
 ) -> Iterator[tuple[bytes, Tracked | None, Tracked | None]]:
     """Tracked path, what stands for it at ``HEAD`` and what does now, where the two differ."""
+    return changed_since(project, tracked, "HEAD")
+
+
+def changed_since(
+    project: Project, tracked: TrackedPaths, rev: str
+) -> Iterator[tuple[bytes, Tracked | None, Tracked | None]]:
+    """The same for any commit. Raises `DvtoolError` for one that is not there."""
     from dvtool.git.blobs import read_blobs
     from dvtool.git.revisions import head
     from dvtool.git.worktree import changed_pointers
@@ -65,19 +72,19 @@ def changed_since_head(
     layout = project.layout
     files = {item.pointer_path for item in tracked}
     before: dict[bytes, str | None] = {}
-    if head(project.git) is None:
+    if rev == "HEAD" and head(project.git) is None:
         before = dict.fromkeys(files)
     else:
-        for change in changed_pointers(project.git, "HEAD", layout.prefix.rstrip(b"/"), locks=True):
+        for change in changed_pointers(project.git, rev, layout.prefix.rstrip(b"/"), locks=True):
             before[layout.from_git(change.path)] = change.old
         before |= {path: None for path in _untracked(project, files) if path not in before}
-        before |= _behind(project, files - before.keys())
+        before |= _behind(project, rev, files - before.keys())
     blobs = {sha for sha in before.values() if sha is not None}
     contents = dict(read_blobs(project.git, blobs, limit=_limit(before))) if blobs else {}
     old: dict[bytes, Tracked] = {}
     for path, sha in before.items():
         if sha is not None:
-            old.update((item.path, item) for item in tracked_in(path, contents[sha], f"{show(path)} at HEAD"))
+            old.update((item.path, item) for item in tracked_in(path, contents[sha], f"{show(path)} at {rev}"))
     new = {item.path: item for item in tracked if item.pointer_path in before}
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
@@ -94,8 +101,8 @@ def _untracked(project: Project, now: Collection[bytes]) -> list[bytes]:
     return [path for path in now if path not in known]
 
 
-def _behind(project: Project, files: Collection[bytes]) -> dict[bytes, str | None]:
-    """Locks that a killed run is to write yet, with what ``HEAD`` has: for Git nothing changed there."""
+def _behind(project: Project, rev: str, files: Collection[bytes]) -> dict[bytes, str | None]:
+    """Locks that a killed run is to write yet, with what the commit has: for Git nothing changed there."""
     state_dir = project.layout.state_dir
     if project.git is None or not os.path.lexists(os.path.join(state_dir, LOCK_JOURNAL)):
         return {}
@@ -103,5 +110,5 @@ def _behind(project: Project, files: Collection[bytes]) -> dict[bytes, str | Non
     from dvtool.pipeline.lockfile import LockReader
 
     locks = LockReader(project.root, state_dir).unwritten() & set(files)
-    at_head = pointers_at(project.git, "HEAD", project.layout.prefix.rstrip(b"/"), locks=True) if locks else {}
+    at_head = pointers_at(project.git, rev, project.layout.prefix.rstrip(b"/"), locks=True) if locks else {}
     return {path: at_head.get(project.layout.to_git(path)) for path in locks}

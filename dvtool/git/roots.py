@@ -1,0 +1,27 @@
+"""The dvtool projects of one Git repository: there may be several, side by side or inside each other."""
+
+from __future__ import annotations
+
+import os
+
+from dvtool.git.run import GitRepo
+
+_MARKER = b".dvtool/config"
+
+
+def project_roots(repo: GitRepo) -> list[bytes]:
+    """The directories, relative to the top (empty: the top itself), where a project begins that Git knows and that
+    stands in this work tree; sorted."""
+    listed = repo.run("ls-files", "-z", "--cached", "--", b":(top,glob)**/" + _MARKER).stdout.split(b"\0")
+    found = {path.removesuffix(_MARKER).rstrip(b"/") for path in listed if path}
+    return sorted(root for root in found if os.path.isdir(os.path.join(repo.worktree, root, b".dvtool")))
+
+
+def root_of(path: bytes, roots: list[bytes]) -> bytes | None:
+    """The project that a path belongs to: the nearest root at or above it."""
+    known = set(roots)
+    while path:
+        path = path.rpartition(b"/")[0]
+        if path in known:
+            return path
+    return None
