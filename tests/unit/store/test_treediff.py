@@ -44,7 +44,9 @@ class Pages(dict[bytes, bytes]):
         return self[oid]
 
     def tree(self, node: dict[bytes, Node]) -> TreeRef:
-        rows = [self.entry(name, node[name]) for name in sorted(node)]
+        return self.tree_of_entries([self.entry(name, node[name]) for name in sorted(node)])
+
+    def tree_of_entries(self, rows: list[Entry]) -> TreeRef:
         refs = []
         start = 0
         for end in cut_pages([row.name for row in rows]):
