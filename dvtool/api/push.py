@@ -45,7 +45,7 @@ class PushRequest:
     means to the one that each path belongs to. ``mirrors``: to their mirrors as well. ``jobs``: requests
     at once, 0 for what the remote bears well. ``now``: Unix seconds by the caller's clock.
     ``verify``: read back what was sent. ``run_cache``: also what all earlier runs made; False: no run at all; None:
-    the runs that made what is pushed.
+    the runs that made what is pushed. ``worktree``: what is tracked now; False for ``revisions`` alone.
     """
 
     targets: tuple[bytes, ...] = ()
@@ -57,6 +57,7 @@ class PushRequest:
     now: float = 0.0
     verify: bool = False
     run_cache: bool | None = None
+    worktree: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         remotes.prepare(request.remotes)
         tracked = open_tracked(project)
         routes = Routes(project.config)
-        selected = select_targets(project, tracked, request.targets, "push")
+        selected = select_targets(project, tracked, request.targets, "push") if request.worktree else []
         note_unpushed(selected, request.targets, reporter)
         wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
         runs = _runs_to_send(project, request)
@@ -203,7 +204,12 @@ def _commits(project: Project, request: PushRequest, tracked: TrackedPaths) -> t
     from dvtool.project.history import changed_since_head
 
     commits = set(commits_of(project, request.revisions))
-    current = head(project.git)
+    if request.revisions.brought:
+        from dvtool.git.history import commits_touching_pointers
+
+        subdir = project.layout.prefix.rstrip(b"/")
+        commits.update(commits_touching_pointers(project.git, request.revisions.brought, subdir=subdir))
+    current = head(project.git) if request.worktree else None
     if current is not None and not any(changed_since_head(project, tracked)):
         commits.add(current)
     return tuple(sorted(commits))

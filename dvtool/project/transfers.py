@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 from dvtool.formats.settings import is_true
 from dvtool.model.paths import show
@@ -24,15 +25,20 @@ from dvtool.workspace.selection import Selected
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """Which commits count besides the worktree: all branches, all tags, all commits of every ref."""
+    """Which commits count besides the worktree: all branches, all tags, all commits of every ref, those named.
+
+    ``brought``: what a part of the history has brought in, given as to ``git log`` (``tip``, ``^known``).
+    """
 
     all_branches: bool = False
     all_tags: bool = False
     all_commits: bool = False
+    commits: tuple[str, ...] = ()
+    brought: tuple[str, ...] = ()
 
     @property
     def is_any(self) -> bool:
-        return self.all_branches or self.all_tags or self.all_commits
+        return self.all_branches or self.all_tags or self.all_commits or bool(self.commits or self.brought)
 
 
 NO_REVISIONS = Revisions()
@@ -63,7 +69,7 @@ def commits_of(project: Project, revisions: Revisions) -> list[str]:
         return []
     from dvtool.git import revisions as git
 
-    found: dict[str, None] = {}
+    found = dict.fromkeys(revisions.commits)
     if revisions.all_branches:
         found.update(dict.fromkeys(git.branches(project.git).values()))
     if revisions.all_tags:
@@ -88,18 +94,19 @@ def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) ->
     if project.git is None or not revisions.is_any:
         return []
     found: dict[tuple[bool, bytes, str], Wanted] = {}
-    if revisions.all_commits:
+    if revisions.all_commits or revisions.brought:
         from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 
         layout = project.layout
         subdir = layout.prefix.rstrip(b"/")
         blobs: dict[str, dict[bytes, None]] = {}
-        for blob in all_pointer_blobs(project.git, subdir=subdir, locks=True):
+        revs = None if revisions.all_commits else revisions.brought
+        for blob in all_pointer_blobs(project.git, revs, subdir=subdir, locks=True):
             blobs.setdefault(blob.blob, {})[layout.from_git(blob.path)] = None
         for sha, data in read_blobs(project.git, blobs, limit=LOCK_BYTES):
             for path in blobs[sha]:
                 _add(found, routes, tracked_in(path, data, f"{show(path)} in history"))
-    for commit in commits_of(project, Revisions(revisions.all_branches, revisions.all_tags)):
+    for commit in commits_of(project, replace(revisions, all_commits=False)):
         _add(found, routes, tracked_at(project, commit))
     return list(found.values())
 

@@ -1,0 +1,113 @@
+"""Data that follows Git: after a checkout, a merge, a rebase."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from dvtool.api.checkout import CheckoutRequest
+from dvtool.api.checkout import CheckoutResult
+from dvtool.api.checkout import checkout
+from dvtool.errors import DvtoolError
+from dvtool.git.discover import find_git
+from dvtool.git.followed import is_rebasing
+from dvtool.git.followed import read_followed
+from dvtool.git.followed import write_followed
+from dvtool.git.revisions import head
+from dvtool.git.roots import project_roots
+from dvtool.git.run import GitRepo
+from dvtool.git.tips import commits_there
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Reporter
+from dvtool.project.environment import Environment
+from dvtool.project.history import changed_since
+from dvtool.project.open import Project
+from dvtool.project.open import open_project
+from dvtool.project.parts import open_tracked
+
+__all__ = ["FollowRequest", "FollowResult", "Followed", "follow"]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowRequest:
+    """``before``: the commit that stood there until now; empty where it is not known. ``uncommitted``: what changed
+    is not in ``HEAD`` yet. ``now``: Unix seconds."""
+
+    before: str = ""
+    uncommitted: bool = False
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of one project. ``root``: relative to the top of the work tree. ``request`` is for `raise_for`."""
+
+    root: bytes
+    request: CheckoutRequest
+    result: CheckoutResult
+
+
+@dataclass(frozen=True, slots=True)
+class FollowResult:
+    """The projects of which something had changed; ``errors`` of those that could not be looked at."""
+
+    projects: tuple[Followed, ...] = ()
+    errors: tuple[DvtoolError, ...] = ()
+
+
+def follow(environment: Environment, request: FollowRequest, reporter: Reporter = SILENT) -> FollowResult:
+    """Bring the data whose pointers changed to what they say now. Contacts nothing.
+
+    While a rebase has commits left nothing is done: at its end only what differs then is brought along.
+    """
+    repo = find_git(environment.cwd, environment.environ)
+    if repo is None:
+        return FollowResult()
+    known = read_followed(repo)
+    if is_rebasing(repo):
+        if known is None and request.before:
+            write_followed(repo, request.before)
+        return FollowResult()
+    done: list[Followed] = []
+    errors: list[DvtoolError] = []
+    for root in project_roots(repo):
+        try:
+            project = open_project(os.path.join(repo.worktree, root), environment)
+            one = _bring(project, root, _starts(repo, known, request.before), request.now, reporter)
+        except DvtoolError as error:
+            errors.append(error)
+            continue
+        if one is not None:
+            done.append(one)
+    current = None if request.uncommitted else head(repo)
+    if current is not None and not errors and all(one.request.allow_missing and _is_whole(one) for one in done):
+        write_followed(repo, current)
+    return FollowResult(tuple(done), tuple(errors))
+
+
+def _starts(repo: GitRepo, known: str | None, before: str) -> set[str] | None:
+    """The commits that the data may still stand at; None where there is no saying."""
+    if not before.strip("0"):
+        return None
+    starts = {before, known} if known is not None else {before}
+    return starts if commits_there(repo, starts) == starts else None
+
+
+def _bring(project: Project, root: bytes, starts: set[str] | None, now: float, reporter: Reporter) -> Followed | None:
+    if project.git is None:
+        return None
+    only = None
+    if starts is not None:
+        tracked = open_tracked(project)
+        only = frozenset(path for start in starts for path, _, _ in changed_since(project, tracked, start))
+        if not only:
+            return None
+    request = CheckoutRequest(now=now, only=only)
+    result = checkout(project, request, reporter)
+    # What was never here is no news; what stands here in another version is.
+    stale = any(os.path.lexists(os.path.join(project.root, left.path)) for left in result.missing)
+    return Followed(root, CheckoutRequest(now=now, only=only, allow_missing=not stale), result)
+
+
+def _is_whole(one: Followed) -> bool:
+    return not (one.result.conflicts or one.result.problems or one.result.errors)
