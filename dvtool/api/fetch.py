@@ -33,6 +33,7 @@ from dvtool.project.transfers import merged
 from dvtool.project.transfers import note_unpushed
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
+from dvtool.store.cache import Cache
 from dvtool.transfer.fetch import EVERYTHING
 from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
@@ -59,9 +60,11 @@ class FetchRequest:
     run_cache: bool | None = None
 
 
-def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) -> FetchReport:
+def fetch(
+    project: Project, request: FetchRequest, reporter: Reporter = SILENT, *, cache: Cache | None = None
+) -> FetchReport:
     """Download into the cache what it lacks, every byte verified. The result lists what could not be had;
-    `raise_for` turns that into the error to end with.
+    `raise_for` turns that into the error to end with. *cache*: the project's, where the caller has it open.
 
     A remote that does not answer, or lacks something, is followed by its mirrors. Raises
     `StorageError`, `AccessDenied`, `ConfigError`, `UsageError`.
@@ -75,7 +78,7 @@ def fetch(project: Project, request: FetchRequest, reporter: Reporter = SILENT) 
         chains = routes.for_reading(wanted, request.remotes, reporter)
         if not wanted and not request.remotes:
             project.config.remote()
-        work = _Work(project, request, remotes, reporter)
+        work = _Work(project, request, remotes, reporter, cache)
         if request.dry_run:
             return FetchReport(tuple(work.count(chain) for chain in chains))
         with begin(project, "fetch", required=False) as operation:
@@ -99,12 +102,19 @@ def fetch_wanted(project: Project, wanted: Sequence[Wanted], reporter: Reporter 
 
 
 class _Work:
-    def __init__(self, project: Project, request: FetchRequest, remotes: Remotes, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        project: Project,
+        request: FetchRequest,
+        remotes: Remotes,
+        reporter: Reporter,
+        cache: Cache | None = None,
+    ) -> None:
         self._project = project
         self._request = request
         self._remotes = remotes
         self._reporter = reporter
-        self._cache = open_cache(project)
+        self._cache = cache or open_cache(project)
 
     def count(self, route: Route) -> Fetched:
         """What would come, from whichever remote."""

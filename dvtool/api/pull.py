@@ -54,8 +54,10 @@ def pull(project: Project, request: PullRequest, reporter: Reporter = SILENT) ->
 
 
 def _pull(project: Project, request: PullRequest, reporter: Reporter) -> PullResult:
-    fetched = fetch(project, request.fetch, reporter)
-    done = checkout(project, request.checkout, reporter)
+    cache = open_cache(project)
+    fetched = fetch(project, request.fetch, reporter, cache=cache)
+    cache.forget()
+    done = checkout(project, request.checkout, reporter, cache=cache)
     damage = [error for error in done.errors if isinstance(error, IntegrityError)]
     if damage:
         _set_aside(project, damage, reporter)

@@ -9,6 +9,7 @@ from operator import lt
 from typing import NamedTuple
 
 import zstandard
+from xxhash import xxh3_64
 from xxhash import xxh3_64_intdigest
 
 from dvtool.errors import FormatError
@@ -133,7 +134,10 @@ def check_record(data: bytes | memoryview, at: int, where: str) -> RecordHead:
     end = at + head.total
     if end > len(data):
         raise FormatError(f"{where}: the record at {at} ends too early")
-    if xxh3_64_intdigest(bytes(data[at : at + 24]) + bytes(data[at + RECORD_HEAD_BYTES : end])) != head.checksum:
+    view = memoryview(data)
+    hasher = xxh3_64(view[at : at + 24])
+    hasher.update(view[at + RECORD_HEAD_BYTES : end])
+    if hasher.intdigest() != head.checksum:
         raise IntegrityError(f"{where}: the record at {at} does not match its checksum")
     return head
 

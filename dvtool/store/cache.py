@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.lock import FileLock
 from dvtool.disk.lock import Waiting
+from dvtool.disk.signature import StatSignature
 from dvtool.errors import FormatError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
@@ -71,6 +72,7 @@ class Cache:
         self.packs = LocalPacks(root, self.lock)
         self._loose_shards: dict[int, set[bytes]] = {}
         self._proofs = Proofs()
+        self._fresh: dict[bytes, StatSignature] = {}
         self._checked = False
         self._last_record: tuple[tuple[PackKey, int], dict[ObjectId, bytes]] | None = None
 
@@ -148,9 +150,19 @@ class Cache:
         self._proofs.forget_loose(oid)
         self._loose_shards[oid[0]].add(oid.hex().encode("ascii"))
 
+    def added_large(self, oid: bytes, signature: StatSignature) -> None:
+        """As `added_loose`; what was hashed on its way in need not be read again while its file stays as it is."""
+        self.added_loose(oid)
+        self._fresh[oid] = signature
+
+    def is_fresh(self, oid: bytes, signature: StatSignature) -> bool:
+        """Whether this process has hashed and written the loose blob itself, and nobody touched its file since."""
+        return self._fresh.get(oid) == signature
+
     def removed_loose(self, oid: bytes) -> None:
         """A loose blob was taken away by this process."""
         self._loose_shards.pop(oid[0], None)
+        self._fresh.pop(oid, None)
 
     def forget(self) -> None:
         """Look at the disk again at the next use."""

@@ -48,6 +48,8 @@ from dvtool.store.loosetemporary import LooseTemporary
 from dvtool.store.packwriter import FinishedPack
 from dvtool.store.packwriter import PackWriter
 
+_LARGE = 1 << 20
+"""What is as large is not read again by the process that stored it; of millions of small ones none keeps a list."""
 _BLOCK = 1 << 20
 _TRIES = 3
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
@@ -291,9 +293,12 @@ class CacheWriter:
             self._cache.make_folder(folder)
             self._folders_to_sync.add(folder)
         is_wrong = os.path.lexists(final) and not self._cache.is_sound_loose(oid)
-        self._make_way(final, os.lstat(temporary).st_size, is_wrong=is_wrong)
-        publish(temporary, final)
-        self._cache.added_loose(oid)
+        size = os.lstat(temporary).st_size
+        self._make_way(final, size, is_wrong=is_wrong)
+        if publish(temporary, final) and size >= _LARGE:
+            self._cache.added_large(oid, signature_of(os.lstat(final)))
+        else:
+            self._cache.added_loose(oid)
         self._known.add(oid)
 
     def commit(self) -> None:

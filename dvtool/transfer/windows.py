@@ -41,13 +41,16 @@ class Window(NamedTuple):
         """What it takes in memory once it was read."""
         return sum(piece.length for piece in self.pieces) if self.local else self.bytes_asked
 
-    def read(self) -> dict[bytes, bytes]:
-        """The pieces that came, verified, by digest. Raises `StorageError` when the network fails."""
+    def read(self, *, trusting: bool) -> dict[bytes, bytes]:
+        """The pieces that came, by digest, verified unless *trusting*, as `read_range` says.
+
+        Raises `StorageError` when the network fails.
+        """
         if self.local is not None:
             digest = self.pieces[0].digest
             data = self.local.read(digest)
             return {} if data is None else {digest: data}
-        result: RangeResult | None = read_range(self.job) if self.job else None
+        result: RangeResult | None = read_range(self.job, trusting=trusting) if self.job else None
         return {} if result is None else {wish.oid: data for wish, data in result.objects}
 
 

@@ -241,7 +241,11 @@ class Placer:
             # The object itself is read, which nobody changes: its clone is not in memory yet. Only its owner could.
             if not reflink(source_fd, fd):
                 return False
-            is_own = not hasattr(os, "getuid") or os.fstat(source_fd).st_uid in (os.getuid(), 0)
+            status = os.fstat(source_fd)
+            if self._cache.is_fresh(entry.raw, signature_of(status)):
+                require_size(entry, status.st_size)
+                return True
+            is_own = not hasattr(os, "getuid") or status.st_uid in (os.getuid(), 0)
             self._verify_open(source_fd if is_own else fd, source, entry)
             return True
         hasher = blake3()

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from dvtool.disk.durable import TEMPORARY_PREFIX
+from dvtool.disk.signature import StatSignature
+from dvtool.disk.signature import signature_of
 from dvtool.errors import FormatError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
@@ -136,6 +138,35 @@ def test_an_object_that_another_process_stored_meanwhile_is_no_error(cache: Cach
         two.commit()
     assert len(packs_of(cache)) == 2
     assert again(cache).read_blob(object_id(b"small")) == b"small"
+
+
+def signature_in(cache: Cache, oid: bytes) -> StatSignature:
+    return signature_of(os.lstat(cache.loose_path(oid)))
+
+
+def test_a_large_one_is_fresh_for_its_writer_until_somebody_touches_it(cache: Cache) -> None:
+    with CacheWriter(cache, what="test") as writer, writer.loose_temporary() as temporary:
+        temporary.write(content("x", 2 << 20))
+        oid = temporary.digest()
+        temporary.publish(oid)
+    assert cache.is_fresh(oid, signature_in(cache, oid))
+    assert not again(cache).is_fresh(oid, signature_in(cache, oid))
+    path = cache.loose_path(oid)
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as file:
+        file.write(b"y")
+    assert not cache.is_fresh(oid, signature_in(cache, oid))
+
+
+def test_what_somebody_else_stored_first_is_not_fresh(cache: Cache) -> None:
+    data = content("x", 2 << 20)
+    with CacheWriter(again(cache), what="theirs") as theirs, theirs.loose_temporary() as temporary:
+        temporary.write(data)
+        temporary.publish(object_id(data))
+    with CacheWriter(cache, what="ours") as ours, ours.loose_temporary() as temporary:
+        temporary.write(data)
+        temporary.publish(object_id(data))
+    assert not cache.is_fresh(object_id(data), signature_in(cache, object_id(data)))
 
 
 @pytest.mark.parametrize(("size", "lies_loose"), [(LOOSE_FROM - 1, False), (LOOSE_FROM, True)])

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_64_digest
 
 from dvtool.formats.pack import META
 from dvtool.formats.pack import RECIPE
+from dvtool.formats.pack import RECORD_HEAD_BYTES
 from dvtool.formats.recipe import FIXED
 from dvtool.formats.recipe import PIECE
 from dvtool.formats.recipe import Piece
@@ -19,6 +21,7 @@ from dvtool.formats.recipe import encode_recipe
 from dvtool.hashing.digests import object_id
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
+from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.transfer.fetch import fetch
@@ -144,6 +147,44 @@ def test_a_stream_is_sent_without_a_copy(
     clone.forget()
     assert clone.read_blob(result.oid) == data
     assert push_stream(cache, remote, io.BytesIO(data), context._replace(chunk=chunk)).bytes_sent == 0
+
+
+def swap_piece(pack: Path, mine: bytes, theirs: bytes) -> None:
+    """Other bytes of the same length for the one object of a record, with the checksum that is right for them."""
+    data = bytearray(pack.read_bytes())
+    at = data.index(mine)
+    head = at - 4 - RECORD_HEAD_BYTES
+    data[at : at + len(mine)] = theirs
+    data[head + 24 : head + 32] = xxh3_64_digest(data[head : head + 24] + data[head + 32 : at + len(mine)])[::-1]
+    pack.write_bytes(data)
+
+
+@pytest.mark.parametrize("has_mirror", [True, False])
+def test_a_piece_that_was_changed_with_its_checksum_is_found_out(
+    new_cache: NewCache, remote: Remote, context: PushContext, tmp_path: Path, has_mirror: bool
+) -> None:
+    cache, clone = new_cache(), new_cache("clone")
+    data = content("large", 12 * MIB)
+    wanted = store_file(cache, data, b"large.bin")
+    push(cache, remote, [wanted], context)
+    mirror = LocalRemote("mirror", os.fsencode(tmp_path / "mirror"))
+    push(cache, mirror, [wanted], context._replace(journal_dir=context.journal_dir + b"2"))
+    last = [*pieces_of(cache, wanted).values()][-1]
+    piece = data[-last:]
+    (pack,) = [tmp_path / "remote" / key for key in packs_of(tmp_path / "remote") if key.startswith("data/")]
+    swap_piece(pack, piece, bytes(len(piece)))
+    result = fetch(clone, [remote, mirror] if has_mirror else [remote], [wanted])
+    clone.forget()
+    if has_mirror:
+        assert not result.missing
+        assert not result.damaged
+        assert clone.read_blob(wanted.oid) == data
+    else:
+        assert [(item.path, item.key) for item in result.damaged] == [
+            (b"large.bin", str(pack.relative_to(tmp_path / "remote")))
+        ]
+        assert not clone.has_blob(wanted.oid)
+    assert not os.listdir(clone.tmp)
 
 
 @pytest.mark.parametrize("lie", ["order", "length", "piece"])
