@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,14 +20,24 @@ from hypothesis.stateful import rule
 
 from dvtool.cli.table import VERBS
 from tests.support.cli import CommandLine
-from tests.support.trees import NormalTree
-from tests.support.trees import tree_of
+
+Files = dict[str, bytes]
+"""Contents by path."""
 
 PATHS = ("a", "b", "d/x", "d/e/y", "w/1")
 CONTENTS = (b"", b"one\n", b"two\n", b"large" * 40_000, b"cut in pieces" * 330_000)
 WHO = st.sampled_from(("ann", "bob"))
 VERBS_KILLED = ("add data", "push -A", "pull --force", "checkout --force", "fetch -A", "gc -A --force --grace 0")
 WHOLE = os.environ.get("DVTOOL_TORTURE") == "1"
+
+
+def files_of(directory: Path) -> Files:
+    """The contents of the files below *directory*; what else is there is made by nobody here."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
 
 
 class TwoClones(RuleBasedStateMachine):
@@ -38,7 +49,7 @@ class TwoClones(RuleBasedStateMachine):
         self.remote = self.place / "remote"
         self.remote.mkdir()
         subprocess.run(["git", "init", "-q", "--bare", self.place / "git"], check=True)
-        self.kept: dict[str, NormalTree] = {}
+        self.kept: dict[str, Files] = {}
         self.pushed: set[str] = set()
         self.owner: dict[str, str] = {}
 
@@ -58,7 +69,7 @@ class TwoClones(RuleBasedStateMachine):
         self.dvtool("ann", "config", "-q", "--local", "core.durability", "none")
         self.dvtool("ann", "remote", "add", "-q", "-d", "origin", "../remote")
         self.write("ann", "a", b"first\n")
-        self.commit("ann")
+        self.commit("ann", force=True)
         self.git(self.place / "ann", "push", "-q", "origin", "HEAD:main")
         self.git(self.place, "clone", "-q", "git", "bob")
 
@@ -80,23 +91,33 @@ class TwoClones(RuleBasedStateMachine):
     def delete(self, who: str, path: str) -> None:
         (self.place / who / "data" / path).unlink(missing_ok=True)
 
-    @rule(who=WHO)
-    def commit(self, who: str) -> None:
-        """What stands there, on a branch of its own and known to both."""
+    @rule(who=WHO, force=st.booleans())
+    def commit(self, who: str, *, force: bool) -> None:
+        """What stands there, on a branch of its own and known to both.
+
+        Without *force*, with what is recorded there and was never placed here.
+        """
         root = self.place / who
         (root / "data").mkdir(exist_ok=True)
-        added = CommandLine(root)("add", "-q", "data")
-        if added.code == 4:
+        before = self.git(root, "describe", "--tags", "--always") if self.kept else ""
+        added = CommandLine(root)("add", "-q", *(["--force"] if force else []), "data")
+        if added.code == 4 and not force:
             # Of a directory that was never here: what is to become of the rest of it cannot be known.
-            assert not self.has(who, self.git(root, "describe", "--tags"))
+            assert not self.has(who, before)
             return
         assert added.code == 0, added
+        recorded = files_of(root / "data")
+        if not force:
+            rest = self.kept.get(before, {})
+            listed = {entry["path"].removeprefix("data/") for entry in self.entries(root)}
+            assert recorded.keys() <= listed <= recorded.keys() | rest.keys()
+            recorded = {path: recorded[path] if path in recorded else rest[path] for path in listed}
         self.git(root, "add", "-A")
         self.git(root, "commit", "-q", "--allow-empty", "-m", f"{len(self.kept)}")
         name = f"v{len(self.kept)}"
         self.git(root, "tag", name)
         self.git(root, "push", "-q", "origin", name)
-        self.kept[name] = tree_of(root / "data", without=())
+        self.kept[name] = recorded
         self.owner[name] = who
 
     @rule(who=WHO, choice=st.integers(0, 99))
@@ -176,7 +197,10 @@ class TwoClones(RuleBasedStateMachine):
         if left.exists():
             shutil.rmtree(left)
         self.dvtool(who, verb, "-q", "--force")
-        assert tree_of(left, without=()) == self.kept[name], (who, name)
+        assert files_of(left) == self.kept[name], (who, name)
+
+    def entries(self, root: Path) -> list[dict[str, str]]:
+        return list(json.loads(CommandLine(root).done("list", "-R", "--json", "data"))["entries"])
 
     def dvtool(self, who: str, *argv: str) -> None:
         CommandLine(self.place / who).done(*argv)
