@@ -1,7 +1,7 @@
 """Everything that the test bench can do to dvtool, in parts: ``python -m tests.faults.torture [NAME ...]``.
 
 Each part runs in a process of its own, two at a time, and its counts go into ``.torture/state.json`` at once: run it
-again after a stop and only what is missing is done. Parts that ran on other sources are done anew, unless
+again after a stop and only what is missing or went wrong is done. Parts that ran on other sources are done anew, unless
 ``--keep`` is given. At the end the table in ``docs/explanation/torture.md`` is written. NAME chooses the parts whose
 names contain it.
 """
@@ -220,7 +220,7 @@ def main() -> int:
             print(f"{name}: passed over, {reason}", flush=True)
     chosen = [part for part in chosen if not reasons[part.name]]
     state = _State(keep=asked.keep)
-    todo = [] if asked.report else [part for part in chosen if asked.again or not state.has(part.name)]
+    todo = [] if asked.report else [part for part in chosen if asked.again or state.violations(part.name)]
     print(f"{len(todo)} of {len(chosen)} parts to do, {asked.jobs} at once", flush=True)
     with ThreadPoolExecutor(asked.jobs) as pool:
         for _ in pool.map(lambda part: _run_apart(part, state), todo):
