@@ -53,6 +53,25 @@ class TreeMerge(NamedTuple):
     conflicts: tuple[TreeConflict, ...]
 
 
+class EntryMerge(NamedTuple):
+    """As `TreeMerge`, of a file or directory. A conflict with an empty path is about all of it."""
+
+    entry: Entry
+    conflicts: tuple[TreeConflict, ...]
+
+
+def merge_entries(get: GetPage, put: PutPage, base: Entry | None, ours: Entry, theirs: Entry) -> EntryMerge:
+    """As `merge_trees`, of what stands at one path in all three."""
+    before, left, right = _tree(base), _tree(ours), _tree(theirs)
+    if left is not None and right is not None and base not in (ours, theirs):
+        merged = merge_trees(get, put, before, left, right)
+        return EntryMerge(directory_entry(ours.name, merged.tree), merged.conflicts)
+    merge = _Merge(get, put)
+    entry = merge.entry(base, ours, theirs, b"")
+    assert entry is not None
+    return EntryMerge(entry, tuple(merge.conflicts))
+
+
 def merge_trees(get: GetPage, put: PutPage, base: TreeRef | None, ours: TreeRef, theirs: TreeRef) -> TreeMerge:
     """Bring *ours* and *theirs* together; *base* is what both were made from, None where there was nothing.
 
@@ -88,7 +107,7 @@ class _Merge:
         self._pairs.require_few(path, ours, theirs, len(rows))
         edits: dict[bytes, Entry | None] = {}
         for name, old, mine, other in rows:
-            merged = self._entry(old, mine, other, join(path, name))
+            merged = self.entry(old, mine, other, join(path, name))
             if merged != mine:
                 edits[name] = merged
         tree = edit_tree(self._get, self._put, ours or empty_tree(self._put), edits)
@@ -108,7 +127,8 @@ class _Merge:
         for name, old, other in differing(self._get, base, self._get, theirs):
             yield name, old, changed.get(name, old), other
 
-    def _entry(self, base: Entry | None, ours: Entry | None, theirs: Entry | None, path: bytes) -> Entry | None:
+    def entry(self, base: Entry | None, ours: Entry | None, theirs: Entry | None, path: bytes) -> Entry | None:
+        """What stands at *path* then; a conflict is appended."""
         if theirs in (ours, base):
             return ours
         if ours == base:

@@ -1,0 +1,45 @@
+"""What a merge left undecided in Git's index: the three versions of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from dvtool.git.run import GitRepo
+from dvtool.git.worktree import names_data
+from dvtool.git.worktree import pointer_pathspecs
+
+_REGULAR = (b"100644", b"100755")
+
+
+class Unmerged(NamedTuple):
+    """Blobs of one path; None where that side has no such file. In a rebase, ``ours`` is what is built upon."""
+
+    base: str | None
+    ours: str | None
+    theirs: str | None
+
+
+def unmerged_files(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, Unmerged]:
+    """Pointers and locks below a directory that Git could not merge, by path relative to the top."""
+    return _read(repo.run("ls-files", "-u", "-z", "--", *pointer_pathspecs(subdir, locks=True)).stdout)
+
+
+def settled_files(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, Unmerged]:
+    """The same of those that were told to be merged (`git add`) since: Git remembers until the commit."""
+    listed = repo.run("ls-files", "--resolve-undo", "-z", "--", *pointer_pathspecs(subdir, locks=True))
+    return _read(listed.stdout)
+
+
+def _read(listed: bytes) -> dict[bytes, Unmerged]:
+    found: dict[bytes, dict[bytes, str]] = {}
+    for facts, _, path in (line.partition(b"\t") for line in listed.split(b"\0") if line):
+        mode, sha, stage = facts.split()
+        if mode in _REGULAR and names_data(path, locks=True):
+            found.setdefault(path, {})[stage] = sha.decode("ascii")
+    return {path: Unmerged(*(stages.get(stage) for stage in (b"1", b"2", b"3"))) for path, stages in found.items()}
+
+
+def blobs_of(files: Iterable[Unmerged]) -> set[str]:
+    """The blobs of all versions."""
+    return {sha for each in files for sha in each if sha is not None}
