@@ -5,34 +5,40 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
 from dvtool.formats.bytesizes import parse_byte_size
-from dvtool.formats.lock import MAX_BYTES
 from dvtool.git.blobs import read_blobs
 from dvtool.git.discover import find_git
-from dvtool.git.roots import project_roots
 from dvtool.git.roots import root_of
 from dvtool.git.run import GitRepo
 from dvtool.git.staged import NewFile
+from dvtool.git.staged import OwnFiles
 from dvtool.git.staged import files_between
-from dvtool.git.staged import locks_of
-from dvtool.git.staged import pointers_beside
+from dvtool.git.staged import own_files_at
+from dvtool.git.staged import own_files_staged
 from dvtool.git.staged import sizes
 from dvtool.git.staged import staged_files
 from dvtool.git.worktree import names_data
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.project.environment import Environment
 from dvtool.project.open import Project
 from dvtool.project.open import open_project
-from dvtool.workspace.pointers import Tracked
-from dvtool.workspace.pointers import tracked_in
+
+if TYPE_CHECKING:
+    from dvtool.workspace.pointers import Tracked
 
 __all__ = ["PreCommitRequest", "PreCommitResult", "Refused", "pre_commit", "raise_for"]
+
+_MOST_BYTES = 256 << 20
+"""The longest lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +77,22 @@ def pre_commit(environment: Environment, request: PreCommitRequest) -> PreCommit
     repo = find_git(environment.cwd, environment.environ)
     if repo is None:
         return PreCommitResult()
-    roots = project_roots(repo)
-    if not roots:
+    own = own_files_at(repo, request.new) if request.new else own_files_staged(repo)
+    if not own.roots:
         return PreCommitResult()
     files = files_between(repo, request.old, request.new) if request.new else staged_files(repo)
     by_root: dict[bytes, list[NewFile]] = {}
     for file in files:
-        root = root_of(file.path, roots)
+        root = root_of(file.path, own.roots)
         if root is not None:
             by_root.setdefault(root, []).append(file)
-    results = [_look(repo, root, by_root[root], environment, request) for root in sorted(by_root)]
+    sizes_of = sizes(repo, (blob for file in files for blob in (file.blob, file.before) if blob is not None))
+    results = []
+    for root in sorted(by_root):
+        project = open_project(os.path.join(repo.worktree, root), environment)
+        if project.git is not None:
+            look = _Look(project, repo, own, sizes_of)
+            results.append(look.at(by_root[root], with_data=not request.new))
     return PreCommitResult(
         tuple(one for result in results for one in result.refused),
         tuple(one for result in results for one in result.unreadable),
@@ -113,85 +125,90 @@ def _why(one: Refused) -> str:
     return f"{show(one.path)}: {one.size:,} bytes, and core.git_file_limit is {one.limit}"
 
 
-def _look(
-    repo: GitRepo, root: bytes, files: Sequence[NewFile], environment: Environment, request: PreCommitRequest
-) -> PreCommitResult:
-    project = open_project(os.path.join(repo.worktree, root), environment)
-    if project.git is None:
-        return PreCommitResult()
-    own = [file for file in files if names_data(file.path, locks=True)]
-    plain = [file for file in files if not names_data(file.path, locks=True)]
-    tracked, unreadable = _read(project, own)
-    refused = _tracked_out(project, plain, request.new)
-    known = {one.path for one in refused}
-    refused += [one for one in _large(project, plain) if one.path not in known]
-    differing = _differing(project, tracked) if tracked and not request.new else []
-    layout = project.layout
-    return PreCommitResult(tuple(refused), tuple(unreadable), tuple(layout.to_git(path) for path in differing))
+class _Look:
+    """At the files of one project. ``own``: the pointers and locks of all; ``known``: sizes by blob."""
+
+    def __init__(self, project: Project, repo: GitRepo, own: OwnFiles, known: Mapping[str, int]) -> None:
+        self._project = project
+        self._repo = repo
+        self._own = own
+        self._known = known
+
+    def at(self, files: Sequence[NewFile], *, with_data: bool) -> PreCommitResult:
+        stated = [file for file in files if names_data(file.path, locks=True)]
+        plain = [file for file in files if not names_data(file.path, locks=True)]
+        tracked, unreadable = self._read(stated)
+        refused = self._tracked_out(plain)
+        taken = {one.path for one in refused}
+        refused += [one for one in self._large(plain) if one.path not in taken]
+        differing = _differing(self._project, tracked) if tracked and with_data else []
+        to_git = self._project.layout.to_git
+        return PreCommitResult(tuple(refused), tuple(unreadable), tuple(map(to_git, differing)))
+
+    def _read(self, files: Sequence[NewFile]) -> tuple[list[Tracked], list[DvtoolError]]:
+        """What the pointers and locks in the commit say."""
+        found: list[Tracked] = []
+        problems: list[DvtoolError] = []
+        contents = dict(read_blobs(self._repo, dict.fromkeys(file.blob for file in files), limit=_MOST_BYTES))
+        for file in files:
+            try:
+                found += _items(self._project.layout.from_git(file.path), contents[file.blob], show(file.path))
+            except DvtoolError as error:
+                problems.append(error)
+        return found, problems
+
+    def _large(self, files: Sequence[NewFile]) -> list[Refused]:
+        """What is larger than the limit, and was not before: of that Git has to carry the history anyway."""
+        text = self._project.config.text("core.git_file_limit") or ""
+        limit = parse_byte_size(text)
+        return [
+            Refused(file.path, self._known.get(file.blob, 0), text)
+            for file in files
+            if self._known.get(file.blob, 0) > limit >= self._known.get(file.before or "", 0)
+        ]
+
+    def _tracked_out(self, files: Sequence[NewFile]) -> list[Refused]:
+        """What a pointer or a lock in the same commit stands for."""
+        layout = self._project.layout
+        paths = {layout.from_git(file.path): file for file in files}
+        folders = {folder for path in paths for folder in _above(path)}
+        # A pointer stands for what lies beside it, under any name.
+        stating = {
+            path: sha
+            for path, sha in self._own.pointers.items()
+            if path.startswith(layout.prefix) and split(path[len(layout.prefix) :])[0] in folders
+        }
+        if paths:
+            stating |= {path: sha for path, sha in self._own.locks.items() if path.startswith(layout.prefix)}
+        standing: dict[bytes, str] = {}
+        contents = dict(read_blobs(self._repo, set(stating.values()), limit=_MOST_BYTES))
+        for path, sha in stating.items():
+            if path in self._own.locks and not _may_name(contents[sha], paths):
+                continue
+            try:
+                items = _items(layout.from_git(path), contents[sha], show(path))
+            except DvtoolError:
+                # Told of where it is itself in the commit; an old one is no reason to refuse this one.
+                continue
+            standing.update((item.path, item.source) for item in items)
+        return [
+            Refused(file.path, self._known.get(file.blob, 0), tracked_by=source)
+            for path, file in paths.items()
+            if (source := _owner(standing, path)) is not None
+        ]
 
 
-def _read(project: Project, files: Sequence[NewFile]) -> tuple[list[Tracked], list[DvtoolError]]:
-    """What the pointers and locks in the commit say."""
-    assert project.git is not None
-    found: list[Tracked] = []
-    problems: list[DvtoolError] = []
-    contents = dict(read_blobs(project.git, dict.fromkeys(file.blob for file in files), limit=MAX_BYTES))
-    for file in files:
-        try:
-            found += tracked_in(project.layout.from_git(file.path), contents[file.blob], show(file.path))
-        except DvtoolError as error:
-            problems.append(error)
-    return found, problems
+def _items(path: bytes, data: bytes, where: str) -> list[Tracked]:
+    # Nothing of it is needed where no pointer lies around.
+    from dvtool.workspace.pointers import tracked_in
+
+    return tracked_in(path, data, where)
 
 
-def _large(project: Project, files: Sequence[NewFile]) -> list[Refused]:
-    """What is larger than the limit, and was not before: of that Git has to carry the history anyway."""
-    assert project.git is not None
-    text = project.config.text("core.git_file_limit") or ""
-    limit = parse_byte_size(text)
-    known = sizes(project.git, (file.blob for file in files))
-    large = [file for file in files if known.get(file.blob, 0) > limit]
-    before = sizes(project.git, (file.before for file in large if file.before is not None))
-    return [
-        Refused(file.path, known[file.blob], text)
-        for file in large
-        if file.before is None or before.get(file.before, 0) <= limit
-    ]
-
-
-def _tracked_out(project: Project, files: Sequence[NewFile], rev: str) -> list[Refused]:
-    """What a pointer or a lock in the same commit stands for."""
-    assert project.git is not None
-    if not files:
-        return []
-    layout = project.layout
-    paths = {layout.from_git(file.path): file for file in files}
-    prefix = layout.prefix.rstrip(b"/")
-    pointers = {
-        path: sha
-        for path, sha in pointers_beside(project.git, (file.path for file in files), rev or None).items()
-        if path.startswith(layout.prefix)
-    }
-    locks = locks_of(project.git, prefix, rev or None)
-    contents = dict(read_blobs(project.git, {*pointers.values(), *locks.values()}, limit=MAX_BYTES))
-    standing: dict[bytes, str] = {}
-    for path, sha in {**pointers, **locks}.items():
-        data = contents[sha]
-        if path in locks and not _may_name(data, paths):
-            continue
-        try:
-            items = tracked_in(layout.from_git(path), data, show(path))
-        except DvtoolError:
-            # Told of where it is itself in the commit; an old one is no reason to refuse this one.
-            continue
-        standing.update((item.path, item.source) for item in items)
-    known = sizes(project.git, (file.blob for file in files)) if standing else {}
-    refused = []
-    for path, file in paths.items():
-        source = _owner(standing, path)
-        if source is not None:
-            refused.append(Refused(file.path, known.get(file.blob, 0), tracked_by=source))
-    return refused
+def _above(path: bytes) -> Iterator[bytes]:
+    while path:
+        path = split(path)[0]
+        yield path
 
 
 def _may_name(lock: bytes, paths: Iterable[bytes]) -> bool:

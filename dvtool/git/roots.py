@@ -6,14 +6,19 @@ import os
 
 from dvtool.git.run import GitRepo
 
-_MARKER = b".dvtool/config"
+MARKER = b".dvtool/config"
 
 
 def project_roots(repo: GitRepo) -> list[bytes]:
     """The directories, relative to the top (empty: the top itself), where a project begins that Git knows and that
     stands in this work tree; sorted."""
-    listed = repo.run("ls-files", "-z", "--cached", "--", b":(top,glob)**/" + _MARKER).stdout.split(b"\0")
-    found = {path.removesuffix(_MARKER).rstrip(b"/") for path in listed if path}
+    listed = repo.run("ls-files", "-z", "--cached", "--", b":(top,glob)**/" + MARKER).stdout.split(b"\0")
+    return roots_of_markers(repo, [path for path in listed if path])
+
+
+def roots_of_markers(repo: GitRepo, markers: list[bytes]) -> list[bytes]:
+    """The same where the committed settings of each are known already."""
+    found = {path.removesuffix(MARKER).rstrip(b"/") for path in markers}
     return sorted(root for root in found if os.path.isdir(os.path.join(repo.worktree, root, b".dvtool")))
 
 

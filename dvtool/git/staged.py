@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 from dvtool.git.listing import blobs_at
 from dvtool.git.revisions import head
+from dvtool.git.roots import MARKER
+from dvtool.git.roots import roots_of_markers
 from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
 from dvtool.git.worktree import LOCK_NAME
+from dvtool.git.worktree import POINTER_SUFFIX
 from dvtool.git.worktree import is_pointer_path
 
 _REGULAR = (b"100644", b"100755")
@@ -54,31 +57,37 @@ def sizes(repo: GitRepo, blobs: Iterable[str]) -> dict[str, int]:
     return {name.decode("ascii"): int(size) for name, size in known if size.isdigit()}
 
 
-def pointers_beside(repo: GitRepo, paths: Iterable[bytes], rev: str | None = None) -> dict[bytes, str]:
-    """The pointers in the index, or of a commit, that can stand for one of *paths* or a directory above it.
+class OwnFiles(NamedTuple):
+    """Files of dvtool's own: ``roots`` as `project_roots` has them, pointers and locks by path with their blobs."""
 
-    Path to blob: all that lie in the directories on the way, for a pointer may have another name than its data.
-    """
-    folders = sorted({folder for path in paths for folder in _above(path)})
-    if not folders:
-        return {}
-    if rev is not None:
-        wanted = set(folders)
-        every = blobs_at(repo, rev)
-        return {
-            path: sha for path, sha in every.items() if is_pointer_path(path) and path.rpartition(b"/")[0] in wanted
-        }
-    specs = [b":(top,glob)" + _literal(folder) + (b"/" if folder else b"") + b"*.dvt" for folder in folders]
-    return dict(_indexed(repo, specs))
+    roots: list[bytes]
+    pointers: dict[bytes, str]
+    locks: dict[bytes, str]
 
 
-def locks_of(repo: GitRepo, subdir: bytes, rev: str | None = None) -> dict[bytes, str]:
-    """The locks of pipelines below a directory, in the index or of a commit: path to blob."""
-    if rev is None:
-        prefix = _literal(subdir) + b"/" if subdir else b""
-        return dict(_indexed(repo, [b":(top,glob)" + prefix + b"**/" + LOCK_NAME]))
-    found = blobs_at(repo, rev, subdir)
-    return {path: sha for path, sha in found.items() if path.rpartition(b"/")[2] == LOCK_NAME}
+def own_files_staged(repo: GitRepo) -> OwnFiles:
+    """Those of the index, by one process."""
+    wanted = [b":(top,glob)**/" + name for name in (MARKER, LOCK_NAME, b"*" + POINTER_SUFFIX)]
+    return _own_files(repo, _indexed(repo, wanted))
+
+
+def own_files_at(repo: GitRepo, rev: str) -> OwnFiles:
+    """Those of a commit, in projects that stand in this work tree."""
+    return _own_files(repo, blobs_at(repo, rev).items())
+
+
+def _own_files(repo: GitRepo, files: Iterable[tuple[bytes, str]]) -> OwnFiles:
+    markers = []
+    found = OwnFiles([], {}, {})
+    for path, sha in files:
+        if is_pointer_path(path):
+            found.pointers[path] = sha
+        elif path.endswith(MARKER):
+            markers.append(path)
+        elif path.rpartition(b"/")[2] == LOCK_NAME:
+            found.locks[path] = sha
+    found.roots.extend(roots_of_markers(repo, markers))
+    return found
 
 
 def _indexed(repo: GitRepo, specs: list[bytes] | None = None) -> Iterator[tuple[bytes, str]]:
@@ -105,16 +114,6 @@ def _merged(repo: GitRepo) -> list[str]:
             return file.read().decode("ascii", "replace").split()
     except OSError:
         return []
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    while path:
-        path = path.rpartition(b"/")[0]
-        yield path
-
-
-def _literal(path: bytes) -> bytes:
-    return b"".join(b"\\" + bytes((byte,)) if byte in b"*?[\\" else bytes((byte,)) for byte in path)
 
 
 def _lines(output: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
