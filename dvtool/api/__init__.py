@@ -24,6 +24,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.install": ("InstallPlan", "InstallRequest", "install", "plan_install"),
+    "dvtool.api.lint": ("Finding", "LintResult", "lint"),
     "dvtool.api.metrics": (
         "MetricsDiffRequest",
         "MetricsShowRequest",

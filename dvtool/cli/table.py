@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     },
     "Care": {
         "gc": Verb("gc:gc", "Free the cache of what nothing that you keep needs."),
+        "lint": Verb("lint:lint", "Check pointers, locks and pipelines, and what Git has of the data."),
         "fsck": Verb("fsck:fsck", "Check that the cache or a remote is sound and complete, and heal it."),
     },
     "Settings": {

@@ -34,6 +34,11 @@ def is_harmless(text: str) -> bool:
     return _HARMLESS.fullmatch(text) is not None
 
 
+def reads_again(command: str) -> bool:
+    """Whether a part of *command* is read once more by a shell or another language, so that quotes protect nothing."""
+    return _INTERPRETS.search(command) is not None or _CONFUSES.search(command) is not None
+
+
 class Command:
     """Follows a command from left to right, as its shell would, to know what quotes a value would stand in.
 
@@ -41,7 +46,7 @@ class Command:
     """
 
     def __init__(self, template: str) -> None:
-        self._is_strict = _INTERPRETS.search(template) is not None or _CONFUSES.search(template) is not None
+        self._is_strict = reads_again(template)
         self._stack: list[str] = []
         self._last = ""
         self._at_start = True
