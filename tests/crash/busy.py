@@ -59,10 +59,39 @@ def _pushed(world: World) -> None:
     world.place = world.clone
 
 
+def _stages() -> str:
+    """Eight stages that nothing ties together, with outputs of both kinds, and one that needs them all."""
+    made = [f"made{number}" for number in range(8)]
+    lines = ["stages:"]
+    for number, name in enumerate(made):
+        lines += [
+            f"  {name}:",
+            f"    cmd: mkdir {name} && cat in > {name}/small && cat in {number}.bin > {name}/large",
+            f"    deps: [in, {number}.bin]",
+            f"    outs: [{name}]",
+        ]
+    lines += ["  all:", f"    cmd: cat {'/small '.join(made)}/small > all", f"    deps: [{', '.join(made)}]"]
+    return "\n".join([*lines, "    outs: [all]", ""])
+
+
+def _ran(world: World) -> None:
+    """Everything ran once; then the input changed."""
+    cases.begin(world)
+    (world.place / "dvtool.yaml").write_text(_stages())
+    (world.place / "in").write_text("banana\n")
+    for number in range(8):
+        (world.place / f"{number}.bin").write_bytes(content(f"input {number}", 100_000))
+    world.dvtool("repro")
+    world.git("add", ".")
+    world.git("commit", "-q", "-m", "made")
+    (world.place / "in").write_text("bananas\n")
+
+
 BUSY = (
     Case("add", ("add", "data"), _new, stores=True),
     Case("commit", ("commit",), _changed, stores=True),
     Case("checkout", ("checkout",), _other),
     Case("push", ("push",), _second, pushes=True),
     Case("pull", ("pull",), _pushed, stores=True),
+    Case("repro", ("repro", "-j", "4"), _ran, stores=True, aside=True, starts=True),
 )
