@@ -55,6 +55,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.remote_login": ("remote_sign_in", "remote_signed_in"),
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
     "dvtool.api.repro": ("ReproRequest", "ReproResult", "repro"),
+    "dvtool.api.merge": ("MergeDriverRequest", "MergeDriverResult", "merge_driver"),
+    "dvtool.api.resolve": ("ResolveRequest", "ResolveResult", "resolve"),
     "dvtool.api.resume": ("ResumeRequest", "ResumeResult", "resume"),
     "dvtool.api.root": ("RootResult", "root"),
     "dvtool.api.runs": ("Run", "run_log", "runs_list", "runs_show"),

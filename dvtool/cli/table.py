@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "du": Verb("du:du", "Show how much room tracked data takes: its size, and what is stored for it."),
         "checkout": Verb("checkout:checkout", "Bring the worktree to what the pointers say, from the cache."),
         "commit": Verb("commit:commit", "Record the present state of what is tracked already."),
+        "resolve": Verb("resolve:resolve", "Decide what both sides of a merge changed."),
         "move": Verb("move:move", "Move or rename tracked data with its pointer."),
         "recover": Verb("recover:recover", "List or restore what the cache holds without a name."),
         "remove": Verb("remove:remove", "Stop tracking files or directories."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -43,3 +44,17 @@ def _read(listed: bytes) -> dict[bytes, Unmerged]:
 def blobs_of(files: Iterable[Unmerged]) -> set[str]:
     """The blobs of all versions."""
     return {sha for each in files for sha in each if sha is not None}
+
+
+_CONTINUE = {
+    b"rebase-merge": "git rebase --continue",
+    b"rebase-apply": "git rebase --continue",
+    b"CHERRY_PICK_HEAD": "git cherry-pick --continue",
+    b"REVERT_HEAD": "git revert --continue",
+    b"MERGE_HEAD": "git commit",
+}
+
+
+def continuation(repo: GitRepo) -> str:
+    """The command that goes on with what stopped in this work tree; empty where nothing did."""
+    return next((go_on for name, go_on in _CONTINUE.items() if os.path.lexists(os.path.join(repo.git_dir, name))), "")

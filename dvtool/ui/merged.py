@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from dvtool.api.resolve import ResolveResult
 from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import FILE
 from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
 from dvtool.project.merging import Conflict
 from dvtool.project.merging import Side
+from dvtool.ui.checkout import checkout_json
+from dvtool.ui.checkout import checkout_lines
 from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 from dvtool.ui.terminal import Paint
@@ -18,6 +22,75 @@ from dvtool.ui.terminal import Paint
 SHOWN = 20
 _MOST_VALUES = 3
 _HEX = 12
+
+
+def resolved_lines(result: ResolveResult, paint: Paint, *, whole: bool = False, dry_run: bool = False) -> Iterator[str]:
+    """What was merged and decided, what is left, and how to go on."""
+    for path in result.merged:
+        yield f"merged {show(path)}"
+    if result.decided:
+        yield f"decided {count(len(result.decided), 'conflict')}"
+    if result.checkout is not None:
+        yield from checkout_lines(result.checkout)
+    if result.left:
+        yield "Changed on both sides, not decided:"
+        yield from conflict_lines(result.left, paint, whole=whole)
+    for one in result.not_merged:
+        yield f"not merged, ours stays: {show(one.path)}"
+    if dry_run:
+        return
+    if not (result.merged or result.decided or result.left or result.settled or result.not_merged):
+        yield "no pointer and no lock is in conflict"
+    for path in result.settled:
+        yield f"{show(path)} is settled, and in Git's index"
+    if result.settled and not result.left and not result.not_merged and result.next_step:
+        yield f"next: {result.next_step}"
+
+
+def resolved_json(result: ResolveResult) -> dict[str, object]:
+    """The result without what only Python callers need."""
+    return {
+        "merged": result.merged,
+        "decided": [conflict_json(one) for one in result.decided],
+        "left": [conflict_json(one) for one in result.left],
+        "settled": result.settled,
+        "not_merged": [{"path": one.path, "why": one.error.message} for one in result.not_merged],
+        "checkout": None if result.checkout is None else checkout_json(result.checkout),
+        "next_step": result.next_step,
+    }
+
+
+def conflict_json(one: Conflict) -> dict[str, object]:
+    """A conflict with what each side has."""
+    return {
+        "source": one.source,
+        "path": one.path,
+        "stage": one.stage,
+        "setting": one.setting,
+        "what": _what(one),
+        "kept": one.kept,
+        **{name: _side_json(getattr(one, name)) for name in ("base", "ours", "theirs")},
+    }
+
+
+_KINDS = {FILE: "file", DIRECTORY: "directory", LINK: "link"}
+
+
+def _side_json(side: Side | None) -> dict[str, object] | None:
+    if side is None:
+        return None
+    if side.entry is None:
+        outs = [{"path": path, "digest": digest} for path, digest in side.outs]
+        return {"outs": outs, "values": dict(side.params)}
+    entry = side.entry
+    return {
+        "kind": _KINDS[entry.kind],
+        "digest": str(entry.digest) if entry.raw else None,
+        "size": entry.size,
+        "files": entry.files,
+        "executable": entry.executable,
+        "target": entry.target,
+    }
 
 
 def conflict_lines(conflicts: Sequence[Conflict], paint: Paint, *, whole: bool = False) -> Iterator[str]:
