@@ -24,6 +24,7 @@ from dvtool.project.history import changed_since
 from dvtool.project.open import Project
 from dvtool.project.open import open_project
 from dvtool.project.parts import open_tracked
+from dvtool.project.parts import open_worktree
 
 __all__ = ["FollowRequest", "FollowResult", "Followed", "follow"]
 
@@ -96,17 +97,24 @@ def _starts(repo: GitRepo, known: str | None, before: str) -> set[str] | None:
 def _bring(project: Project, root: bytes, starts: set[str] | None, now: float, reporter: Reporter) -> Followed | None:
     if project.git is None:
         return None
-    only = None
-    if starts is not None:
-        tracked = open_tracked(project)
-        only = frozenset(path for start in starts for path, _, _ in changed_since(project, tracked, start))
-        if not only:
-            return None
+    only = None if starts is None else _to_bring(project, starts)
+    if only is not None and not only:
+        return None
     request = CheckoutRequest(now=now, only=only)
     result = checkout(project, request, reporter)
     # What was never here is no news; what stands here in another version is.
     stale = any(os.path.lexists(os.path.join(project.root, left.path)) for left in result.missing)
     return Followed(root, CheckoutRequest(now=now, only=only, allow_missing=not stale), result)
+
+
+def _to_bring(project: Project, starts: set[str]) -> frozenset[bytes]:
+    """The paths whose pointers changed. Edits on top of the very version that a pointer names need nothing."""
+    tracked = open_tracked(project)
+    changed = {path: now for start in starts for path, _, now in changed_since(project, tracked, start)}
+    if not changed:
+        return frozenset()
+    with open_worktree(project) as worktree:
+        return frozenset(path for path, now in changed.items() if now is None or worktree.base(path) != now.as_entry)
 
 
 def _is_whole(one: Followed) -> bool:
