@@ -34,6 +34,10 @@ def new_hasher(algorithm: Algorithm = Algorithm.BLAKE3) -> Hasher:
     if algorithm is Algorithm.BLAKE3:
         return blake3()
     # OpenSSL costs 3 ms to load, and only adopted data needs it.
+    if algorithm is Algorithm.MD5TEXT:
+        from dvtool.hashing.md5text import Md5Text
+
+        return Md5Text()
     import hashlib
 
     return hashlib.md5(usedforsecurity=False) if algorithm is Algorithm.MD5 else hashlib.sha256()

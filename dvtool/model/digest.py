@@ -1,7 +1,7 @@
 """Digests: typed, validated where they are parsed, never a bare string.
 
 Objects in a store have a BLAKE3 address: `ObjectId`, 32 raw bytes. A `Digest` says which
-algorithm it belongs to, since adopted data may carry another one.
+algorithm it belongs to, since adopted data (of a DVC or Git LFS repository) carries another one.
 """
 
 from __future__ import annotations
@@ -14,17 +14,25 @@ from typing import NewType
 from dvtool.errors import FormatError
 
 ObjectId = NewType("ObjectId", bytes)
-"""The BLAKE3 digest of an object, 32 raw bytes: its address in a store."""
+"""The BLAKE3 digest of an object, 32 raw bytes: its address in a store.
+
+Of adopted data: the number of its algorithm and the raw digest. No store holds anything under such a name; what it
+stands for is learned when the bytes are read.
+"""
 
 OBJECT_ID_BYTES = 32
 
 
 class Algorithm(Enum):
-    """A hash that may stand in a pointer or a tree. ``code`` is its number on disk."""
+    """A hash that may stand in a pointer or a tree. ``code`` is its number on disk.
+
+    ``MD5TEXT`` is what DVC used before 3.0: MD5 with each CR LF of a text read as LF.
+    """
 
     BLAKE3 = ("blake3", 1, 32)
     MD5 = ("md5", 2, 16)
     SHA256 = ("sha256", 3, 32)
+    MD5TEXT = ("md5text", 4, 16)
 
     def __init__(self, label: str, code: int, size: int) -> None:
         self.label = label
@@ -56,15 +64,20 @@ class Digest(NamedTuple):
 
     @property
     def oid(self) -> ObjectId:
-        """The address in a store; only a BLAKE3 digest is one. Raises `FormatError`."""
-        if self.algorithm is not Algorithm.BLAKE3:
-            raise FormatError(f"{self} is not a BLAKE3 digest and so no address in a store")
-        return ObjectId(self.raw)
+        """The address in a store; of adopted data a name that no store knows."""
+        if self.algorithm is Algorithm.BLAKE3:
+            return ObjectId(self.raw)
+        return ObjectId(bytes((self.algorithm.code,)) + self.raw)
+
+
+def is_adopted(oid: bytes) -> bool:
+    """Whether this names adopted data: nothing that a store could hold."""
+    return len(oid) != OBJECT_ID_BYTES
 
 
 def blake3_digest(oid: ObjectId) -> Digest:
-    """The digest of a stored object."""
-    return Digest(Algorithm.BLAKE3, oid)
+    """The digest that an address stands for."""
+    return Digest(algorithm_of_code(oid[0]), oid[1:]) if is_adopted(oid) else Digest(Algorithm.BLAKE3, oid)
 
 
 def parse_digest(text: str) -> Digest:

@@ -60,8 +60,8 @@ class Entry(NamedTuple):
 
     @property
     def oid(self) -> ObjectId:
-        """The address of a file or a directory page; raises `FormatError` for adopted digests."""
-        return self.digest.oid
+        """The address of a file or a directory page; of adopted data a name that no store knows."""
+        return ObjectId(self.raw) if self.algorithm == BLAKE3_CODE else self.digest.oid
 
     def same_content(self, other: Entry) -> bool:
         """Equal in everything but the name."""

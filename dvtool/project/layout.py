@@ -21,7 +21,8 @@ class Layout:
     """Absolute paths. ``prefix`` is the root relative to the top of the Git work tree, empty or ending in ``/``.
 
     ``cache_dir`` follows ``cache.dir`` once the settings are known. ``state_dir`` belongs to this
-    one workspace and lies where neither Git nor ``git clean`` reaches; ``tmp_dir`` is inside it.
+    one workspace and lies where neither Git nor ``git clean`` reaches; ``tmp_dir`` is inside it. ``clone_dir``: of the
+    clone with all its workspaces.
     ``waiting``: for the locks of the config files.
     """
 
@@ -29,6 +30,7 @@ class Layout:
     git: GitRepo | None
     prefix: bytes
     cache_dir: bytes
+    clone_dir: bytes
     state_dir: bytes
     tmp_dir: bytes
     project_config: bytes
@@ -68,6 +70,7 @@ def plan_layout(root: bytes, git: GitRepo | None, environment: Environment) -> L
         git=git,
         prefix=prefix,
         cache_dir=os.path.join(shared, b"cache"),
+        clone_dir=shared,
         state_dir=state,
         tmp_dir=os.path.join(state, b"tmp"),
         project_config=os.path.join(own, b"config"),

@@ -19,6 +19,8 @@ from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.store.foreign import Proofs
 from dvtool.store.localpacks import LocalPacks
@@ -119,6 +121,8 @@ class Cache:
 
     def has_loose(self, oid: bytes) -> bool:
         """True when the blob lies loose. Each folder is listed once; own additions are `added_loose`."""
+        if is_adopted(oid):
+            return False
         shard = self._loose_shards.get(oid[0])
         if shard is not None and not shard:
             return False
@@ -205,7 +209,7 @@ class Cache:
         self._check_version()
         place = self.packs.find(oid, META)
         if place is None or place.kind != kind:
-            raise MissingData(f"blake3:{oid.hex()} is not in the cache")
+            raise MissingData(f"{blake3_digest(oid)} is not in the cache")
         return self._read_place(oid, place)
 
     def read_blob(self, oid: ObjectId) -> bytes:
@@ -215,7 +219,7 @@ class Cache:
         if place is not None:
             return self._read_place(oid, place)
         if not self.has_loose(oid):
-            raise MissingData(f"blake3:{oid.hex()} is not in the cache")
+            raise MissingData(f"{blake3_digest(oid)} is not in the cache")
         path = self.loose_path(oid)
         with open(path, "rb") as file:
             data = file.read()
@@ -250,7 +254,7 @@ class Cache:
                 self.packs.forget()
             other = self.packs.find(oid, place.pack.pack_class)
             if other is None:
-                raise MissingData(f"blake3:{oid.hex()} is not in the cache")
+                raise MissingData(f"{blake3_digest(oid)} is not in the cache")
             return self._read_place(oid, other)
 
     def in_pack_order(self, oids: Iterable[ObjectId]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:

@@ -35,6 +35,7 @@ from dvtool.formats.pack import RecordDecoder
 from dvtool.hashing.digests import object_id
 from dvtool.hashing.digests import pack_id
 from dvtool.model.digest import ObjectId
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.store.names import CLASS_FOLDER
 from dvtool.store.names import pack_name
@@ -233,6 +234,8 @@ class LocalPacks:
 
     def find(self, oid: bytes, pack_class: int) -> Place | None:
         """A place of the object in a pack of that class that is there and not known to be bad."""
+        if is_adopted(oid):
+            return None
         if not self._loaded:
             self._load()
         for reader, keys in self._lookups():

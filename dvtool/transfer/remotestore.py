@@ -29,6 +29,7 @@ from dvtool.formats.records import StoreFile
 from dvtool.formats.records import decode_store_file
 from dvtool.formats.records import encode_store_file
 from dvtool.hashing.digests import pack_id
+from dvtool.model.digest import is_adopted
 from dvtool.model.ports import Remote
 from dvtool.remote.failures import TransientError
 from dvtool.store.localpacks import TIER_BYTES
@@ -135,7 +136,7 @@ class RemoteStore:
 
     def find(self, oid: bytes, pack_class: int) -> Iterator[RemotePlace]:
         """Every place of an object in a pack that is not known to be absent."""
-        if self._copies is None:
+        if self._copies is None or is_adopted(oid):
             return
         is_absent = self.presence.is_absent
         for reader in self._copies.readers:

@@ -27,6 +27,7 @@ from dvtool.formats.pointer import encode_pointer
 from dvtool.git.run import GitRepo
 from dvtool.git.worktree import own_files
 from dvtool.git.worktree import pointers_in_worktree
+from dvtool.model.digest import Digest
 from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
@@ -36,10 +37,10 @@ from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
-from dvtool.model.tree import file_entry
 
 if TYPE_CHECKING:
     from dvtool.formats.lock import LockedStage
@@ -49,7 +50,8 @@ class Tracked(NamedTuple):
     """A pointer and where it lies, relative to the root.
 
     An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
-    ``pushed``: whether remotes are to have it.
+    ``pushed``: whether remotes are to have it. ``stated``: of adopted data, what the file says; the pointer has
+    BLAKE3 in its place as soon as that is known.
     """
 
     pointer_path: bytes
@@ -57,6 +59,7 @@ class Tracked(NamedTuple):
     output: bytes = b""
     stage: str = ""
     pushed: bool = True
+    stated: Digest | None = None
 
     @property
     def path(self) -> bytes:
@@ -83,7 +86,8 @@ class Tracked(NamedTuple):
         pointer = self.pointer
         if self.is_directory:
             return directory_entry(pointer.name, self.tree)
-        return file_entry(pointer.name, pointer.digest.oid, pointer.size, pointer.executable)
+        digest = pointer.digest
+        return Entry(pointer.name, FILE, pointer.executable, digest.algorithm.code, digest.raw, pointer.size)
 
 
 def tracked_in(path: bytes, data: bytes, where: str, uncached: set[bytes] | None = None) -> list[Tracked]:

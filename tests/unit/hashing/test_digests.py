@@ -30,6 +30,26 @@ def test_pieces_give_the_digest_of_the_whole(algorithm: Algorithm) -> None:
     assert hasher.digest() == digest_of(b"abcdef", algorithm).raw
 
 
+def test_a_text_has_one_digest_with_either_kind_of_line_ends() -> None:
+    unix, dos = b"a,b\n1,2\n" * 99, b"a,b\r\n1,2\r\n" * 99
+    assert digest_of(dos, Algorithm.MD5TEXT) == digest_of(unix, Algorithm.MD5TEXT)
+    assert digest_of(dos, Algorithm.MD5TEXT).raw == digest_of(unix, Algorithm.MD5).raw
+
+
+def test_other_files_are_hashed_as_they_are() -> None:
+    for binary in (b"\0\r\n" * 9, bytes(range(128, 255)) + b"\r\n"):
+        assert digest_of(binary, Algorithm.MD5TEXT).raw == digest_of(binary, Algorithm.MD5).raw
+
+
+def test_line_ends_across_two_blocks_stay() -> None:
+    text = b"x" * ((1 << 20) - 1) + b"\r\n"
+    assert digest_of(text, Algorithm.MD5TEXT).raw == digest_of(text, Algorithm.MD5).raw
+    hasher = new_hasher(Algorithm.MD5TEXT)
+    for at in range(0, len(text), 300_000):
+        hasher.update(text[at : at + 300_000])
+    assert hasher.digest() == digest_of(text, Algorithm.MD5).raw
+
+
 def test_an_address_is_blake3() -> None:
     assert object_id(memoryview(b"abc")) == object_id(b"abc") == digest_of(b"abc").oid
     assert object_id(b"").hex() == EMPTY[Algorithm.BLAKE3]

@@ -10,6 +10,7 @@ from dvtool.model.digest import Digest
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import algorithm_of_code
 from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import is_adopted
 from dvtool.model.digest import parse_digest
 
 
@@ -46,7 +47,7 @@ def test_any_other_text_is_refused(text: str) -> None:
         parse_digest(text)
 
 
-@pytest.mark.parametrize("code", [0, 4, 255])
+@pytest.mark.parametrize("code", [0, 5, 255])
 def test_unknown_numbers_are_refused(code: int) -> None:
     with pytest.raises(FormatError, match=str(code)):
         algorithm_of_code(code)
@@ -55,5 +56,11 @@ def test_unknown_numbers_are_refused(code: int) -> None:
 def test_only_blake3_is_an_address() -> None:
     oid = ObjectId(bytes(32))
     assert blake3_digest(oid).oid == oid
-    with pytest.raises(FormatError, match="no address"):
-        _ = Digest(Algorithm.SHA256, bytes(32)).oid
+    assert not is_adopted(oid)
+
+
+@pytest.mark.parametrize("algorithm", [each for each in Algorithm if each is not Algorithm.BLAKE3])
+def test_adopted_digests_have_names_that_no_store_knows(algorithm: Algorithm) -> None:
+    digest = Digest(algorithm, bytes(range(algorithm.size)))
+    assert is_adopted(digest.oid)
+    assert blake3_digest(digest.oid) == digest
