@@ -122,15 +122,15 @@ def _of_remote(
             elif key not in own:
                 yield from _of_remote(outer._replace(name=name), remotes, where, folder, unknown)
         return
-    key = Key("remote", name, _RENAMED.get(row.key, row.key))
+    ours = Key("remote", name, _RENAMED.get(row.key, row.key))
     try:
-        kind = setting_of(key).type
+        kind = setting_of(ours).type
         value = _placed(row.value, folder) if kind in (Type.URL, Type.PATH) else row.value
-        parse_value(key, value)
+        parse_value(ours, value)
     except DvtoolError:
         unknown.append(_dotted(row))
         return
-    yield Translated(key, value, row.line)
+    yield Translated(ours, value, row.line)
 
 
 def _placed(text: str, folder: str) -> str:
