@@ -12,14 +12,24 @@ MARKER = b".dvtool/config"
 def project_roots(repo: GitRepo) -> list[bytes]:
     """The directories, relative to the top (empty: the top itself), where a project begins that Git knows and that
     stands in this work tree; sorted."""
-    listed = repo.run("ls-files", "-z", "--cached", "--", b":(top,glob)**/" + MARKER).stdout.split(b"\0")
-    return roots_of_markers(repo, [path for path in listed if path])
+    return roots_of_markers(repo, _markers(repo))
 
 
 def roots_of_markers(repo: GitRepo, markers: list[bytes]) -> list[bytes]:
     """The same where the committed settings of each are known already."""
     found = {path.removesuffix(MARKER).rstrip(b"/") for path in markers}
     return sorted(root for root in found if os.path.isdir(os.path.join(repo.worktree, root, b".dvtool")))
+
+
+def roots_left_out(repo: GitRepo) -> list[bytes]:
+    """The projects that are in the index and, by a sparse checkout, not in this work tree; the innermost first."""
+    found = {path.removesuffix(MARKER).rstrip(b"/") for path in _markers(repo)}
+    return sorted(found - set(project_roots(repo)), key=len, reverse=True)
+
+
+def _markers(repo: GitRepo) -> list[bytes]:
+    listed = repo.run("ls-files", "-z", "--cached", "--", b":(top,glob)**/" + MARKER).stdout.split(b"\0")
+    return [path for path in listed if path]
 
 
 def root_of(path: bytes, roots: list[bytes]) -> bytes | None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from dataclasses import replace
 
 from dvtool.errors import ConfigError
+from dvtool.errors import NotInRepository
 from dvtool.errors import UnsafeInput
 from dvtool.formats.settings import is_true
 from dvtool.git.discover import find_git
 from dvtool.git.run import GitRepo
+from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.project.config import Config
 from dvtool.project.config import Level
@@ -64,7 +66,7 @@ def find_layout(start: bytes, environment: Environment) -> Layout:
     A project without Git around it (an exported tree in a container, say) works as after
     ``init --no-scm``.
     """
-    root = find_root(os.path.join(environment.cwd, start))
+    root = _find_root(os.path.join(environment.cwd, start), environment)
     bare = plan_layout(root, None, environment)
     entries = read_entries(bare, Level.PROJECT)
     git = find_git(root, environment.environ)
@@ -73,6 +75,28 @@ def find_layout(start: bytes, environment: Environment) -> Layout:
             _refuse_committed_state(git, root)
         return bare
     return bare if git is None else plan_layout(root, git, environment)
+
+
+def _find_root(start: bytes, environment: Environment) -> bytes:
+    try:
+        return find_root(start)
+    except NotInRepository as error:
+        error.hint = _left_out(start, environment) or error.hint
+        raise
+
+
+def _left_out(start: bytes, environment: Environment) -> str | None:
+    """What to do where the settings are in Git, and a sparse checkout has left them out."""
+    git = find_git(start, environment.environ)
+    if git is None:
+        return None
+    from dvtool.git.roots import roots_left_out
+
+    for root in roots_left_out(git):
+        if is_below(os.path.realpath(start), os.path.join(git.worktree, root).rstrip(b"/")):
+            folder = os.path.join(root, MARKER)
+            return f"this sparse checkout leaves its settings out: git sparse-checkout add {show(folder)}"
+    return None
 
 
 def _refuse_committed_state(git: GitRepo, root: bytes) -> None:
