@@ -10,6 +10,10 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import NotInRepository
 from dvtool.errors import storage_error
 from dvtool.formats.lock import MAX_BYTES
+from dvtool.git.discover import find_git
+from dvtool.git.ignoremerge import is_ignore_file
+from dvtool.git.ignoremerge import merge_lines
+from dvtool.git.ignoremerge import merge_patterns
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.environment import Environment
@@ -35,16 +39,17 @@ class MergeDriverRequest:
 class MergeDriverResult:
     """``conflicts``: what both sides changed; ours stand there. ``problem``: why nothing was merged; all of ours stays.
 
-    Paths are relative to ``root``, which is absolute.
+    Paths are relative to ``root``, which is absolute. ``is_left_to_git``: an ignore file has Git's conflict markers.
     """
 
     root: bytes
     conflicts: tuple[Conflict, ...] = ()
     problem: DvtoolError | None = None
+    is_left_to_git: bool = False
 
     @property
     def is_clean(self) -> bool:
-        return not self.conflicts and self.problem is None
+        return not (self.conflicts or self.problem or self.is_left_to_git)
 
 
 def merge_driver(
@@ -55,6 +60,8 @@ def merge_driver(
     Raises `StorageError` where the result cannot be written.
     """
     root = b""
+    if is_ignore_file(request.path):
+        return _merge_ignore_file(environment, request)
     try:
         project = _project_around(environment, request.path)
         root = project.root
@@ -67,11 +74,27 @@ def merge_driver(
     except DvtoolError as error:
         return MergeDriverResult(root, (), error)
     assert merged.text is not None
+    _write(environment, request, merged.text)
+    return MergeDriverResult(root, merged.conflicts)
+
+
+def _merge_ignore_file(environment: Environment, request: MergeDriverRequest) -> MergeDriverResult:
+    """As Git does, in whichever project; only what Git cannot do alone is done here."""
+    base, ours, theirs = (os.path.join(environment.cwd, each) for each in (request.base, request.ours, request.theirs))
+    git = find_git(environment.cwd, environment.environ)
+    if git is None:
+        raise NotInRepository("this is not in a Git repository", hint="Git calls this itself: `dvtool install`")
+    by_git = merge_lines(git, ours, base, theirs)
+    together = merge_patterns(*map(_read, (base, ours, theirs))) if by_git.conflicts else None
+    _write(environment, request, by_git.text if together is None else together)
+    return MergeDriverResult(git.worktree, is_left_to_git=by_git.conflicts and together is None)
+
+
+def _write(environment: Environment, request: MergeDriverRequest, text: bytes) -> None:
     try:
-        write_file(os.path.join(environment.cwd, request.ours), merged.text, durable=False)
+        write_file(os.path.join(environment.cwd, request.ours), text, durable=False)
     except OSError as error:
         raise storage_error(error, "write", request.ours) from error
-    return MergeDriverResult(root, merged.conflicts)
 
 
 def _project_around(environment: Environment, path: bytes) -> Project:

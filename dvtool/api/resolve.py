@@ -11,12 +11,14 @@ from dataclasses import replace
 from dvtool.api.checkout import CheckoutRequest
 from dvtool.api.checkout import CheckoutResult
 from dvtool.api.checkout import checkout
+from dvtool.api.checkout import raise_for as checkout_raise_for
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats.pointer import decode_pointer
+from dvtool.git.ignoremerge import is_ignore_file
 from dvtool.git.unmerged import continuation
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
@@ -130,6 +132,8 @@ def resolve(project: Project, request: ResolveRequest, reporter: Reporter = SILE
 
 def raise_for(result: ResolveResult) -> None:
     """Raise the error that it ends with, where something is left open."""
+    if result.checkout is not None:
+        checkout_raise_for(result.checkout, CheckoutRequest(allow_missing=True))
     if result.not_merged:
         causes = tuple(one.error for one in result.not_merged)
         if len(causes) == 1:
@@ -164,6 +168,9 @@ def _look(
     failed: list[NotMerged] = []
     met: set[bytes] = set()
     for file in files:
+        if is_ignore_file(file.path):
+            found += _ignore_file(merging, file)
+            continue
         try:
             merged = merging.merge(file.path, file.sides)
             chosen = [one for one in merged.conflicts if request.side and _is_meant(project, one, request.targets, met)]
@@ -186,6 +193,14 @@ def _look(
             found.append(_Decided(file, text, chosen, left, was_merged, is_settled=not left))
     _refuse_unmet(request, project, met, failed)
     return found, failed
+
+
+def _ignore_file(merging: Merging, file: OpenFile) -> list[_Decided]:
+    """One that Git left with conflict markers. What it cannot be sure of is for its owner to edit."""
+    if file.is_readable or file.sides.ours is None or file.sides.theirs is None:
+        return []
+    text = merging.merge(file.path, file.sides).text
+    return [] if text is None else [_Decided(file, text, [], [], was_merged=True, is_settled=True)]
 
 
 def _is_meant(project: Project, one: Conflict, targets: Sequence[bytes], met: set[bytes]) -> bool:
@@ -224,10 +239,10 @@ def _write(project: Project, found: Sequence[_Decided]) -> None:
 
     durable = is_durable(project)
     written = [one for one in found if one.is_written]
-    pointers = [one for one in written if not one.file.is_lock]
+    pointers = [one for one in written if one.file.is_pointer]
     for one in written:
-        if one.file.is_lock:
-            _write_lock(project, one, durable=durable)
+        if not one.file.is_pointer:
+            _write_text(project, one, durable=durable)
     gone = [_tracked(one.file.path, one.file.now) for one in pointers if one.text is None and one.file.now is not None]
     stay = [_tracked(one.file.path, one.text) for one in pointers if one.text is not None]
     git_files: set[bytes] = set()
@@ -246,7 +261,7 @@ def _tracked(path: bytes, text: bytes) -> Tracked:
     return Tracked(path, decode_pointer(text, show(path)))
 
 
-def _write_lock(project: Project, one: _Decided, *, durable: bool) -> None:
+def _write_text(project: Project, one: _Decided, *, durable: bool) -> None:
     full = os.path.join(project.root, one.file.path)
     operation = current()
     if operation is not None:
@@ -283,7 +298,7 @@ def _bring(
             stages = {conflict.stage for conflict in one.chosen}
             items = [item for item in tracked_in(one.file.path, one.text, "") if item.stage in stages or one.was_merged]
         else:
-            items = [_tracked(one.file.path, one.text)]
+            items = [_tracked(one.file.path, one.text)] if one.file.is_pointer else []
         targets.update(dict.fromkeys(os.path.join(project.root, item.path) for item in items))
     if not targets and all(one.text is not None for one in written):
         return None

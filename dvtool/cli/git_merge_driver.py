@@ -30,6 +30,8 @@ def merge_driver(session: Session, base: bytes, ours: bytes, theirs: bytes, path
     result = run(session.environment, MergeDriverRequest(base, ours, theirs, path), session.reporter)
     if result.is_clean:
         return None
+    if result.is_left_to_git:
+        return FAILED
     if result.problem is not None:
         session.warn(f"{show(path)} was not merged, ours stays: {result.problem.message}", hint=result.problem.hint)
         session.note("once that is settled: dvtool resolve")

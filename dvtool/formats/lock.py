@@ -111,7 +111,7 @@ def decode_lock(data: bytes, where: str) -> dict[str, LockedStage]:
         raise FormatError(
             f"{where}: a Git merge left conflict markers in it",
             path=where,
-            hint="keep one side with `git checkout --ours FILE` or `--theirs FILE`, then `dvtool repro`",
+            hint="`dvtool resolve` merges both sides; once committed like that: `git checkout HEAD~ -- FILE`",
         )
     return _Reader(where).lock(data)
 

@@ -74,7 +74,7 @@ def _decode(data: bytes, where: str) -> Pointer:
         raise FormatError(
             f"{where}: a Git merge left conflict markers in it",
             path=where,
-            hint="keep one side with `git checkout --ours FILE` or `--theirs FILE`, then `dvtool checkout`",
+            hint="`dvtool resolve` merges both sides; once committed like that: `git checkout HEAD~ -- FILE`",
         )
     if "\r\n" in text:
         raise FormatError(

@@ -17,7 +17,11 @@ from dvtool.git.ignore import with_lines
 from dvtool.git.ignore import without_lines
 from dvtool.git.run import GitRepo
 
-MERGE_ATTRIBUTES: tuple[str, ...] = ("*.dvt merge=dvtool", "dvtool.lock merge=dvtool")
+MERGE_ATTRIBUTES: tuple[str, ...] = (
+    "*.dvt merge=dvtool",
+    "dvtool.lock merge=dvtool",
+    ".gitignore merge=dvtool",
+)
 DIFF_ATTRIBUTES: tuple[str, ...] = ("*.dvt diff=dvtool",)
 
 MERGE_COMMAND = "git-hook merge-driver %O %A %B %P"

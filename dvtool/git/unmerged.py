@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dvtool.git.ignoremerge import NAME as IGNORE_FILE
+from dvtool.git.ignoremerge import is_ignore_file
 from dvtool.git.run import GitRepo
 from dvtool.git.worktree import names_data
+from dvtool.git.worktree import pathspec_below
 from dvtool.git.worktree import pointer_pathspecs
 
 _REGULAR = (b"100644", b"100755")
@@ -22,12 +25,13 @@ class Unmerged(NamedTuple):
 
 
 def unmerged_files(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, Unmerged]:
-    """Pointers and locks below a directory that Git could not merge, by path relative to the top."""
-    return _read(repo.run("ls-files", "-u", "-z", "--", *pointer_pathspecs(subdir, locks=True)).stdout)
+    """Pointers, locks and ignore files below a directory that Git could not merge, by path relative to the top."""
+    pathspecs = (*pointer_pathspecs(subdir, locks=True), pathspec_below(subdir, IGNORE_FILE))
+    return _read(repo.run("ls-files", "-u", "-z", "--", *pathspecs).stdout)
 
 
 def settled_files(repo: GitRepo, subdir: bytes = b"") -> dict[bytes, Unmerged]:
-    """The same of those that were told to be merged (`git add`) since: Git remembers until the commit."""
+    """Pointers and locks that were taken over (`git add`) since: Git remembers their versions until the commit."""
     listed = repo.run("ls-files", "--resolve-undo", "-z", "--", *pointer_pathspecs(subdir, locks=True))
     return _read(listed.stdout)
 
@@ -36,7 +40,7 @@ def _read(listed: bytes) -> dict[bytes, Unmerged]:
     found: dict[bytes, dict[bytes, str]] = {}
     for facts, _, path in (line.partition(b"\t") for line in listed.split(b"\0") if line):
         mode, sha, stage = facts.split()
-        if mode in _REGULAR and names_data(path, locks=True):
+        if mode in _REGULAR and (names_data(path, locks=True) or is_ignore_file(path)):
             found.setdefault(path, {})[stage] = sha.decode("ascii")
     return {path: Unmerged(*(stages.get(stage) for stage in (b"1", b"2", b"3"))) for path, stages in found.items()}
 

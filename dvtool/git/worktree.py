@@ -40,7 +40,7 @@ class Change(NamedTuple):
 
 def pointer_pathspecs(subdir: bytes = b"", *, locks: bool = False) -> list[bytes]:
     """Pathspecs for the pointers below a directory (relative to the top; empty: everywhere), and for locks."""
-    return [_below(subdir, b"*" + POINTER_SUFFIX), *([_below(subdir, LOCK_NAME)] if locks else [])]
+    return [pathspec_below(subdir, b"*" + POINTER_SUFFIX), *([pathspec_below(subdir, LOCK_NAME)] if locks else [])]
 
 
 def pointers_in_worktree(
@@ -59,7 +59,7 @@ def pointers_in_worktree(
         "--exclude-standard",
         "--",
         *pointer_pathspecs(subdir, locks=locks),
-        _below(subdir, _MARKER),
+        pathspec_below(subdir, _MARKER),
     )
     listed = set(_split(output.stdout))
     found = {path for path in listed if names_data(path, locks=locks)} if nested else _own(listed, subdir, locks=locks)
@@ -72,7 +72,11 @@ def own_files(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
     As `pointers_in_worktree`, by one process for all three.
     """
     options = ["-z", "--cached", "--others", "--exclude-standard"]
-    wanted = [*pointer_pathspecs(subdir, locks=True), _below(subdir, DEFINITION_NAME), _below(subdir, _MARKER)]
+    wanted = [
+        *pointer_pathspecs(subdir, locks=True),
+        pathspec_below(subdir, DEFINITION_NAME),
+        pathspec_below(subdir, _MARKER),
+    ]
     listed = set(_split(repo.run("ls-files", *options, "--", *wanted).stdout))
     inner = _inner(listed, subdir)
     found = (path for path in listed if not path.startswith(inner) and not path.endswith(_MARKER))
@@ -106,7 +110,9 @@ def staged_pointers(
     One that is only intended to be added (`git add -N`) is not in it. With *nested* also those of
     another dvtool project further down.
     """
-    output = repo.run("ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir, locks=locks), _below(subdir, _MARKER))
+    output = repo.run(
+        "ls-files", "-s", "-z", "--", *pointer_pathspecs(subdir, locks=locks), pathspec_below(subdir, _MARKER)
+    )
     blobs: dict[bytes, list[str]] = {}
     for line in _split(output.stdout):
         facts, _, path = line.partition(b"\t")
@@ -144,7 +150,7 @@ def changed_pointers(repo: GitRepo, rev: str = "HEAD", subdir: bytes = b"", *, l
         changes.append(Change(path, status.decode("ascii"), _object(old), _object(new)))
     if not changes:
         return []
-    markers = _split(repo.run("ls-files", "-z", "--cached", "--", _below(subdir, _MARKER)).stdout)
+    markers = _split(repo.run("ls-files", "-z", "--cached", "--", pathspec_below(subdir, _MARKER)).stdout)
     own = _own({*markers, *(change.path for change in changes)}, subdir, locks=locks)
     return [change for change in changes if change.path in own]
 
@@ -175,7 +181,8 @@ def _with_parents(path: bytes) -> Iterator[bytes]:
         path = path.rpartition(b"/")[0]
 
 
-def _below(subdir: bytes, name: bytes) -> bytes:
+def pathspec_below(subdir: bytes, name: bytes) -> bytes:
+    """The pathspec of files of that name, which may hold `*`, at any depth below a directory."""
     prefix = b""
     if subdir:
         prefix = b"".join(b"\\" + bytes((byte,)) if byte in b"*?[\\" else bytes((byte,)) for byte in subdir) + b"/"

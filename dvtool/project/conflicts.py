@@ -18,6 +18,7 @@ from dvtool.errors import storage_error
 from dvtool.formats.lock import MAX_BYTES
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
+from dvtool.git.ignoremerge import is_ignore_file
 from dvtool.git.unmerged import Unmerged
 from dvtool.hashing.digests import object_id
 from dvtool.model.paths import LOCK_NAME
@@ -37,8 +38,9 @@ _DECISIONS = b"merge-decisions"
 
 
 class OpenFile(NamedTuple):
-    """A pointer or lock in conflict; ``path`` relative to the root. ``now``: in the worktree, None where it is gone.
+    """A pointer, lock or ignore file in conflict; ``path`` relative to the root.
 
+    ``now``: what stands in the worktree, None where it is gone.
     ``versions`` names the three versions. ``is_staged``: Git was told already that it is merged.
     """
 
@@ -53,10 +55,16 @@ class OpenFile(NamedTuple):
         return split(self.path)[1] == LOCK_NAME
 
     @property
+    def is_pointer(self) -> bool:
+        return not self.is_lock and not is_ignore_file(self.path)
+
+    @property
     def is_readable(self) -> bool:
         """Not so where Git merged the text line by line."""
         if self.now is None:
             return True
+        if is_ignore_file(self.path):
+            return not any(line.startswith((b"<<<<<<<", b">>>>>>>")) for line in self.now.splitlines())
         try:
             _decode(self.path, self.now)
         except DvtoolError:

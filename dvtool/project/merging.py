@@ -9,6 +9,8 @@ from typing import NamedTuple
 from dvtool.errors import FormatError
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
+from dvtool.git.ignoremerge import is_ignore_file
+from dvtool.git.ignoremerge import merge_patterns
 from dvtool.model.digest import ObjectId
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import join
@@ -66,7 +68,8 @@ class Conflict(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """The text of both together, ours where that could not be; None: no such file."""
+    """The text of both together, ours where that could not be; None: no such file, or an ignore file that Git merges
+    better."""
 
     text: bytes | None
     conflicts: tuple[Conflict, ...] = ()
@@ -98,11 +101,13 @@ class Merging:
             self._stack.__exit__(kind, error, trace)
 
     def merge(self, path: bytes, sides: Sides) -> Merged:
-        """What the pointer or lock at *path*, relative to the root, becomes.
+        """What the pointer, lock or ignore file at *path*, relative to the root, becomes.
 
         Raises `FormatError` and `UnsafeInput` for a version that cannot be read, `MissingData` and what else
         `PageSource` raises where a listing cannot be had.
         """
+        if is_ignore_file(path):
+            return Merged(merge_patterns(sides.base or b"", sides.ours or b"", sides.theirs or b""))
         if sides.ours is None or sides.theirs is None:
             return _one_sided(path, sides)
         if split(path)[1] == LOCK_NAME:

@@ -32,6 +32,8 @@ def resolved_lines(result: ResolveResult, paint: Paint, *, whole: bool = False, 
         yield f"decided {count(len(result.decided), 'conflict')}"
     if result.checkout is not None:
         yield from checkout_lines(result.checkout)
+        if result.checkout.missing:
+            yield "`dvtool pull` brings what is missing"
     if result.left:
         yield "Changed on both sides, not decided:"
         yield from conflict_lines(result.left, paint, whole=whole)
