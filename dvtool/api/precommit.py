@@ -26,6 +26,7 @@ from dvtool.git.staged import own_files_staged
 from dvtool.git.staged import sizes
 from dvtool.git.staged import staged_files
 from dvtool.git.worktree import names_data
+from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.project.environment import Environment
@@ -91,8 +92,8 @@ def pre_commit(environment: Environment, request: PreCommitRequest) -> PreCommit
     for root in sorted(by_root):
         project = open_project(os.path.join(repo.worktree, root), environment)
         if project.git is not None:
-            look = _Look(project, repo, own, sizes_of)
-            results.append(look.at(by_root[root], with_data=not request.new))
+            look = _Look(project, repo, own, sizes_of, is_next=not request.new)
+            results.append(look.at(by_root[root]))
     return PreCommitResult(
         tuple(one for result in results for one in result.refused),
         tuple(one for result in results for one in result.unreadable),
@@ -126,22 +127,26 @@ def _why(one: Refused) -> str:
 
 
 class _Look:
-    """At the files of one project. ``own``: the pointers and locks of all; ``known``: sizes by blob."""
+    """At the files of one project. ``own``: the pointers and locks of all; ``known``: sizes by blob; ``is_next``: what
+    is to be committed, so that the work tree counts too."""
 
-    def __init__(self, project: Project, repo: GitRepo, own: OwnFiles, known: Mapping[str, int]) -> None:
+    def __init__(
+        self, project: Project, repo: GitRepo, own: OwnFiles, known: Mapping[str, int], *, is_next: bool
+    ) -> None:
         self._project = project
+        self._is_next = is_next
         self._repo = repo
         self._own = own
         self._known = known
 
-    def at(self, files: Sequence[NewFile], *, with_data: bool) -> PreCommitResult:
+    def at(self, files: Sequence[NewFile]) -> PreCommitResult:
         stated = [file for file in files if names_data(file.path, locks=True)]
         plain = [file for file in files if not names_data(file.path, locks=True)]
         tracked, unreadable = self._read(stated)
         refused = self._tracked_out(plain)
         taken = {one.path for one in refused}
         refused += [one for one in self._large(plain) if one.path not in taken]
-        differing = _differing(self._project, tracked) if tracked and with_data else []
+        differing = _differing(self._project, tracked) if tracked and self._is_next else []
         to_git = self._project.layout.to_git
         return PreCommitResult(tuple(refused), tuple(unreadable), tuple(map(to_git, differing)))
 
@@ -191,11 +196,30 @@ class _Look:
                 # Told of where it is itself in the commit; an old one is no reason to refuse this one.
                 continue
             standing.update((item.path, item.source) for item in items)
+        if self._is_next:
+            standing |= self._not_staged(paths)
         return [
             Refused(file.path, self._known.get(file.blob, 0), tracked_by=source)
             for path, file in paths.items()
             if (source := _owner(standing, path)) is not None
         ]
+
+    def _not_staged(self, paths: Iterable[bytes]) -> dict[bytes, str]:
+        """What pointers beside them stand for that are in the work tree alone."""
+        found: dict[bytes, str] = {}
+        for place in {each for path in paths for each in (path, *_above(path)) if each}:
+            pointer = place + POINTER_SUFFIX
+            known = self._project.layout.to_git(pointer) in self._own.pointers
+            if known or not os.path.lexists(os.path.join(self._project.root, pointer)):
+                continue
+            try:
+                from dvtool.workspace.pointers import read_tracked
+
+                found.update((item.path, item.source) for item in read_tracked(self._project.root, pointer))
+            except DvtoolError:
+                # It is in nobody's way: it is not in this commit, and what it stands for is not known.
+                continue
+        return found
 
 
 def _items(path: bytes, data: bytes, where: str) -> list[Tracked]:
