@@ -20,7 +20,6 @@ from dvtool.model.ports import Reporter
 from dvtool.pipeline.decide import decide
 from dvtool.pipeline.definition import parse
 from dvtool.pipeline.globs import may_match_below
-from dvtool.pipeline.observe import value_at
 from dvtool.pipeline.outcome import State
 from dvtool.pipeline.params import read_values
 from dvtool.pipeline.runs import Runs
@@ -31,6 +30,7 @@ from dvtool.pipeline.types import DepKind
 from dvtool.pipeline.types import Observation
 from dvtool.pipeline.types import Reason
 from dvtool.pipeline.types import Stage
+from dvtool.pipeline.values import value_at
 from dvtool.pipeline.why import Cause
 from dvtool.pipeline.why import Explained
 from dvtool.pipeline.why import explain

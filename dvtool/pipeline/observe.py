@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_file
-from dvtool.errors import ConfigError
 from dvtool.errors import storage_error
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
-from dvtool.formats.lock import value_text
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
-from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
-from dvtool.pipeline.globs import matches
-from dvtool.pipeline.globs import static_prefix
+from dvtool.pipeline.sight import Sight
 from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import DepKind
-from dvtool.pipeline.types import Observation
-from dvtool.pipeline.types import ParamsDep
-from dvtool.pipeline.types import Stage
 from dvtool.workspace.sinks import HashSink
 from dvtool.workspace.sinks import hash_large
 from dvtool.workspace.snapshot import Snapshot
@@ -47,7 +39,7 @@ class _DigestSink(HashSink):
         return object_id(data)
 
 
-class Observer:
+class Observer(Sight):
     """Looks at one worktree; what it saw once it does not look at again until `forget`.
 
     *read_values* turns the text and path of a parameter file into values. *evaluate* tells what a `URL` or `COMMAND`
@@ -65,9 +57,8 @@ class Observer:
         absent: Callable[[bytes], Content | None] | None = None,
         reporter: Reporter = SILENT,
     ) -> None:
+        super().__init__(read_values, environ)
         self._worktree = worktree
-        self._read_values = read_values
-        self._environ = environ
         self._evaluate = evaluate
         self._absent = absent
         self._reporter = reporter
@@ -76,16 +67,7 @@ class Observer:
         """Temporaries of killed commands that were met, for who holds the lock to sweep."""
         self._contents: dict[bytes, Content | None] = {}
         self._texts: dict[bytes, bytes | None] = {}
-        self._values: dict[bytes, Json] = {}
         self._below: dict[bytes, set[bytes]] = {}
-
-    def observe(self, stage: Stage) -> Observation:
-        """Everything that the stage names, as it is now."""
-        deps = {dep.name: self.dependency(dep) for dep in stage.deps if self._is_checked(dep)}
-        params: dict[bytes, Mapping[str, Json]] = {}
-        for each in stage.params:
-            params[each.file] = {**params.get(each.file, {}), **self.parameters(each)}
-        return Observation(deps, params, {out.path: self.content(out.path) for out in stage.outs})
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """These may have changed, with all above and below them."""
@@ -113,26 +95,11 @@ class Observer:
             self._contents[path] = self._look(path)
         return self._contents[path]
 
-    def dependency(self, dep: Dep) -> Content | None:
-        """What the dependency comes to; None where it is not there."""
-        if dep.kind is DepKind.PATH:
-            return self.content(dep.path)
-        if dep.kind is DepKind.GLOB:
-            return self._glob(dep.path)
-        if dep.kind is DepKind.ENV:
-            value = self._environ.get(dep.detail)
-            return _of_text(b"" if value is None else b"=" + os.fsencode(value))
-        if dep.kind in (DepKind.URL, DepKind.COMMAND):
-            return None if self._evaluate is None else self._evaluate(dep)
-        return self._part(dep)
+    def is_checked(self, dep: Dep) -> bool:
+        return self._evaluate is not None or dep.kind not in (DepKind.URL, DepKind.COMMAND)
 
-    def parameters(self, params: ParamsDep) -> dict[str, Json]:
-        """Values by dotted key; a key that the file does not hold is left out, all of them where there is no file."""
-        values = self._file_values(params.file)
-        if not params.keys:
-            return dict(values) if isinstance(values, dict) else {}
-        found = {key: value_at(values, key) for key in params.keys}
-        return {key: value[0] for key, value in found.items() if value is not None}
+    def evaluated(self, dep: Dep) -> Content | None:
+        return None if self._evaluate is None else self._evaluate(dep)
 
     def _remember(self, path: bytes) -> None:
         """Let `forget` find it by any directory above it."""
@@ -140,9 +107,6 @@ class Observer:
         while above:
             self._below.setdefault(above, set()).add(path)
             above = split(above)[0]
-
-    def _is_checked(self, dep: Dep) -> bool:
-        return self._evaluate is not None or dep.kind not in (DepKind.URL, DepKind.COMMAND)
 
     def _look(self, path: bytes) -> Content | None:
         if self._snapshot is None:
@@ -178,16 +142,7 @@ class Observer:
             raise storage_error(error, "read", path) from error
         return Content(Kind.FILE, blake3_digest(oid), status.st_size, 1, bool(status.st_mode & 0o100))
 
-    def _glob(self, pattern: bytes) -> Content | None:
-        lines = []
-        for path in sorted(self._files_below(static_prefix(pattern))):
-            if matches(pattern, path):
-                found = self.content(path)
-                if found is not None:
-                    lines.append(b"%s %s\n" % (str(found.digest).encode("ascii"), path))
-        return _of_text(b"".join(lines)) if lines else None
-
-    def _files_below(self, top: bytes) -> Iterable[bytes]:
+    def files_below(self, top: bytes) -> Iterable[bytes]:
         root, ignore = self._worktree.root, self._worktree.ignore
         pending = [top]
         while pending:
@@ -209,34 +164,7 @@ class Observer:
                     else:
                         yield path
 
-    def _part(self, dep: Dep) -> Content | None:
-        if dep.kind is DepKind.KEY:
-            if self._text(dep.path) is None:
-                return None
-            found = value_at(self._file_values(dep.path), dep.detail)
-            return _of_text(b"" if found is None else value_text(found[0]).encode("utf-8"))
-        text = self._text(dep.path)
-        if text is None:
-            return None
-        lines = text.splitlines(keepends=True)
-        if dep.kind is DepKind.LINES:
-            first, _, last = dep.detail.partition("-")
-            return _of_text(b"".join(lines[int(first) - 1 : int(last) if last else None]))
-        try:
-            wanted = re.compile(dep.detail.encode("utf-8"))
-        except re.error as error:
-            raise ConfigError(
-                f"{show(dep.at.file)}:{dep.at.line}: {dep.detail!r} is no regular expression: {error}", path=dep.at.file
-            ) from None
-        return _of_text(b"".join(line for line in lines if wanted.search(line)))
-
-    def _file_values(self, file: bytes) -> Json:
-        if file not in self._values:
-            text = self._text(file)
-            self._values[file] = {} if text is None else self._read_values(text, file)
-        return self._values[file]
-
-    def _text(self, path: bytes) -> bytes | None:
+    def text(self, path: bytes) -> bytes | None:
         if path not in self._texts:
             self._remember(path)
             try:
@@ -252,25 +180,3 @@ class Observer:
             except OSError as error:
                 raise storage_error(error, "read", path) from error
         return self._texts[path]
-
-
-def value_at(values: Json, key: str) -> tuple[Json] | None:
-    """The value under a dotted key, in a tuple; None where there is none. A key that holds dots itself goes first."""
-    if isinstance(values, dict):
-        if key in values:
-            return (values[key],)
-        head, dot, rest = key.partition(".")
-        while dot:
-            if head in values and (found := value_at(values[head], rest)) is not None:
-                return found
-            more, dot, rest = rest.partition(".")
-            head = f"{head}.{more}"
-    elif isinstance(values, list):
-        head, dot, rest = key.partition(".")
-        if head.isascii() and head.isdigit() and int(head) < len(values):
-            return value_at(values[int(head)], rest) if dot else (values[int(head)],)
-    return None
-
-
-def _of_text(text: bytes) -> Content:
-    return Content(Kind.FILE, blake3_digest(object_id(text)), len(text))

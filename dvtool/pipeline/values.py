@@ -49,6 +49,24 @@ def flatten(values: Json) -> dict[str, Json]:
     return flat
 
 
+def value_at(values: Json, key: str) -> tuple[Json] | None:
+    """The value under a dotted key, in a tuple; None where there is none. A key that holds dots itself goes first."""
+    if isinstance(values, dict):
+        if key in values:
+            return (values[key],)
+        head, dot, rest = key.partition(".")
+        while dot:
+            if head in values and (found := value_at(values[head], rest)) is not None:
+                return found
+            more, dot, rest = rest.partition(".")
+            head = f"{head}.{more}"
+    elif isinstance(values, list):
+        head, dot, rest = key.partition(".")
+        if head.isascii() and head.isdigit() and int(head) < len(values):
+            return value_at(values[int(head)], rest) if dot else (values[int(head)],)
+    return None
+
+
 def compare(sides: Sides, *, everything: bool = False) -> list[Row]:
     """Rows sorted by file, keys as the sides have them; those that are the same on every side only if asked for."""
     rows: list[Row] = []

@@ -15,10 +15,10 @@ from dvtool.errors import StorageError
 from dvtool.errors import UsageError
 from dvtool.formats.lock import Json
 from dvtool.model.paths import show
-from dvtool.pipeline.observe import value_at
 from dvtool.pipeline.params import read_values
 from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import OutKind
+from dvtool.pipeline.values import value_at
 from dvtool.project.open import Project
 from dvtool.project.transfers import Revisions
 from dvtool.project.versions import Version

@@ -18,11 +18,11 @@ from dvtool.formats.lock import Json
 from dvtool.hashing.digests import object_id
 from dvtool.model.pointer import Kind
 from dvtool.pipeline.observe import Observer
-from dvtool.pipeline.observe import value_at
 from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import DepKind
 from dvtool.pipeline.types import Mark
 from dvtool.pipeline.types import ParamsDep
+from dvtool.pipeline.values import value_at
 from dvtool.project.parts import open_worktree
 from tests.support.workbench import Workbench
 from tests.unit.pipeline.made import stage
