@@ -182,6 +182,7 @@ def _look(
             # A file that is taken over by Git already is looked at again only where somebody asks for it.
             was_merged = file.is_unmerged and not file.is_staged
             text = merged.text if file.is_unmerged and (was_merged or chosen) else file.now
+            was_merged = was_merged and text != file.now
             if chosen:
                 text = decided(merging, file, text, [(one, request.side) for one in chosen])
         except DvtoolError as error:
@@ -244,7 +245,9 @@ def _write(project: Project, found: Sequence[_Decided]) -> None:
         if not one.file.is_pointer:
             _write_text(project, one, durable=durable)
     gone = [_tracked(one.file.path, one.file.now) for one in pointers if one.text is None and one.file.now is not None]
-    stay = [_tracked(one.file.path, one.text) for one in pointers if one.text is not None]
+    # A pointer that one side took away is kept as it stands, but its data is no longer ignored.
+    kept = [one for one in found if one.chosen and one.file.is_pointer and not one.is_written]
+    stay = [_tracked(one.file.path, one.text) for one in (*pointers, *kept) if one.text is not None]
     git_files: set[bytes] = set()
     if gone:
         git_files |= set(unrecord_pointers(project, gone, durable=durable))

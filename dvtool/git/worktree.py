@@ -69,7 +69,7 @@ def pointers_in_worktree(
 def own_files(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
     """Sorted paths of the pointers, locks and definitions that exist and that git tracks or would track.
 
-    As `pointers_in_worktree`, by one process for all three.
+    As `pointers_in_worktree`, by one process for all three. What a merge left in conflict is named several times.
     """
     options = ["-z", "--cached", "--others", "--exclude-standard"]
     wanted = [
@@ -77,7 +77,8 @@ def own_files(repo: GitRepo, subdir: bytes = b"") -> list[bytes]:
         pathspec_below(subdir, DEFINITION_NAME),
         pathspec_below(subdir, _MARKER),
     ]
-    listed = set(_split(repo.run("ls-files", *options, "--", *wanted).stdout))
+    # Git names a file once for each version in the index.
+    listed = list(_split(repo.run("ls-files", *options, "--", *wanted).stdout))
     inner = _inner(listed, subdir)
     found = (path for path in listed if not path.startswith(inner) and not path.endswith(_MARKER))
     return sorted(

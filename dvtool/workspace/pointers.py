@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -247,11 +248,12 @@ def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: boo
 
 
 class OwnFiles(NamedTuple):
-    """Files of a project that say what its data and its stages are."""
+    """Files that say what the data and the stages of a project are; ``unmerged``: those that a merge left in conflict."""
 
     pointers: tuple[bytes, ...]
     locks: tuple[bytes, ...]
     definitions: tuple[bytes, ...]
+    unmerged: tuple[bytes, ...] = ()
 
 
 def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
@@ -262,9 +264,11 @@ def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
         skip = len(subdir) + 1 if subdir else 0
         paths = [path[skip:] for path in own_files(git, subdir)]
     kinds: dict[bytes, list[bytes]] = {POINTER_SUFFIX: [], LOCK_NAME: [], DEFINITION_NAME: []}
-    for path in paths:
+    for path in dict.fromkeys(paths):
         kinds.get(split(path)[1], kinds[POINTER_SUFFIX]).append(path)
-    return OwnFiles(*map(tuple, kinds.values()))
+    unmerged = dict.fromkeys(path for path, following in pairwise(paths) if path == following)
+    pointers, locks, definitions = map(tuple, kinds.values())
+    return OwnFiles(pointers, locks, definitions, tuple(unmerged))
 
 
 def _walked(root: bytes, *, definitions: bool = False) -> list[bytes]:
