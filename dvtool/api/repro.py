@@ -296,7 +296,7 @@ def _error(outcome: Outcome) -> DvtoolError:
     tries = f" (tried {outcome.attempts} times)" if outcome.attempts > 1 else ""
     tail = log_tail(outcome.log)
     shown = "".join(f"\n  {line}" for line in tail.splitlines())
-    hint = f"all that it printed is in {show(outcome.log)}"
+    hint = f"mend it, then `dvtool resume`; all that it printed: dvtool runs show --logs {outcome.address}"
     if outcome.left_in:
         hint += f"; its unfinished outputs are in {show(outcome.left_in)}"
     return StageFailed(f"stage {outcome.address} {how}{tries}{shown}", hint=hint)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from dvtool.errors import ConfigError
+from dvtool.errors import FormatError
 from dvtool.errors import UsageError
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -69,11 +71,15 @@ class StageStatus:
 
 @dataclass(frozen=True, slots=True)
 class StagesSeen:
-    """``total``: stages looked at. ``named``: targets that mean stages and nothing else."""
+    """``total``: stages looked at. ``named``: targets that mean stages and nothing else.
+
+    ``error``: why no stage was looked at.
+    """
 
     total: int = 0
     stages: tuple[StageStatus, ...] = ()
     named: frozenset[bytes] = frozenset()
+    error: FormatError | ConfigError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class StatusResult:
     paths whose bytes the remote does not hold, ``why`` names it where there are several; None when not asked.
     ``stages``: of ``stage_count`` that were looked at, those that are out of date, and frozen ones.
     ``has_outputs``: outputs of stages are in ``workspace``, which `commit` takes over and `add` does not.
+    ``stages_error``: why nothing is known of stages: a definition cannot be read.
     """
 
     tracked: int
@@ -97,16 +104,18 @@ class StatusResult:
     stage_count: int = 0
     stages: tuple[StageStatus, ...] = ()
     has_outputs: bool = False
+    stages_error: FormatError | ConfigError | None = None
 
     @property
     def is_clean(self) -> bool:
         outdated = any((stage.reasons or not stage.frozen) and not stage.unchecked for stage in self.stages)
-        return not (self.workspace or self.committed or self.missing or self.cloud or outdated)
+        return not (self.workspace or self.committed or self.missing or self.cloud or outdated or self.stages_error)
 
 
 def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT) -> StatusResult:
     """Compare. Reads only files that changed since the last look; writes nothing but the memo.
 
+    A definition that cannot be read is told in the result, unless a target may mean a stage of it.
     Raises `FormatError` and `UnsafeInput` for pointers that cannot be read, `UsageError`,
     `StorageError`.
     """
@@ -121,7 +130,19 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     chosen = {one.item.path for one in selected}
     changed = [one for one in changed_since_head(project, tracked) if not request.targets or one[0] in chosen]
     if not selected and not changed:
-        return StatusResult(0, (), (), (), () if request.cloud else None, 0, 0, 0, stages.total, stages.stages)
+        return StatusResult(
+            0,
+            (),
+            (),
+            (),
+            () if request.cloud else None,
+            0,
+            0,
+            0,
+            stages.total,
+            stages.stages,
+            stages_error=stages.error,
+        )
     from dvtool.api.status_compare import compare
 
     workspace, missing, committed, counts = compare(project, tracked, selected, changed, reporter)
@@ -140,6 +161,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         stages.total,
         stages.stages,
         any(owner.stage for one in workspace if (owner := tracked.owner(one.path)) is not None),
+        stages.error,
     )
 
 
@@ -153,7 +175,12 @@ def _stages(
         with suppress(UsageError):
             select(tracked, relative_paths(project, (target,)))
             known.add(target)
-    return look_at_stages(project, files, targets, known, reporter)
+    try:
+        return look_at_stages(project, files, targets, known, reporter)
+    except (FormatError, ConfigError) as error:
+        if len(known) < len(targets):
+            raise
+        return StagesSeen(error=error)
 
 
 def _missing_on_remotes(

@@ -73,8 +73,14 @@ def read_yaml(data: bytes, where: str) -> Value | None:
                 path=where,
                 hint="keep what you want of both sides and take the markers out",
             ) from None
+        # What a command with `key: value` in it meets, and the parser's words do not tell.
+        is_unquoted = "mapping values" in str(problem)
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark is not None else where
-        raise FormatError(f"{place}: not valid YAML: {' '.join(str(problem).split())[:200]}", path=where) from None
+        raise FormatError(
+            f"{place}: not valid YAML: {' '.join(str(problem).split())[:200]}",
+            path=where,
+            hint="text with `: ` in it takes quotes, or a block: `cmd: |`" if is_unquoted else None,
+        ) from None
 
 
 def decode_text(data: bytes, where: str) -> str:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 from typing import TextIO
 
+from dvtool.errors import DvtoolError
 from dvtool.model.digest import Digest
 
 
@@ -35,6 +36,8 @@ def jsonable(value: object) -> Any:
         return value
     if isinstance(value, Digest):
         return str(value)
+    if isinstance(value, DvtoolError):
+        return {"message": value.message, "hint": value.hint}
     if is_dataclass(value) and not isinstance(value, type):
         return _named({field.name: getattr(value, field.name) for field in fields(value)})
     if isinstance(value, tuple) and hasattr(value, "_asdict"):

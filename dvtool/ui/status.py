@@ -47,7 +47,7 @@ def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> 
             yield ""
         yield from stage_status_lines(result.stages, paint, whole=whole)
         any_shown = True
-    if not result.tracked and not result.stage_count:
+    if not result.tracked and not result.stage_count and result.stages_error is None:
         yield "Nothing is tracked yet. Start with: dvtool add PATH"
     elif not any_shown:
         stages = f"{count(result.stage_count, 'stage')}, " if result.stage_count else ""

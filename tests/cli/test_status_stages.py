@@ -145,3 +145,22 @@ def test_what_only_a_run_looks_at_is_told_and_is_no_difference(ran: CommandLine)
     (ran.at / "raw").write_text("z\n")
     assert ran("status", "--exit-code").code == 1
     assert "Stages out of date" in ran.done("status")
+
+
+def test_a_definition_that_cannot_be_read_hides_no_data(ran: CommandLine) -> None:
+    (ran.at / "dvtool.yaml").write_text('stages: {train: {cmd: python -c "a: b"}}\n')
+    (ran.at / "raw").write_text("other\n")
+    told = ran("status")
+    assert told.code == 9
+    assert "modified  raw" in told.out
+    assert "error: dvtool.yaml:1:" in told.err
+    document = ran("status", "--json").document
+    assert [one["path"] for one in document["workspace"]] == ["raw"]
+    assert document["stages_error"]["message"].startswith("dvtool.yaml:1:")
+    assert ran("status", "raw").code == 9
+    assert "error: dvtool.yaml:1:" in ran("status", "train").err
+
+
+def test_a_colon_in_a_command_is_explained(cli: CommandLine) -> None:
+    (cli.at / "dvtool.yaml").write_text("stages:\n  train:\n    cmd: echo loss: 3\n")
+    assert "takes quotes" in cli("status").err

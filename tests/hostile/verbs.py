@@ -39,6 +39,14 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "drop": ("drop", "--dry-run", "data"),
     "op log": ("op", "log"),
     "undo": ("undo", "--dry-run"),
+    "plan": ("plan",),
+    "dag": ("dag",),
+    "why": ("why", "data"),
+    "stage list": ("stage", "list", "--all"),
+    "metrics": ("metrics", "show"),
+    "params": ("params", "diff"),
+    "du": ("du",),
+    "whereis": ("whereis", "data"),
 }
 VERBS = {name: argv for name, argv in COMMANDS.items() if argv[0] in KNOWN}
 """Those of them that this version has, in the order in which they run."""
@@ -56,5 +64,7 @@ _NEVER_OPEN_A_POINTER = {
     "op log",
     "undo",
 }
+_ABOUT_STAGES = {"plan", "dag", "why", "stage list", "metrics", "params"}
+"""They open pointers and locks where there are definitions."""
 READ_CONFIG = EVERY - {"root"}
-READ_POINTERS = EVERY - _NEVER_OPEN_A_POINTER
+READ_POINTERS = EVERY - _NEVER_OPEN_A_POINTER - _ABOUT_STAGES

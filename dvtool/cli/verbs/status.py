@@ -54,4 +54,6 @@ def status(
         session.json("status/1", result)
     elif not (session.quiet and exit_code):
         session.lines(status_lines(result, session.paint, whole=session.verbose))
+    if result.stages_error is not None:
+        raise result.stages_error
     return 1 if exit_code and not result.is_clean else None
