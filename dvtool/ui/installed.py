@@ -43,7 +43,8 @@ def next_step(plan: InstallPlan) -> str | None:
     name = show(os.path.basename(plan.tool_path))
     if "dvtool-pre-push" not in plan.tool_file:
         return f"next: git add {name}"
-    return f"next: pre-commit install && git add {name}"
+    # Without that word it fails on every branch that does not have the file yet.
+    return f"next: pre-commit install --allow-missing-config && git add {name}"
 
 
 def installed_json(plan: InstallPlan) -> dict[str, object]:
