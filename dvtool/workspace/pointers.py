@@ -52,7 +52,7 @@ class Tracked(NamedTuple):
 
     An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
     ``pushed``: whether remotes are to have it. ``stated``: of adopted data, what the file says; the pointer has
-    BLAKE3 in its place as soon as that is known.
+    BLAKE3 in its place as soon as that is known. ``lacking``: of how many files of a directory it is not.
     """
 
     pointer_path: bytes
@@ -61,6 +61,7 @@ class Tracked(NamedTuple):
     stage: str = ""
     pushed: bool = True
     stated: Digest | None = None
+    lacking: int = 0
 
     @property
     def path(self) -> bytes:
@@ -172,6 +173,12 @@ class TrackedPaths:
         if outer is not None:
             yield _clash(item, outer, "lies inside the path in")
 
+    def replaced(self, items: Iterable[Tracked]) -> TrackedPaths:
+        """The same paths with what *items* say of them now."""
+        other = TrackedPaths((), self._uncached)
+        other._by_path = {item.path: item for item in items}
+        return other
+
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._by_path.values())
 
@@ -248,7 +255,7 @@ def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: boo
 
 
 class OwnFiles(NamedTuple):
-    """Files that say what the data and the stages of a project are; ``unmerged``: those that a merge left in conflict."""
+    """Files that say what the data and the stages of a project are. ``unmerged``: left in conflict by a merge."""
 
     pointers: tuple[bytes, ...]
     locks: tuple[bytes, ...]
