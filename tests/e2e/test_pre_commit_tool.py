@@ -128,7 +128,7 @@ def test_from_entries_that_install_writes(repo: HookRepo) -> None:
     assert repo.run("switch", "other").code == 0
     assert repo.read("d/a") == "a2\n"
     repo.save("three", {"m.bin": "m3\n"}, "m.bin")
-    assert "sent" in repo.run("push", "origin", "other").err
+    assert "sent" in repo.run("push", "origin", "other").out
     repo.cli.done("install", "--uninstall")
     kept = repo.read(".pre-commit-config.yaml")
     assert kept is not None
