@@ -15,6 +15,7 @@ class Verb(NamedTuple):
 SECTIONS: dict[str, dict[str, Verb]] = {
     "Start": {
         "init": Verb("init:init", "Set up dvtool in a Git repository."),
+        "migrate": Verb("migrate:migrate", "Turn a repository of DVC or Git LFS into one of dvtool."),
         "install": Verb("install:install", "Make Git call dvtool at commit, push, checkout, merge and rebase."),
     },
     "Data": {
@@ -59,6 +60,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
     "Care": {
         "gc": Verb("gc:gc", "Free the cache of what nothing that you keep needs."),
         "lint": Verb("lint:lint", "Check pointers, locks and pipelines, and what Git has of the data."),
+        "verify": Verb("verify:verify", "Check that a commit is whole: locks, and data on remotes."),
         "fsck": Verb("fsck:fsck", "Check that the cache or a remote is sound and complete, and heal it."),
     },
     "Settings": {

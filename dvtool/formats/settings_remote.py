@@ -22,6 +22,14 @@ REMOTE_SETTINGS: tuple[Setting, ...] = (
         in_project=True,
     ),
     Setting(
+        "remote.*.adopts",
+        Type.CHOICE,
+        "what another tool keeps there beside it: objects of DVC, or those of a Git LFS server; written by `migrate`",
+        None,
+        ("dvc", "lfs"),
+        in_project=True,
+    ),
+    Setting(
         "remote.*.bound_to",
         Type.TEXT,
         "the server that the secrets in the same file are sent to; written when one is set",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import IO
 from typing import NamedTuple
@@ -13,11 +14,15 @@ _BLOCK = 1 << 16
 
 
 class GitFile(NamedTuple):
-    """``mode`` is git's ("100644", "100755", "120000", "160000"); ``size`` is None where it was not asked for."""
+    """``mode`` is git's ("100644", "100755", "120000", "160000"); ``size`` is None where it was not asked for.
+
+    ``sha``: of the blob, in a commit.
+    """
 
     path: bytes
     mode: str
     size: int | None
+    sha: str = ""
 
 
 def files_at(repo: GitRepo, rev: str, below: bytes = b"", *, sizes: bool = False) -> Iterator[GitFile]:
@@ -27,8 +32,9 @@ def files_at(repo: GitRepo, rev: str, below: bytes = b"", *, sizes: bool = False
     with repo.stream(*args, "--end-of-options", checked_revision(rev), *wanted) as pipe:
         for line in _parts(pipe):
             facts, _, path = line.partition(b"\t")
-            mode, _, _, *size = facts.split()
-            yield GitFile(path, mode.decode("ascii"), int(size[0]) if size and size[0].isdigit() else None)
+            mode, _, sha, *size = facts.split()
+            length = int(size[0]) if size and size[0].isdigit() else None
+            yield GitFile(path, mode.decode("ascii"), length, sha.decode("ascii"))
 
 
 def blobs_at(repo: GitRepo, rev: str, below: bytes = b"") -> dict[bytes, str]:
@@ -66,3 +72,13 @@ def _parts(pipe: IO[bytes]) -> Iterator[bytes]:
     while block := pipe.read(_BLOCK):
         *whole, rest = (rest + block).split(b"\0")
         yield from whole
+
+
+def matching_files(repo: GitRepo, names: Iterable[bytes], below: bytes = b"") -> list[bytes]:
+    """The files at or below a path, sorted, that git tracks or would track and whose name, or end of the path, is one
+    of *names*, with ``*`` for any part of a name."""
+    prefix = b"".join(b"\\" + bytes((byte,)) if byte in b"*?[\\" else bytes((byte,)) for byte in below)
+    wanted = [b":(top,glob)" + (prefix + b"/" if prefix else b"") + b"**/" + name for name in names]
+    options = ["--cached", "--others", "--exclude-standard", "-z", "--full-name"]
+    output = repo.run("ls-files", *options, "--", *wanted)
+    return sorted({path for path in output.stdout.split(b"\0") if path})

@@ -89,6 +89,13 @@ def init_project(
     return InitResult(root, tuple(files), git is not None, repo_id)
 
 
+def first_files(*, has_git: bool) -> dict[bytes, bytes]:
+    """The files of a new project, by path from its root: a repository id of its own, and no setting yet."""
+    text = _CONFIG.format(version=VERSION, repo_id=os.urandom(16).hex())
+    own = {} if has_git else {MARKER + b"/.gitignore": _OWN_GITIGNORE}
+    return {MARKER + b"/config": text.encode("ascii"), **own, IGNORE_FILE: _IGNORE}
+
+
 def _git_for(root: bytes, environment: Environment, *, subdir: bool) -> GitRepo:
     git = find_git(root, environment.environ)
     if git is None:

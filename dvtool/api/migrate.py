@@ -1,0 +1,72 @@
+"""Turning a repository of DVC or Git LFS into one of dvtool, without moving or reading its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace
+
+from dvtool.errors import UsageError
+from dvtool.git.discover import find_git
+from dvtool.project.dvcfiles import find_dvc_root
+from dvtool.project.environment import Environment
+from dvtool.project.layout import plan_layout
+from dvtool.project.migration import Converted
+from dvtool.project.migration import carry_out
+
+ORIGINS = ("dvc", "lfs")
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateRequest:
+    """``origin``: one of `ORIGINS`. ``keep``: the other tool's files stay beside ours. ``dry_run``: change nothing."""
+
+    origin: str = "dvc"
+    keep: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateResult:
+    """``written`` and ``removed`` are paths from the root. ``settings``: keys that went into the user's own file.
+
+    ``tracked``: the paths that are data now. ``notes``: what is to be known, a line each.
+    """
+
+    root: bytes
+    converted: tuple[Converted, ...]
+    written: tuple[bytes, ...]
+    removed: tuple[bytes, ...]
+    settings: tuple[str, ...]
+    tracked: tuple[bytes, ...]
+    notes: tuple[str, ...]
+    is_done: bool
+
+
+def migrate(environment: Environment, request: MigrateRequest) -> MigrateResult:
+    """Write pointers, definitions, locks and settings that say what those of the other tool say, and stage them.
+
+    Raises `NotInRepository`, `UsageError` where there is nothing to migrate, `FormatError` for what cannot be taken
+    over (then nothing was changed), `UnsafeInput`, `StorageError`.
+    """
+    if request.origin not in ORIGINS:
+        raise UsageError(f"dvtool does not migrate from {request.origin!r}", hint=f"one of {', '.join(ORIGINS)}")
+    from dvtool.project.dvcmigration import plan_dvc_migration
+
+    root = find_dvc_root(environment.cwd)
+    layout = plan_layout(root, find_git(root, environment.environ), environment)
+    plan = plan_dvc_migration(layout, keep=request.keep)
+    result = MigrateResult(
+        root,
+        plan.converted,
+        tuple(path for path, data in plan.files.items() if data is not None),
+        plan.removed,
+        tuple(str(key) for key, _ in plan.settings),
+        plan.tracked,
+        plan.notes,
+        is_done=False,
+    )
+    if request.dry_run:
+        return result
+    if not plan.is_empty:
+        carry_out(layout, environment, plan)
+    return replace(result, is_done=True)
