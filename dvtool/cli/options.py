@@ -35,6 +35,16 @@ def level_options(function: Function) -> Function:
     return function
 
 
+def annotate_option(function: Function) -> Function:
+    """``--annotate PLATFORM``: the function gets ``platform``, or None."""
+    return click.option(
+        "--annotate",
+        "platform",
+        type=click.Choice(["github", "gitlab"]),
+        help="For notes beside the changed lines: workflow commands, or a code quality report.",
+    )(function)
+
+
 def one_of(given: Mapping[str, bool]) -> None:
     """Raise `UsageError` where more than one of these flags was given."""
     named = [name for name, is_given in given.items() if is_given]

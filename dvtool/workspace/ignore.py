@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
@@ -68,17 +70,24 @@ class _Pattern:
 
 
 class IgnoreRules:
-    """The rules of one project. The file of a directory is read when something in it is first asked about."""
+    """The rules of one project. The file of a directory is read when something in it is first asked about.
 
-    def __init__(self, root: bytes) -> None:
-        self._root = root
+    *read* gives the file of a directory where it is not the one below *root*; it raises as opening that would.
+    *name*: of such files.
+    """
+
+    def __init__(
+        self, root: bytes, read: Callable[[bytes], bytes] | None = None, *, name: bytes = IGNORE_FILE
+    ) -> None:
+        self._read = read or partial(_content, root, name)
+        self.name = name
         self._found = False
         self._chains: dict[bytes, tuple[_Chain, Rule | None]] = {}
 
     @classmethod
-    def load(cls, root: bytes) -> IgnoreRules:
+    def load(cls, root: bytes, name: bytes = IGNORE_FILE) -> IgnoreRules:
         """The rules of the project at *root*. Raises `FormatError` for a pattern that is none, `StorageError`."""
-        rules = cls(root)
+        rules = cls(root, name=name)
         rules.for_directory(b"")
         return rules
 
@@ -119,7 +128,7 @@ class IgnoreRules:
                 rule = _decide(chain, parent, name, is_dir=True)
                 above = rule if rule is not None and not rule.negated else None
         if above is None:
-            own = _read(self._root, directory)
+            own = _patterns(self._read, join(directory, self.name))
             if own:
                 self._found = True
                 chain = ((len(directory) + 1 if directory else 0, own), *chain)
@@ -141,10 +150,9 @@ def _decide(chain: _Chain, directory: bytes, name: bytes, *, is_dir: bool) -> Ru
     return None
 
 
-def _read(root: bytes, directory: bytes) -> tuple[_Pattern, ...]:
-    file = join(directory, IGNORE_FILE)
+def _patterns(read: Callable[[bytes], bytes], file: bytes) -> tuple[_Pattern, ...]:
     try:
-        data = _content(root, directory)
+        data = read(split(file)[0])
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
@@ -160,12 +168,12 @@ def _read(root: bytes, directory: bytes) -> tuple[_Pattern, ...]:
     )
 
 
-def _content(root: bytes, directory: bytes) -> bytes:
+def _content(root: bytes, name: bytes, directory: bytes) -> bytes:
     root_fd = open_root(root)
     try:
         dir_fd = open_dir(root_fd, directory)
         try:
-            with open(open_file(dir_fd, IGNORE_FILE, shown=join(directory, IGNORE_FILE)), "rb") as file:
+            with open(open_file(dir_fd, name, shown=join(directory, name)), "rb") as file:
                 return file.read(MAX_BYTES + 1)
         finally:
             os.close(dir_fd)
