@@ -31,8 +31,9 @@ class HookRepo:
         """Git as it ended, with the dvtool of these tests on its PATH."""
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
         env = {**os.environ, "PATH": path, "GIT_EDITOR": "true", "PYTHONWARNINGS": "", **(environ or {})}
-        done = subprocess.run(["git", *args], cwd=self.at, env=env, capture_output=True, text=True, check=False)
-        return Ran(done.returncode, done.stdout.strip(), done.stderr)
+        done = subprocess.run(["git", *args], cwd=self.at, env=env, capture_output=True, check=False)
+        out, err = (text.decode("utf-8", "backslashreplace") for text in (done.stdout, done.stderr))
+        return Ran(done.returncode, out.strip(), err)
 
     def git(self, *args: str) -> str:
         ran = self.run(*args)
