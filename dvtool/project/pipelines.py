@@ -6,6 +6,7 @@ Each part is made when it is asked for first, so that `dag` opens no worktree an
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -20,6 +21,7 @@ from dvtool.formats.lock import Json
 from dvtool.formats.lock import LockedStage
 from dvtool.formats.lock import Storing
 from dvtool.formats.pack import TREE
+from dvtool.model.digest import Algorithm
 from dvtool.model.paths import join
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
@@ -55,14 +57,17 @@ _AS_ALL = Storing()
 class Locks:
     """What each stage's last recorded run read and wrote. A lock is read once, until `forget`."""
 
-    def __init__(self, reader: LockReader) -> None:
+    def __init__(
+        self, reader: LockReader, settle: Callable[[Mapping[str, LockedStage]], Mapping[str, LockedStage]]
+    ) -> None:
         self._reader = reader
+        self._settle = settle
         self._found: dict[bytes, Mapping[str, LockedStage]] = {}
 
     def beside(self, definition: bytes) -> Mapping[str, LockedStage]:
         """The lock beside that definition. Raises `FormatError`, `UnsafeInput`, `StorageError`."""
         if definition not in self._found:
-            self._found[definition] = self._reader.read(definition)
+            self._found[definition] = self._settle(self._reader.read(definition))
         return self._found[definition]
 
     def of(self, stage: Stage) -> LockedStage | None:
@@ -170,7 +175,15 @@ class Pipeline:
 
     @cached_property
     def locks(self) -> Locks:
-        return Locks(LockReader(self.project.root, self.project.layout.state_dir))
+        return Locks(LockReader(self.project.root, self.project.layout.state_dir), self._settled)
+
+    def _settled(self, records: Mapping[str, LockedStage]) -> Mapping[str, LockedStage]:
+        """Entries that a lock of DVC stated, by BLAKE3 as far as that is known."""
+        if all(_is_ours(content) for record in records.values() for content in _contents(record)):
+            return records
+        from dvtool.project.adoptedlocks import settle_records
+
+        return settle_records(self.project, self.worktree, records, self._reporter)
 
     @cached_property
     def cache(self) -> Cache:
@@ -273,6 +286,15 @@ class Pipeline:
     def _pointed(self) -> Mapping[bytes, Content]:
         items = ((item.path, item.pointer) for item in self.pointers)
         return {path: Content(each.kind, each.digest, each.size, each.files, each.executable) for path, each in items}
+
+
+def _contents(record: LockedStage) -> Iterator[Content]:
+    yield from record.deps.values()
+    yield from record.outs.values()
+
+
+def _is_ours(content: Content) -> bool:
+    return content.digest.algorithm is Algorithm.BLAKE3
 
 
 def _read_values(text: bytes, file: bytes) -> Json:
