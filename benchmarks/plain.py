@@ -1,10 +1,18 @@
-"""One file with the library's own call, its parts tuned: ``plain.py put|get|get-synced PATH URL [ENDPOINT]``."""
+"""One file with the library's own call, its parts tuned: ``plain.py VERB PATH URL [ENDPOINT]``.
+
+Verbs: ``put``, ``get``, ``get-synced``, ``get-checked``. The last is the least for who says that the bytes are right
+and will stay: they are hashed, from a local file on their way, else read back, and brought to the medium.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
+from typing import BinaryIO
+
+from blake3 import blake3
 
 PART = 8 << 20
 AT_ONCE = 8
@@ -14,11 +22,28 @@ def main(verb: str, path: str, url: str, endpoint: str = "") -> None:
     file_system, tuned = _opened(endpoint)
     if verb == "put":
         file_system.put_file(path, url, **tuned)
+    elif verb == "get-checked" and not endpoint:
+        _copy_hashed(url, path)
     else:
         file_system.get_file(url, path, **tuned)
-    if verb == "get-synced":
+    if verb in ("get-synced", "get-checked"):
         with open(path, "rb") as file:
+            if verb == "get-checked" and endpoint:
+                _read(file, lambda _block: None)
             os.fsync(file.fileno())
+
+
+def _copy_hashed(source: str, target: str) -> None:
+    with open(source, "rb") as old, open(target, "wb") as new:
+        _read(old, new.write)
+
+
+def _read(file: BinaryIO, then: Callable[[memoryview], object]) -> bytes:
+    hasher, buffer = blake3(), memoryview(bytearray(1 << 20))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        hasher.update(buffer[:count])
+        then(buffer[:count])
+    return hasher.digest()
 
 
 def _opened(endpoint: str) -> tuple[Any, dict[str, int]]:

@@ -147,9 +147,15 @@ def _down(bench: Bench, endpoint: str | None, place: str) -> Row:
         )
 
     # The library's call leaves the bytes in memory; dvtool's are on the medium when it ends.
-    synced = f"{name} + fsync"
-    contenders = [_pulling(bench, tool, repo, endpoint), getting(name, "get"), getting(synced, "get-synced")]
-    return Row(f"{_size(source)} down from {place}", contenders, [Within(name, 1.3), Within(synced, 1.3)])
+    synced, checked = f"{name} + fsync", f"{name} + BLAKE3 + fsync"
+    contenders = [
+        _pulling(bench, tool, repo, endpoint),
+        getting(name, "get"),
+        getting(synced, "get-synced"),
+        getting(checked, "get-checked"),
+    ]
+    marks = [Within(other, 1.3) for other in (name, synced, checked)]
+    return Row(f"{_size(source)} down from {place}", contenders, marks)
 
 
 def _slow(bench: Bench, make: Callable[[Bench, Versioner, Path, str | None], Contender], verb: str) -> Row:
