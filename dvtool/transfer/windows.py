@@ -57,7 +57,7 @@ class Window(NamedTuple):
 class Windows:
     """Finds where pieces lie: in *local* files, else in *stores*."""
 
-    def __init__(self, stores: Sequence[RemoteStore], local: LocalPieces) -> None:
+    def __init__(self, stores: Sequence[RemoteStore], local: LocalPieces | None = None) -> None:
         self._stores = stores
         self._local = local
 
@@ -72,7 +72,7 @@ class Windows:
                 pieces.append(piece)
                 continue
             previous = piece.digest
-            local = self._local.get(piece.digest)
+            local = self._local.get(piece.digest) if self._local is not None else None
             if local is not None:
                 if pieces:
                     yield self._window(pieces, places, store_number)

@@ -15,7 +15,7 @@ OWNERS = {
     "click": {"cli"},
     "ctypes": {"disk"},
     "fcntl": {"disk"},
-    "fsspec": {"remote"},
+    "fsspec": {"api", "remote"},  # the API is a file system itself: dvtool://
     "git": {"git"},
     "msvcrt": {"disk"},
     "rich": {"cli", "ui"},

@@ -52,8 +52,12 @@ core = pytest.mark.parametrize(
 )
 
 
-LIBRARIES_WANT_IT = {"dvtool/remote/drivers/hdfs.py": {"os.environ"}}
-"""hdfs-native takes the user's name from a variable alone: it is set for the moment of connecting, under a lock."""
+LIBRARIES_WANT_IT = {
+    "dvtool/api/process.py": {"os.environ", "os.path.expanduser"},
+    "dvtool/remote/drivers/hdfs.py": {"os.environ"},
+}
+"""pandas opens dvtool:// with nothing but an URL in its hand. hdfs-native takes the user's name from a variable alone:
+it is set for the moment of connecting, under a lock."""
 
 
 @core

@@ -1,0 +1,278 @@
+"""``dvtool://``: the data of a project as a file system for fsspec, and with it for pandas, pyarrow, DuckDB and others.
+
+Read-only. Paths are relative to the root of the project.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import posixpath
+import weakref
+from datetime import datetime
+from datetime import timezone
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fsspec.spec import AbstractFileSystem
+
+from dvtool.api.process import environment
+from dvtool.api.rangedfile import RangedFile
+from dvtool.errors import UnsafeInput
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import FILE
+from dvtool.model.tree import LINK
+from dvtool.project.dataview import DataView
+from dvtool.project.open import open_project
+from dvtool.project.plainfiles import Found
+
+_KINDS = {FILE: "file", DIRECTORY: "directory", LINK: "link"}
+_IN_URL = frozenset({"repo", "rev", "remote"})
+_BUFFER = 128 << 10
+
+
+class _Here:
+    """The current directory, as a part of what tells two file systems apart: a project is looked for from there."""
+
+    def __get__(self, instance: object, owner: type) -> str:
+        return os.getcwd()
+
+
+class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """*repo*: a directory of the project, or the URL of its Git repository; None is the current directory.
+
+    *rev*: a commit, branch or tag; None is the worktree: files as they stand there, and what is tracked
+    and was not checked out as the pointers say. *remote*: read from this one in place of the default one.
+
+    Raises `dvtool.errors`, and `FileNotFoundError` for paths that are not there.
+    """
+
+    protocol = "dvtool"
+    root_marker = ""
+    _here = _Here()
+    _extra_tokenize_attributes = ("_here",)
+
+    def __init__(
+        self, repo: str | None = None, rev: str | None = None, remote: str | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.repo = repo
+        self.rev = rev
+        self.remote = remote
+        self._cwd = os.getcwd()
+        self._pid = -1
+        self._opened: DataView | None = None
+        self._closing: Any = None
+        _ = self._view
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that is read; None for the worktree."""
+        return self._view.commit
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of data that came from remotes so far."""
+        return self._view.contents.bytes_received
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        if isinstance(path, list):
+            return [cls._strip_protocol(each) for each in path]
+        text = os.fsdecode(path)
+        if text.startswith("dvtool://"):
+            text = _without_query(text[len("dvtool://") :])[0]
+        text = posixpath.normpath(text.strip("/")) if text.strip("/") else ""
+        if text == ".." or text.startswith("../"):
+            raise UnsafeInput(f"{text} leads out of the project", path=text)
+        return "" if text == "." else text
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        return _without_query(path)[1] if path.startswith("dvtool://") else {}
+
+    def info(self, path: Any, **_: Any) -> dict[str, Any]:
+        """What is at a path: name, type, size, and for tracked content its digest. Raises `FileNotFoundError`."""
+        name = self._strip_protocol(path)
+        return _info(self._found(name), name)
+
+    def exists(self, path: Any, **_: Any) -> bool:
+        """Whether something is there. Failures to find out are raised."""
+        try:
+            self._found(self._strip_protocol(path))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def ls(self, path: Any, detail: bool = True, **_: Any) -> list[Any]:  # noqa: FBT001, FBT002  # fsspec's
+        """What is right below a directory; a file is its own only entry."""
+        name = self._strip_protocol(path)
+        found = self._found(name)
+        if found.kind != DIRECTORY:
+            return [_info(found, name)] if detail else [name]
+        listed = [self._listed(each) for each in self._view.tree.children(found.path)]
+        named = sorted((_info(each, _under(name, found.path, path)) for path, each in listed), key=_name)
+        return named if detail else [each["name"] for each in named]
+
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,  # noqa: FBT001, FBT002
+        detail: bool = False,  # noqa: FBT001, FBT002
+        **_: Any,
+    ) -> Any:
+        """Every file below a path, sorted."""
+        name = self._strip_protocol(path)
+        try:
+            top = self._found(name)
+        except FileNotFoundError:
+            return {} if detail else []
+        if top.kind != DIRECTORY:
+            return {name: _info(top, name)} if detail else [name]
+        tree = self._view.tree
+        if not (detail or withdirs or maxdepth):
+            below = tree.names(top.path)
+            if os.fsdecode(top.path) != name:
+                return sorted(_under(name, top.path, each) for each in below)
+            return sorted(map(os.fsdecode, below))
+        found: dict[str, Any] = {}
+        if withdirs and name:
+            found[name] = _info(top, name)
+        for each in tree.walk(top.path, maxdepth):
+            if withdirs or each.kind != DIRECTORY:
+                at, real = self._listed(each)
+                own = _under(name, top.path, at)
+                found[own] = _info(real, own)
+        names = sorted(found)
+        return {each: found[each] for each in names} if detail else names
+
+    def modified(self, path: Any) -> datetime:
+        """When a file on disk was changed. What has a digest instead does not change: the start of 1970."""
+        return datetime.fromtimestamp(self._found(self._strip_protocol(path)).modified or 0, timezone.utc)
+
+    def checksum(self, path: Any) -> str:
+        """The digest of tracked content; of other files what changes with them."""
+        info = self.info(path)
+        return info.get("digest") or str(super().checksum(path))
+
+    def ukey(self, path: Any) -> str:
+        """The same."""
+        return self.checksum(path)
+
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """The bytes of a file, or of several by path; small ones come with few requests."""
+        paths = self.expand_path(path, recursive=recursive)
+        if on_error != "raise" or (len(paths) == 1 and paths[0] == self._strip_protocol(path)):
+            return super().cat(path, recursive=recursive, on_error=on_error, **kwargs)
+        tracked = {name: one for name in paths if (one := self._found(name)).entry is not None and one.kind == FILE}
+        together = self._view.contents.whole(tracked.values())
+        whole = {name: together[one.path] for name, one in tracked.items()}
+        return {name: whole[name] if name in whole else self.cat_file(name) for name in paths if self.isfile(name)}
+
+    def cat_file(self, path: Any, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
+        """The bytes of a file, or a stretch of them; negative numbers count from the end."""
+        with self.open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            first, last = slice(start, end).indices(size)[:2]
+            file.seek(first)
+            return bytes(file.read(max(0, last - first)))
+
+    def invalidate_cache(self, path: Any = None) -> None:
+        """Look again what there is."""
+        super().invalidate_cache(path)
+        self._view.forget()
+
+    def close(self) -> None:
+        """End connections; what is read later opens them again."""
+        if self._closing is not None:
+            self._closing()
+        self._opened = None
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
+        if mode != "rb":
+            raise OSError(errno.EROFS, "dvtool:// is read-only: write into the worktree, then `dvtool add`", path)
+        found = self._found(path)
+        if found.kind != FILE:
+            code = errno.EISDIR if found.kind == DIRECTORY else errno.ENOENT
+            raise OSError(code, os.strerror(code), path)
+        if found.place:
+            return open(found.place, "rb")
+        contents = self._view.contents
+        if found.blob:
+            return io.BytesIO(contents.git_blob(found.blob))
+        assert found.entry is not None
+        raw = RangedFile(found.entry.size, found.entry.raw, partial(_read, contents, found))
+        return io.BufferedReader(raw, _BUFFER)
+
+    def _found(self, name: str) -> Found:
+        found = self._view.tree.at(os.fsencode(name))
+        if found is None:
+            where = f" at {self.rev}" if self.rev is not None else ""
+            raise FileNotFoundError(errno.ENOENT, f"the project has no such path{where}", name)
+        return found
+
+    def _listed(self, found: Found) -> tuple[bytes, Found]:
+        """Its own path with what it is; of a link what it leads to."""
+        led = self._view.tree.at(found.path) if found.kind == LINK else None
+        return found.path, led or found
+
+    @property
+    def _view(self) -> DataView:
+        # Connections and threads do not live on in a forked process.
+        if self._opened is None or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._opened = self._open_view()
+            self._closing = weakref.finalize(self, _close, self._opened, self._pid)
+        return self._opened
+
+    def _open_view(self) -> DataView:
+        names = () if self.remote is None else (self.remote,)
+        start = os.path.join(self._cwd, self.repo or ".")
+        return DataView(open_project(os.fsencode(start), environment()), self.rev, names)
+
+
+def _read(contents: Any, found: Found, start: int, stop: int, ahead: int) -> bytes:
+    return bytes(contents.read(found, start, stop, ahead=ahead))
+
+
+def _close(view: DataView, pid: int) -> None:
+    if pid == os.getpid():
+        view.close()
+
+
+def _without_query(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without ``?repo=...&rev=...``, and what stands there; any other question mark is one in a name."""
+    path, mark, query = url.rpartition("?")
+    pairs = dict(parse_qsl(query, keep_blank_values=True)) if mark else {}
+    return (path, pairs) if pairs and pairs.keys() <= _IN_URL else (url, {})
+
+
+def _under(name: str, top: bytes, path: bytes) -> str:
+    """The path of something below *top*, which was asked for by *name*: another where links are on the way."""
+    text, above = os.fsdecode(path), os.fsdecode(top)
+    return text if above == name else posixpath.join(name, text[len(above) + 1 if above else 0 :])
+
+
+def _name(info: dict[str, Any]) -> str:
+    return str(info["name"])
+
+
+def _info(found: Found, name: str) -> dict[str, Any]:
+    info: dict[str, Any] = {
+        "name": name,
+        "size": None if found.kind == DIRECTORY and found.entry is None else found.size,
+        "type": _KINDS[found.kind],
+        "isexec": found.executable,
+        "tracked": found.entry is not None,
+    }
+    if found.entry is not None and found.kind != LINK:
+        info["digest"] = str(found.entry.digest)
+    if found.modified is not None:
+        info["mtime"] = found.modified
+    if found.target:
+        info["islink"] = True
+        info["destination"] = os.fsdecode(found.target)
+    return info
