@@ -130,8 +130,8 @@ def resolve(project: Project, request: ResolveRequest, reporter: Reporter = SILE
     return replace(result, checkout=done)
 
 
-def raise_for(result: ResolveResult) -> None:
-    """Raise the error that it ends with, where something is left open."""
+def raise_for(result: ResolveResult, request: ResolveRequest) -> None:
+    """Raise the error that it ends with: what was not merged, and what is open where nothing was decided."""
     if result.checkout is not None:
         checkout_raise_for(result.checkout, CheckoutRequest(allow_missing=True))
     if result.not_merged:
@@ -139,7 +139,7 @@ def raise_for(result: ResolveResult) -> None:
         if len(causes) == 1:
             raise causes[0]
         raise DvtoolError(f"{len(causes)} files could not be merged", hint=causes[0].hint, causes=causes)
-    if result.left:
+    if result.left and not request.side:
         first = result.left[0]
         name = first.stage or show(first.path or first.source)
         many = "1 conflict is" if len(result.left) == 1 else f"{len(result.left):,} conflicts are"

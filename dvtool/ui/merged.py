@@ -34,7 +34,9 @@ def resolved_lines(result: ResolveResult, paint: Paint, *, whole: bool = False, 
         yield from checkout_lines(result.checkout)
         if result.checkout.missing:
             yield "`dvtool pull` brings what is missing"
-    if result.left:
+    if result.left and result.decided:
+        yield f"{count(len(result.left), 'conflict')} left: `dvtool resolve` shows what is"
+    elif result.left:
         yield "Changed on both sides, not decided:"
         yield from conflict_lines(result.left, paint, whole=whole)
     for one in result.not_merged:
@@ -52,10 +54,10 @@ def resolved_lines(result: ResolveResult, paint: Paint, *, whole: bool = False, 
 def resolved_json(result: ResolveResult) -> dict[str, object]:
     """The result without what only Python callers need."""
     return {
-        "merged": result.merged,
+        "merged": [{"path": path} for path in result.merged],
         "decided": [conflict_json(one) for one in result.decided],
         "left": [conflict_json(one) for one in result.left],
-        "settled": result.settled,
+        "settled": [{"path": path} for path in result.settled],
         "not_merged": [{"path": one.path, "why": one.error.message} for one in result.not_merged],
         "checkout": None if result.checkout is None else checkout_json(result.checkout),
         "next_step": result.next_step,

@@ -52,6 +52,6 @@ def resolve(session: Session, targets: tuple[bytes, ...], side: str | None, dry_
         session.json("resolve/1", resolved_json(result))
     else:
         lines = resolved_lines(result, session.paint, whole=session.verbose, dry_run=dry_run)
-        if result.left or not session.quiet:
+        if not session.quiet or (result.left and not side):
             session.lines(lines)
-    raise_for(result)
+    raise_for(result, request)
