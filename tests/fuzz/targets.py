@@ -22,6 +22,11 @@ from dvtool.formats import catalog
 from dvtool.formats import checktimes
 from dvtool.formats import config
 from dvtool.formats import durations
+from dvtool.formats import dvcconfig
+from dvtool.formats import dvcfile
+from dvtool.formats import dvclock
+from dvtool.formats import dvcmanifest
+from dvtool.formats import dvcsettings
 from dvtool.formats import index
 from dvtool.formats import oplog
 from dvtool.formats import planfile
@@ -186,6 +191,27 @@ def _plan(data: bytes) -> None:
     request_of(saved, WHERE)
 
 
+def _dvc_file(data: bytes) -> None:
+    for out in dvcfile.decode_dvcfile(data, WHERE, b"sub").outs:
+        paths.check_path(out.path, WHERE)
+
+
+def _dvc_manifest(data: bytes) -> None:
+    files = dvcmanifest.decode_manifest(data)
+    assert dvcmanifest.decode_manifest(dvcmanifest.encode_manifest(files)) == files
+    assert not any(paths.name_problem(name) for file in files for name in file.path.split(b"/"))
+
+
+def _dvc_settings(data: bytes) -> None:
+    found = dvcconfig.decode_dvcconfig(data.decode("utf-8", "replace"), WHERE)
+    for each in dvcsettings.translate(found, WHERE).settings:
+        settings.parse_value(each.key, each.value)
+
+
+def _of_dvc(name: str) -> tuple[bytes, ...]:
+    return tuple(path.read_bytes() for path in sorted((GOLDEN / "dvc").glob(name)))
+
+
 def _definition_edit(data: bytes) -> None:
     """Each way to edit a definition: what comes out can be read again, or nothing does."""
     text = data.decode("utf-8", "replace")
@@ -284,6 +310,11 @@ TARGETS = [
     Target("config", _settings, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r", b"cache.dir", b"ext::")),
     Target("config-edit", _edited, (_CONFIG,), (b"[", b"]", b'"', b"\\", b"=", b"#", b"\r\n", b'[remote "new"]\n')),
     Target("yaml", _yaml, _YAML, _YAML_WORDS),
+    Target("dvc-file", _dvc_file, _of_dvc("*.dvc"), (b"md5: ", b".dir", b"repo:", b"wdir: ..", *_YAML_WORDS)),
+    Target("dvc-lock", lambda data: dvclock.decode_dvclock(data, WHERE), _of_dvc("dvc.lock"), _YAML_WORDS),
+    Target("dvc-run", lambda data: dvclock.decode_dvc_run(data, WHERE), _of_dvc("run"), _YAML_WORDS),
+    Target("dvc-manifest", _dvc_manifest, _of_dvc("*.dir"), (b"[]", b'"relpath"', b"..", b"/", b"\\ud800", b".git")),
+    Target("dvc-config", _dvc_settings, _of_dvc("config"), (b"[", b"]", b'"', b"'", b"=", b"#", b",", b"remote://")),
     Target("plan", _plan, (_PLAN,), (b"null", b"[]", b'"', b"1e999", b'"..', b"\\ud800")),
     Target("definition-edit", _definition_edit, (*_DEFINITION, *_YAML), (*_YAML_WORDS, b"stages:", b"\r\n", b"\t")),
     Target("definition", _definition, _DEFINITION, (*_YAML_WORDS, *_DEFINITION_WORDS)),
