@@ -55,6 +55,12 @@ class Difference(NamedTuple):
     why: str = ""
 
 
+class Unmerged(NamedTuple):
+    """A pointer or lock, relative to the root."""
+
+    path: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class StageStatus:
     """One stage that is not up to date, or is frozen. ``reasons``: of its own; none where it only waits for others.
@@ -91,6 +97,7 @@ class StatusResult:
     ``stages``: of ``stage_count`` that were looked at, those that are out of date, and frozen ones.
     ``has_outputs``: outputs of stages are in ``workspace``, which `commit` takes over and `add` does not.
     ``stages_error``: why nothing is known of stages: a definition cannot be read.
+    ``unmerged``: pointers and locks that a merge left in conflict.
     """
 
     tracked: int
@@ -105,11 +112,13 @@ class StatusResult:
     stages: tuple[StageStatus, ...] = ()
     has_outputs: bool = False
     stages_error: FormatError | ConfigError | None = None
+    unmerged: tuple[Unmerged, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         outdated = any((stage.reasons or not stage.frozen) and not stage.unchecked for stage in self.stages)
-        return not (self.workspace or self.committed or self.missing or self.cloud or outdated or self.stages_error)
+        differs = self.workspace or self.committed or self.missing or self.cloud
+        return not (differs or outdated or self.stages_error or self.unmerged)
 
 
 def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT) -> StatusResult:
@@ -128,6 +137,8 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         targets = tuple(target for target in targets if target not in stages.named)
     selected = select(tracked, relative_paths(project, targets)) if targets or not request.targets else []
     chosen = {one.item.path for one in selected}
+    sources = {one.item.pointer_path for one in selected}
+    unmerged = tuple(Unmerged(path) for path in files.unmerged if not request.targets or path in sources)
     changed = [one for one in changed_since_head(project, tracked) if not request.targets or one[0] in chosen]
     if not selected and not changed:
         return StatusResult(
@@ -142,6 +153,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
             stages.total,
             stages.stages,
             stages_error=stages.error,
+            unmerged=unmerged,
         )
     from dvtool.api.status_compare import compare
 
@@ -162,6 +174,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         stages.stages,
         any(owner.stage for one in workspace if (owner := tracked.owner(one.path)) is not None),
         stages.error,
+        unmerged,
     )
 
 

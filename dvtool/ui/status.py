@@ -30,7 +30,10 @@ def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> 
         ("Recorded, not in the last commit (git add, then git commit):", result.committed),
         ("Not on the remote (upload with: dvtool push):", result.cloud or ()),
     )
-    any_shown = False
+    any_shown = bool(result.unmerged)
+    if result.unmerged:
+        yield "In conflict after a merge (see and decide with: dvtool resolve):"
+        yield from (f"  {paint('both changed', 'red')}  {show(one.path)}" for one in result.unmerged)
     for heading, differences in sections:
         if differences:
             if any_shown:
