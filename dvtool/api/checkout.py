@@ -25,6 +25,7 @@ from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.oplog import Recorder
 from dvtool.project.oplog import begin
+from dvtool.project.parts import learned
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
@@ -121,14 +122,18 @@ def checkout(
     `raise_for` turns it into the error to end with.
     Raises `UsageError`, `FormatError`, `UnsafeInput`, `StorageError`, `Locked`.
     """
-    tracked = open_tracked(project)
-    selected = select_targets(project, tracked, request.targets, "checkout")
-    if request.only is not None:
-        selected = [one for one in selected if one.item.path in request.only]
     cache = cache or open_cache(project)
+    tracked = learned(project, open_tracked(project), reporter, cache)
+    selected = _selected(project, tracked, request)
+    errors: list[DvtoolError] = []
+    if not request.dry_run and any(one.item.stated is not None for one in selected):
+        from dvtool.project.adoptbring import bring_here
+
+        tracked, errors = bring_here(project, tracked, selected, cache, reporter)
+        selected = _selected(project, tracked, request)
+        cache.forget()
     done: list[Applied] = []
     unreadable: list[Left] = []
-    errors: list[DvtoolError] = []
     with open_worktree(project, cache) as worktree, begin(project, "checkout") as operation:
         if not request.dry_run:
             worktree.lock("dvtool checkout")
@@ -158,6 +163,11 @@ def checkout(
         errors += damage_errors(cache)
         dropped = Dropped(worktree.state_dir).read()
     return _result(done, unreadable, errors, lambda path: _absent(tracked, dropped, path), tracked)
+
+
+def _selected(project: Project, tracked: TrackedPaths, request: CheckoutRequest) -> list[Selected]:
+    selected = select_targets(project, tracked, request.targets, "checkout")
+    return [one for one in selected if request.only is None or one.item.path in request.only]
 
 
 def _absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) -> Left:

@@ -26,6 +26,7 @@ from dvtool.project.listings import Listings
 from dvtool.project.listings import Unread
 from dvtool.project.listings import unread_error
 from dvtool.project.open import Project
+from dvtool.project.parts import learned
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.parts import relative_path
@@ -107,8 +108,8 @@ def diff(project: Project, request: DiffRequest, reporter: Reporter = SILENT) ->
     `UnsafeInput`, `StorageError`.
     """
     targets = relative_paths(project, request.targets)
+    new = learned(project, open_tracked(project), reporter) if request.new is None else _at(project, request.new)
     old = _at(project, request.old)
-    new = open_tracked(project) if request.new is None else _at(project, request.new)
     unread: list[Unread] = []
     absent: list[bytes] = []
     with ExitStack() as stack:
@@ -176,7 +177,7 @@ def _revisions(repo: GitRepo, word: str) -> tuple[str, ...]:
 
 def _was_tracked(project: Project, word: bytes, revisions: list[str]) -> bool:
     path = relative_path(project, word)
-    sides = [open_tracked(project), *(_at(project, one) for one in revisions or ["HEAD"])]
+    sides = [learned(project, open_tracked(project)), *(_at(project, one) for one in revisions or ["HEAD"])]
     return any(side.owner(path) is not None or side.below(path) or side.outputs_named(path) for side in sides)
 
 

@@ -11,6 +11,7 @@ from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.formats.records import Root
 from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
@@ -124,7 +125,9 @@ class _Work:
     def fetch_all(self, chains: Sequence[Route], wanted: Sequence[Wanted]) -> FetchReport:
         parts: list[Fetched] = []
         try:
-            with kept_in_shared_cache(self._project, self._cache, [Root(one.directory, one.oid) for one in wanted]):
+            with kept_in_shared_cache(
+                self._project, self._cache, [Root(one.directory, one.oid) for one in wanted if not is_adopted(one.oid)]
+            ):
                 parts += [self._in_turn(chain) for chain in chains]
         except StorageError as error:
             # A cache may be mounted read-only: where nothing was to be stored in it, that is no failure.
@@ -154,6 +157,25 @@ class _Work:
 
     def _run(self, remotes: Sequence[Remote], wanted: Sequence[Wanted], *, dry_run: bool = False) -> FetchResult:
         jobs = self._request.jobs or int(self._project.config.remote(remotes[0].name).options.get("jobs", "0"))
+        own = [one for one in wanted if not one.stated]
+        adopted = [one for one in wanted if one.stated]
+        if not adopted:
+            return self._run_own(remotes, own, jobs, dry_run=dry_run)
+        from dvtool.project.adoptbring import fetch_adopted
+
+        came = fetch_adopted(
+            self._project,
+            self._cache,
+            remotes,
+            adopted,
+            jobs=jobs,
+            only=self._request.only,
+            dry_run=dry_run,
+            reporter=self._reporter,
+        )
+        return came.plus(self._run_own(remotes, own, jobs, dry_run=dry_run)) if own else came
+
+    def _run_own(self, remotes: Sequence[Remote], wanted: Sequence[Wanted], jobs: int, *, dry_run: bool) -> FetchResult:
         return run_fetch(
             self._cache,
             remotes,

@@ -10,6 +10,7 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.oplog import require_own
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.remotes import Remotes
@@ -99,6 +100,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
     Raises `MissingData` (neither here nor there, by path, after the rest was sent), `IntegrityError`,
     `StorageError`, `AccessDenied` where there is one remote; `ConfigError`, `UnsafeInput`.
     """
+    require_own(project.layout, "push")
     with Remotes(project) as remotes:
         remotes.prepare(request.remotes)
         tracked = open_tracked(project)

@@ -16,6 +16,7 @@ from dvtool.model.ports import Reporter
 from dvtool.project.history import changed_since_head
 from dvtool.project.open import Project
 from dvtool.project.parts import find_files
+from dvtool.project.parts import learned
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
 from dvtool.workspace.pointers import OwnFiles
@@ -129,7 +130,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     `StorageError`.
     """
     files = find_files(project)
-    tracked = open_tracked(project, found=files)
+    tracked = learned(project, open_tracked(project, found=files), reporter)
     stages = StagesSeen()
     targets = request.targets
     if files.definitions:

@@ -184,6 +184,10 @@ def load_config(layout: Layout, environment: Environment, overrides: Mapping[str
     Raises `FormatError`, `ConfigError`, and `UnsafeInput` for what the committed file must not set.
     """
     files = {level: read_level(layout, level) for level in FILE_LEVELS}
+    if layout.foreign:
+        from dvtool.project.dvcsettings import with_dvc_settings
+
+        files = with_dvc_settings(layout, environment, files)
     names = {key.subsection for layer in files.values() for key in layer if key.subsection}
     flags = {parse_key(key): text for key, text in overrides.items()}
     for key, text in flags.items():
@@ -214,6 +218,8 @@ def level_path(layout: Layout, level: Level) -> bytes:
 
 def read_level(layout: Layout, level: Level) -> dict[Key, Found]:
     """The settings of one file, checked; an absent file has none."""
+    if layout.foreign and level is Level.PROJECT:
+        return {}
     path = level_path(layout, level)
     entries = read_entries(layout, level)
     for entry in entries:

@@ -24,6 +24,7 @@ from dvtool.project.config import read_config_file
 from dvtool.project.layout import Layout
 from dvtool.project.oplog import current
 from dvtool.project.oplog import file_changes
+from dvtool.project.oplog import require_own
 
 _PRIVATE = (Level.LOCAL, Level.USER)
 
@@ -77,6 +78,8 @@ def rename_remote(layout: Layout, level: Level, old_name: str, new_name: str) ->
 @contextlib.contextmanager
 def _editing(layout: Layout, level: Level) -> Iterator[bytes]:
     """The file of a level, which nobody else edits meanwhile: of two edits at once both count."""
+    if level is Level.PROJECT:
+        require_own(layout, "config --project")
     path = level_path(layout, level)
     # The committed file lies among the user's own.
     beside = os.path.join(layout.state_dir, b"config") if level is Level.PROJECT else path

@@ -13,7 +13,10 @@ from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import show
 from dvtool.model.paths import split
+from dvtool.project.locate import DVC_CONFIG
 from dvtool.project.open import Project
+from dvtool.project.parts import settled
+from dvtool.project.parts import settled_items
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import tracked_in
@@ -35,13 +38,28 @@ def tracked_at(project: Project, rev: str) -> TrackedPaths:
         # Git's own words for an unknown revision help nobody; most callers know that theirs is there.
         resolve(project.git, rev)
         raise
+    if not found and is_foreign_at(project, rev):
+        from dvtool.project.foreign import tracked_in_commit
+
+        return settled(project, tracked_in_commit(project, rev))
     contents = dict(read_blobs(project.git, found.values(), limit=_limit(found)))
     items: list[Tracked] = []
     uncached: set[bytes] = set()
     for path, sha in found.items():
         own = layout.from_git(path)
         items += tracked_in(own, contents[sha], f"{show(own)} at {rev}", uncached)
-    return TrackedPaths(items, uncached)
+    return settled(project, TrackedPaths(items, uncached))
+
+
+def is_foreign_at(project: Project, rev: str) -> bool:
+    """Whether a commit has the project as DVC's and not as ours."""
+    from dvtool.git.listing import files_at
+
+    if project.git is None:
+        return False
+    prefix = project.layout.prefix
+    ours, theirs = (any(files_at(project.git, rev, prefix + path)) for path in (b".dvtool/config", DVC_CONFIG))
+    return theirs and not ours
 
 
 def _limit(paths: Iterable[bytes]) -> int:
@@ -70,6 +88,12 @@ def changed_since(
     if project.git is None:
         return
     layout = project.layout
+    if project.foreign:
+        at = tracked_at(project, rev) if rev != "HEAD" or head(project.git) is not None else TrackedPaths(())
+        for path in sorted({item.path for item in at} | {item.path for item in tracked}):
+            if at.get(path) != tracked.get(path):
+                yield path, at.get(path), tracked.get(path)
+        return
     files = {item.pointer_path for item in tracked}
     before: dict[bytes, str | None] = {}
     if rev == "HEAD" and head(project.git) is None:
@@ -84,7 +108,8 @@ def changed_since(
     old: dict[bytes, Tracked] = {}
     for path, sha in before.items():
         if sha is not None:
-            old.update((item.path, item) for item in tracked_in(path, contents[sha], f"{show(path)} at {rev}"))
+            items = tracked_in(path, contents[sha], f"{show(path)} at {rev}")
+            old.update((item.path, item) for item in settled_items(project, items))
     new = {item.path: item for item in tracked if item.pointer_path in before}
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):

@@ -11,6 +11,8 @@ from dvtool.disk.lock import Waiting
 from dvtool.errors import UsageError
 from dvtool.git.run import GitRepo
 from dvtool.project.environment import Environment
+from dvtool.project.locate import DVC_CONFIG
+from dvtool.project.locate import DVC_MARKER
 from dvtool.project.locate import MARKER
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]+")
@@ -23,7 +25,8 @@ class Layout:
     ``cache_dir`` follows ``cache.dir`` once the settings are known. ``state_dir`` belongs to this
     one workspace and lies where neither Git nor ``git clean`` reaches; ``tmp_dir`` is inside it. ``clone_dir``: of the
     clone with all its workspaces.
-    ``waiting``: for the locks of the config files.
+    ``waiting``: for the locks of the config files. ``foreign``: the tool, "dvc", whose project this is, which is only
+    read; else empty. The committed config is that tool's then.
     """
 
     root: bytes
@@ -38,6 +41,7 @@ class Layout:
     user_config: bytes
     system_config: bytes
     waiting: Waiting = field(default_factory=Waiting)
+    foreign: str = ""
 
     def to_git(self, path: bytes) -> bytes:
         """A path relative to the root as git names it: relative to the top of the work tree."""
@@ -50,9 +54,12 @@ class Layout:
         return path[len(self.prefix) :]
 
 
-def plan_layout(root: bytes, git: GitRepo | None, environment: Environment) -> Layout:
-    """The layout of the project at *root*; *git* is None for one that works without Git. Touches no file."""
-    own = os.path.join(root, MARKER)
+def plan_layout(root: bytes, git: GitRepo | None, environment: Environment, *, foreign: bool = False) -> Layout:
+    """The layout of the project at *root*; *git* is None for one that works without Git. Touches no file.
+
+    *foreign*: it is DVC's, and is read as it is.
+    """
+    own = os.path.join(root, DVC_MARKER, b"tmp", b"dvtool") if foreign else os.path.join(root, MARKER)
     prefix = b""
     if git is None:
         state, shared, local = os.path.join(own, b"state"), own, os.path.join(own, b"config.local")
@@ -73,11 +80,12 @@ def plan_layout(root: bytes, git: GitRepo | None, environment: Environment) -> L
         clone_dir=shared,
         state_dir=state,
         tmp_dir=os.path.join(state, b"tmp"),
-        project_config=os.path.join(own, b"config"),
+        project_config=os.path.join(root, DVC_CONFIG) if foreign else os.path.join(own, b"config"),
         local_config=local,
         user_config=os.path.join(_user_directory(environment), b"dvtool", b"config"),
         system_config=os.path.join(_system_directory(environment), b"dvtool", b"config"),
         waiting=environment.waiting,
+        foreign="dvc" if foreign else "",
     )
 
 

@@ -22,23 +22,46 @@ from dvtool.project.config import read_entries
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
 from dvtool.project.layout import plan_layout
+from dvtool.project.locate import DVC_MARKER
 from dvtool.project.locate import MARKER
 from dvtool.project.locate import find_root
+from dvtool.project.locate import is_foreign
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An open project. Paths are absolute, ``git`` is None where it works without Git."""
+    """An open project. Paths are absolute, ``git`` is None where it works without Git.
+
+    ``adopts``: the cache of the tool that began the project, where that is not in its usual place. ``versioned``:
+    remotes of that tool that cannot be read.
+    """
 
     root: bytes
     layout: Layout
     config: Config
     git: GitRepo | None
     environment: Environment
+    adopts: bytes = b""
+    versioned: frozenset[str] = frozenset()
+
+    @property
+    def ignore_file(self) -> bytes:
+        """The name of files that say what is passed over."""
+        return b".dvcignore" if self.foreign else b".dvtoolignore"
+
+    @property
+    def foreign(self) -> str:
+        """The tool whose project this is, where it is only read: "dvc"; else empty."""
+        return self.layout.foreign
 
     @property
     def repo_id(self) -> str:
         """What names this repository on remotes; raises `ConfigError` if the committed file lost it."""
+        if self.foreign:
+            import hashlib
+
+            # It names nothing on a remote; a shared cache tells apart by it who keeps what.
+            return hashlib.sha256(self.root).hexdigest()[:32]
         stated = self.config.text("core.repo_id")
         if stated is None:
             raise ConfigError(
@@ -57,7 +80,14 @@ def open_project(start: bytes, environment: Environment, overrides: Mapping[str,
     layout = find_layout(start, environment)
     config = load_config(layout, environment, overrides or {})
     layout = replace(layout, cache_dir=config.path("cache.dir") or layout.cache_dir)
-    return Project(layout.root, layout, config, layout.git, environment)
+    project = Project(layout.root, layout, config, layout.git, environment)
+    if not os.path.isdir(os.path.join(layout.root, DVC_MARKER)):
+        return project
+    from dvtool.project.dvcsettings import dvc_cache
+    from dvtool.project.dvcsettings import versioned_remotes
+
+    project = replace(project, adopts=dvc_cache(layout, environment))
+    return replace(project, versioned=versioned_remotes(layout, environment)) if layout.foreign else project
 
 
 def find_layout(start: bytes, environment: Environment) -> Layout:
@@ -67,6 +97,8 @@ def find_layout(start: bytes, environment: Environment) -> Layout:
     ``init --no-scm``.
     """
     root = _find_root(os.path.join(environment.cwd, start), environment)
+    if is_foreign(root):
+        return plan_layout(root, find_git(root, environment.environ), environment, foreign=True)
     bare = plan_layout(root, None, environment)
     entries = read_entries(bare, Level.PROJECT)
     git = find_git(root, environment.environ)

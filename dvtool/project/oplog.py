@@ -16,6 +16,7 @@ from contextvars import ContextVar
 
 from dvtool.disk.lock import Waiting
 from dvtool.errors import StorageError
+from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats.oplog import Collection
 from dvtool.formats.oplog import FileChange
@@ -150,6 +151,22 @@ def current() -> Recorder | None:
     return _current.get()
 
 
+_READING = frozenset(
+    "cache dir, checkout, config, fetch, fsck, gc, init, migrate, pull, recover, remote trust".split(", ")
+)
+"""Verbs with an operation that a project which is only read has, too."""
+
+
+def require_own(layout: Layout, verb: str) -> None:
+    """Raise `UsageError` for a verb that writes where the project is another tool's, which is only read."""
+    if layout.foreign and verb not in _READING:
+        raise UsageError(
+            f"this is a DVC project, which dvtool only reads: `{verb}` is for its own",
+            path=layout.root,
+            hint="`dvtool migrate --dry-run` shows what would make it one of dvtool's, without moving any data",
+        )
+
+
 @contextmanager
 def begin(project: Project, verb: str, *, required: bool = True) -> Iterator[Recorder]:
     """The operation of a verb, or the one that is open already: then this verb is a part of it.
@@ -183,7 +200,8 @@ def begin_at(
     durable: bool = True,
     required: bool = True,
 ) -> Iterator[Recorder]:
-    """`begin` for verbs that work without an open project: settings, init."""
+    """`begin` for verbs that work without an open project: settings, init. Raises as `require_own`."""
+    require_own(layout, verb)
     outer = _current.get()
     if outer is not None and outer.layout.state_dir == layout.state_dir:
         yield outer

@@ -6,18 +6,24 @@ Each is imported where it is opened: `status` with nothing tracked needs none of
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dvtool.errors import ConfigError
 from dvtool.errors import UsageError
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
 from dvtool.project.config import Config
 from dvtool.project.config import Level
 from dvtool.project.config import RemoteSettings
 from dvtool.project.config import in_words
 from dvtool.project.open import Project
 from dvtool.workspace.pointers import OwnFiles
+from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import find_own_files
 from dvtool.workspace.pointers import load_tracked
@@ -65,7 +71,7 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
 
     layout = project.layout
     memo = Memo(os.path.join(layout.state_dir, b"memo.sqlite"), network=is_network_fs(layout.state_dir))
-    ignore = IgnoreRules.load(project.root)
+    ignore = IgnoreRules.load(project.root, project.ignore_file)
     return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore, jobs=_jobs(project))
 
 
@@ -76,7 +82,9 @@ def _jobs(project: Project) -> int:
 
 
 def find_files(project: Project) -> OwnFiles:
-    """The project's pointers, locks and definitions."""
+    """The project's pointers, locks and definitions. One of DVC's has none: `open_tracked` finds what it has."""
+    if project.foreign:
+        return OwnFiles((), (), ())
     return find_own_files(project.root, project.git, project.layout.prefix.rstrip(b"/"))
 
 
@@ -85,6 +93,10 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = (), found: Ow
 
     *data_in*: directories that are about to be tracked. *found*: from `find_files`.
     """
+    if project.foreign:
+        from dvtool.project.foreign import tracked_here
+
+        return settled(project, tracked_here(project))
     state_dir = project.layout.state_dir
     readers: list[LockReader] = []
 
@@ -95,7 +107,7 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = (), found: Ow
             readers.append(LockReader(project.root, state_dir))
         return readers[0]
 
-    return load_tracked(
+    tracked = load_tracked(
         project.root,
         project.git,
         project.layout.prefix.rstrip(b"/"),
@@ -104,11 +116,42 @@ def open_tracked(project: Project, *, data_in: tuple[bytes, ...] = (), found: Ow
         unwritten=reader().unwritten() if os.path.lexists(os.path.join(state_dir, LOCK_JOURNAL)) else (),
         found=found,
     )
+    return settled(project, tracked)
+
+
+def settled(project: Project, tracked: TrackedPaths) -> TrackedPaths:
+    """The same paths; of adopted data, what is known of it: `dvtool.project.adoption`."""
+    if not any(is_adopted(item.pointer.digest.oid) for item in tracked):
+        return tracked
+    from dvtool.project.adoption import settle
+
+    return settle(project, tracked)
+
+
+def learned(
+    project: Project, tracked: TrackedPaths, reporter: Reporter = SILENT, cache: Cache | None = None
+) -> TrackedPaths:
+    """The same after a look at files of the worktree that may be adopted data which is not known yet."""
+    if all(item.stated is None for item in tracked):
+        return tracked
+    from dvtool.project.adoption import learn
+
+    return learn(project, tracked, reporter, cache=cache)
+
+
+def settled_items(project: Project, items: Sequence[Tracked]) -> Sequence[Tracked]:
+    """The same of items, which may be of different commits."""
+    if not any(is_adopted(item.pointer.digest.oid) for item in items):
+        return items
+    from dvtool.project.adoption import Adoption
+
+    with Adoption(project) as adoption:
+        return adoption.settle(items)
 
 
 def open_pointers(project: Project, found: OwnFiles | None = None) -> TrackedPaths:
     """What was added alone: outputs of stages are not in it. *found*: from `find_files`."""
-    return load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), found=found)
+    return settled(project, load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), found=found))
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:
@@ -128,6 +171,12 @@ def address_of(project: Project, name: str | None = None) -> Address:
     from dvtool.remote.address import Address
 
     settings = project.config.remote(name)
+    if settings.name in project.versioned:
+        raise ConfigError(
+            f"remote {settings.name}: its objects lie there by the server's own versions (`version_aware` or "
+            "`worktree` in DVC's settings), which dvtool does not read",
+            hint="bring the data with `dvc pull`: dvtool takes what stands in the worktree or in DVC's cache",
+        )
     environ = project.environment.environ
     require(standing_of(project.config, environ, settings.name))
     origins = {key: in_words(origin) for key, origin in settings.origins.items()}

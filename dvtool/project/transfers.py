@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from dataclasses import replace
 
 from dvtool.formats.settings import is_true
+from dvtool.model.digest import ObjectId
 from dvtool.model.paths import show
 from dvtool.model.ports import Reporter
 from dvtool.project.config import RemoteSettings
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
+from dvtool.project.parts import settled_items
 from dvtool.project.routes import Routes
 from dvtool.project.unchunked import unchunked_paths
 from dvtool.transfer.types import PushContext
@@ -48,7 +50,9 @@ NO_REVISIONS = Revisions()
 def wanted_of(routes: Routes, item: Tracked, below: Iterable[bytes] = ()) -> Wanted:
     """One tracked path for the transfer engine. Raises `ConfigError` where two remotes claim it."""
     pointer, owner = item.pointer, routes.owner(item)
-    return Wanted(item.is_directory, pointer.digest.oid, pointer.size, pointer.files, item.path, tuple(below), owner)
+    stated = ObjectId(b"") if item.stated is None else item.stated.oid
+    oid = pointer.digest.oid
+    return Wanted(item.is_directory, oid, pointer.size, pointer.files, item.path, tuple(below), owner, stated)
 
 
 def wanted_now(routes: Routes, selected: Iterable[Selected], *, unpushed: bool = False) -> list[Wanted]:
@@ -105,7 +109,8 @@ def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) ->
             blobs.setdefault(blob.blob, {})[layout.from_git(blob.path)] = None
         for sha, data in read_blobs(project.git, blobs, limit=LOCK_BYTES):
             for path in blobs[sha]:
-                _add(found, routes, tracked_in(path, data, f"{show(path)} in history"))
+                items = tracked_in(path, data, f"{show(path)} in history")
+                _add(found, routes, settled_items(project, items))
     for commit in commits_of(project, replace(revisions, all_commits=False)):
         _add(found, routes, tracked_at(project, commit))
     return list(found.values())

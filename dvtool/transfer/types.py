@@ -16,7 +16,8 @@ class Wanted(NamedTuple):
     ``oid``: of the file, or of the directory's top page; ``size`` and ``files`` as the pointer
     states them. ``path`` is for messages. ``below``: relative paths inside a directory that alone
     are wanted; empty means all of it. ``remote``: the one that it belongs to, empty for the default
-    one; for the caller, who chooses the remotes.
+    one; for the caller, who chooses the remotes. ``stated``: of adopted data its digest as the pointer has it, empty
+    for data of ours.
     """
 
     directory: bool
@@ -26,6 +27,7 @@ class Wanted(NamedTuple):
     path: bytes
     below: tuple[bytes, ...] = ()
     remote: str = ""
+    stated: ObjectId = ObjectId(b"")
 
 
 def none_unchunked(_path: bytes) -> bool:
@@ -122,3 +124,16 @@ class FetchResult(NamedTuple):
     plain_bytes: int = 0
     left_out: int = 0
     left_out_bytes: int = 0
+
+    def plus(self, other: FetchResult) -> FetchResult:
+        """Both as one."""
+        return FetchResult(
+            self.objects + other.objects,
+            self.bytes_received + other.bytes_received,
+            self.missing + other.missing,
+            self.damaged + other.damaged,
+            self.broken + other.broken,
+            self.plain_bytes + other.plain_bytes,
+            self.left_out + other.left_out,
+            self.left_out_bytes + other.left_out_bytes,
+        )

@@ -51,7 +51,6 @@ from dvtool.workspace.filereading import FileReader
 from dvtool.workspace.filereading import cannot_track
 from dvtool.workspace.filereading import pack_signature
 from dvtool.workspace.filereading import packed_size
-from dvtool.workspace.ignore import IGNORE_FILE
 from dvtool.workspace.pages import DIRECTORY_MODE
 from dvtool.workspace.pages import DirectoryInWork
 from dvtool.workspace.pages import PageInWork
@@ -75,7 +74,10 @@ _NO_TREE = TreeRef(ObjectId(bytes(32)), 0, 0)
 
 
 class Ignore(Protocol):
-    """Which paths are passed over."""
+    """Which paths are passed over. ``name``: of the files that say so."""
+
+    @property
+    def name(self) -> bytes: ...
 
     @property
     def is_empty(self) -> bool: ...
@@ -201,7 +203,7 @@ class Snapshot:
         if at < len(names) and names[at].startswith(_OWN_PREFIX):
             directory.leftovers = [join(path, name) for name in names if name.startswith(OWN_TEMPORARIES)]
             names = [name for name in names if not name.startswith(OWN_TEMPORARIES)]
-        if not self._ignore.is_empty or IGNORE_FILE in names:
+        if not self._ignore.is_empty or self._ignore.name in names:
             names = [name for name in names if not self._is_ignored(fd, path, name)]
         ends = cut_pages(names)
         directory.refs = [None] * len(ends)

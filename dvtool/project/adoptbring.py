@@ -1,0 +1,174 @@
+"""Bringing adopted data into the cache: from the other tool's cache on this disk, then from its remotes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
+from dvtool.model.digest import ObjectId
+from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
+from dvtool.model.tree import FILE
+from dvtool.model.tree import TreeRef
+from dvtool.project.adoption import Adoption
+from dvtool.project.open import Project
+from dvtool.project.parts import open_worktree
+from dvtool.store.cache import Cache
+from dvtool.store.trees import walk
+from dvtool.transfer.adopt import Need
+from dvtool.transfer.adopt import bring
+from dvtool.transfer.adopt import bring_local
+from dvtool.transfer.adopt import bring_manifests
+from dvtool.transfer.adopt import learn_local
+from dvtool.transfer.types import DamagedItem
+from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import Only
+from dvtool.transfer.types import Wanted
+from dvtool.workspace.pointers import Tracked
+from dvtool.workspace.pointers import TrackedPaths
+from dvtool.workspace.selection import Selected
+from dvtool.workspace.sinks import HashSink
+
+
+def bring_here(
+    project: Project, tracked: TrackedPaths, selected: Iterable[Selected], cache: Cache, reporter: Reporter
+) -> tuple[TrackedPaths, list[DvtoolError]]:
+    """What a checkout of *selected* needs and the other tool's cache has: the paths as they are known then, and an
+    error for each damaged file. What stands in the worktree already is not copied. Raises `StorageError`, `Locked`."""
+    parts: dict[Tracked, list[bytes]] = {}
+    for one in selected:
+        if one.item.stated is not None:
+            parts.setdefault(one.item, []).append(one.below)
+    if not parts:
+        return tracked, []
+    with Adoption(project, cache) as adoption:
+        if not adoption.stores:
+            return tracked, []
+        needs: list[Need] = []
+        for item, below in parts.items():
+            with suppress(MissingData):
+                needs += _needs(adoption, item, () if b"" in below else below)
+        lacking = adoption.lacking(needs)
+        if lacking:
+            standing = _standing(project, adoption, parts, reporter)
+            known = adoption.aliases.files(need.stated for need in lacking)
+            lacking = [
+                need
+                for need in lacking
+                if need.stated not in known or standing.get(need.path) != known[need.stated].oid
+            ]
+        _, damaged = bring_local(cache, adoption.aliases, lacking, adoption.stores, reporter)
+        return tracked.replaced(adoption.settle(tracked)), damaged
+
+
+def _needs(adoption: Adoption, item: Tracked, below: Sequence[bytes]) -> list[Need]:
+    assert item.stated is not None
+    if item.is_directory:
+        return list(adoption.needs(item.stated.oid, item.path, below))
+    return [Need(item.stated.oid, item.path)]
+
+
+def _standing(
+    project: Project, adoption: Adoption, items: Iterable[Tracked], reporter: Reporter
+) -> dict[bytes, ObjectId]:
+    """What files of the worktree are, by path."""
+    found: dict[bytes, ObjectId] = {}
+    with open_worktree(project, adoption.cache) as worktree:
+        sink = HashSink()
+        snapshot = worktree.snapshot(sink, reporter)
+        for item in items:
+            current = worktree.current(snapshot, item.path, is_top=True)
+            if current is not None and current.kind == FILE:
+                found[item.path] = current.oid
+            elif current is not None and current.kind == DIRECTORY:
+                tree = TreeRef(current.oid, current.size, current.files)
+                below = walk(worktree.current_pages(sink), tree, item.path + b"/")
+                found.update((path, entry.oid) for path, entry in below if entry.kind == FILE)
+    return found
+
+
+def fetch_adopted(
+    project: Project,
+    cache: Cache,
+    remotes: Sequence[Remote],
+    wanted: Sequence[Wanted],
+    *,
+    jobs: int,
+    only: Only,
+    dry_run: bool,
+    reporter: Reporter,
+) -> FetchResult:
+    """Fetch what neither our cache nor the other tool's has, from its remotes in turn. Raises `StorageError`."""
+    result = FetchResult(0, 0, (), ())
+    for remote in remotes:
+        came = _from(project, cache, remote, wanted, jobs=jobs, only=only, dry_run=dry_run, reporter=reporter)
+        result = result.plus(came)._replace(missing=came.missing, damaged=came.damaged)
+        if not (result.missing or result.damaged):
+            break
+    return result
+
+
+def _from(
+    project: Project,
+    cache: Cache,
+    remote: Remote,
+    wanted: Sequence[Wanted],
+    *,
+    jobs: int,
+    only: Only,
+    dry_run: bool,
+    reporter: Reporter,
+) -> FetchResult:
+    with Adoption(project, cache) as adoption:
+        missing: list[MissingItem] = []
+        damaged: list[DamagedItem] = []
+        absent = [
+            Need(one.stated, one.path)
+            for one in wanted
+            if one.directory and adoption.directory(one.stated, one.path) is None
+        ]
+        received = 0
+        if absent:
+            unique = {need.stated: need for need in absent}
+            missing, damaged, received = bring_manifests(adoption.aliases, unique.values(), remote, jobs)
+            adoption.forget()
+        needs: dict[tuple[ObjectId, bytes], Need] = {}
+        for one in wanted:
+            if not one.directory:
+                needs[one.stated, one.path] = Need(one.stated, one.path)
+                continue
+            with suppress(MissingData):
+                needs.update(
+                    ((each.stated, each.path), each) for each in adoption.needs(one.stated, one.path, one.below)
+                )
+        lacking = _not_on_this_disk(adoption, adoption.lacking(needs.values()), reporter)
+        result = bring(
+            cache, adoption.aliases, lacking, remote, jobs=jobs, reporter=reporter, only=only, dry_run=dry_run
+        )
+        return result._replace(
+            objects=result.objects + len(absent) - len(missing) - len(damaged),
+            bytes_received=result.bytes_received + received,
+            missing=(*missing, *result.missing),
+            damaged=(*damaged, *result.damaged),
+        )
+
+
+def _not_on_this_disk(adoption: Adoption, needs: Sequence[Need], reporter: Reporter) -> list[Need]:
+    """Those that the other tool's cache does not hold, or not rightly: each file there is read once to know."""
+    aliases, stores = adoption.aliases, adoption.stores
+    if not stores or not needs:
+        return list(needs)
+    sizes = {need.stated: [size for each in stores if (size := each.size(need.stated)) is not None] for need in needs}
+    known = aliases.files(sizes)
+    unread = {need.stated: need for need in needs if sizes[need.stated] and need.stated not in known}
+    if unread:
+        reporter.begin("looking", total=sum(sizes[stated][0] for stated in unread), unit="bytes")
+        learn_local(aliases, unread.values(), stores, reporter)
+        reporter.end()
+        known = aliases.files(sizes)
+    return [need for need in needs if need.stated not in known or known[need.stated].size not in sizes[need.stated]]

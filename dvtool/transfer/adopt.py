@@ -1,0 +1,421 @@
+"""Bytes of adopted data: from another tool's cache on this disk, and from its remotes. Verified by the digest that
+states them, stored under BLAKE3, and both remembered together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_file
+from dvtool.disk.beneath import open_root
+from dvtool.disk.clone import read_blocks
+from dvtool.disk.signature import signature_of
+from dvtool.errors import DvtoolError
+from dvtool.errors import IntegrityError
+from dvtool.errors import MissingData
+from dvtool.errors import StorageError
+from dvtool.formats.dvcplaces import object_key
+from dvtool.formats.dvcplaces import shard_of
+from dvtool.hashing.digests import digest_of
+from dvtool.hashing.digests import new_hasher
+from dvtool.hashing.digests import object_id
+from dvtool.model.digest import ObjectId
+from dvtool.model.digest import blake3_digest
+from dvtool.model.paths import show
+from dvtool.model.ports import Remote
+from dvtool.model.ports import Reporter
+from dvtool.state.aliases import Aliases
+from dvtool.store.cache import LOOSE_FROM
+from dvtool.store.cache import Cache
+from dvtool.store.cachewriter import CacheWriter
+from dvtool.transfer.fetch import COMMIT_BYTES
+from dvtool.transfer.fetch import EVERYTHING
+from dvtool.transfer.parallel import Workers
+from dvtool.transfer.parallel import threads_for
+from dvtool.transfer.progress import transferring
+from dvtool.transfer.types import DamagedItem
+from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import MissingItem
+from dvtool.transfer.types import Only
+
+MANIFEST_BYTES = 1 << 30
+"""No manifest is longer: seven million files."""
+_PIECE = 8 << 20
+"""Values of so many bytes and more arrive in pieces."""
+_AHEAD = 64 << 20
+_MANY = 1_000
+"""From so many values on, asking for the folders that they lie in takes fewer requests than asking for each."""
+
+
+class Need(NamedTuple):
+    """A file whose bytes are wanted: its digest as stated, and the path that needs it."""
+
+    stated: ObjectId
+    path: bytes
+
+
+class LocalStore:
+    """Another tool's cache below *root* on this disk. It is only read, and never through links inside of it."""
+
+    def __init__(self, root: bytes) -> None:
+        self.root = root
+
+    def path(self, stated: ObjectId, *, is_manifest: bool = False) -> bytes:
+        """Where the bytes would lie."""
+        return os.path.join(self.root, os.fsencode(object_key(stated, is_manifest=is_manifest)))
+
+    def size(self, stated: ObjectId) -> int | None:
+        """Bytes of the file there, None for none."""
+        try:
+            return os.lstat(self.path(stated)).st_size
+        except OSError:
+            return None
+
+    def manifest(self, stated: ObjectId) -> bytes | None:
+        """A manifest, verified; None where it is not there or not right."""
+        try:
+            with open(self.path(stated, is_manifest=True), "rb") as file:
+                data = file.read(MANIFEST_BYTES)
+        except OSError:
+            return None
+        return data if is_right(stated, data) else None
+
+    def opened(self, stated: ObjectId) -> tuple[int, bytes]:
+        """The folder that the file lies in, open, and its name there. Raises ``OSError``."""
+        folder, _, name = os.fsencode(object_key(stated)).rpartition(b"/")
+        root = open_root(self.root)
+        try:
+            return open_dir(root, folder), name
+        finally:
+            os.close(root)
+
+
+def is_right(stated: ObjectId, data: bytes) -> bool:
+    """Whether these are the bytes that the digest states."""
+    digest = blake3_digest(stated)
+    return digest_of(data, digest.algorithm) == digest
+
+
+def learn_local(aliases: Aliases, needs: Iterable[Need], stores: Sequence[LocalStore], reporter: Reporter) -> None:
+    """Read those files that another tool's cache has, and remember what they are; nothing is copied."""
+    for need in needs:
+        for store in stores:
+            if store.size(need.stated) is not None:
+                found = _hashed(store, need.stated)
+                if found is not None:
+                    aliases.put(need.stated, *found)
+                    reporter.advance(found[1])
+                    break
+
+
+def _hashed(store: LocalStore, stated: ObjectId) -> tuple[ObjectId, int] | None:
+    try:
+        folder, name = store.opened(stated)
+    except OSError:
+        return None
+    digest = blake3_digest(stated)
+    try:
+        fd = open_file(folder, name)
+        try:
+            hasher, other = new_hasher(), new_hasher(digest.algorithm)
+
+            def update(block: bytes | memoryview) -> None:
+                hasher.update(block)
+                other.update(block)
+
+            size = read_blocks(fd, update)
+        finally:
+            os.close(fd)
+    except (OSError, DvtoolError):
+        return None
+    finally:
+        os.close(folder)
+    return (ObjectId(hasher.digest()), size) if other.digest() == digest.raw else None
+
+
+def bring_local(
+    cache: Cache, aliases: Aliases, needs: Sequence[Need], stores: Sequence[LocalStore], reporter: Reporter
+) -> tuple[list[Need], list[DvtoolError]]:
+    """Copy into the cache what other tools' caches on this disk have (reflinked where that goes).
+
+    The needs that none of them could serve, and an error for each damaged file. Raises `StorageError`, `Locked`.
+    """
+    left: list[Need] = []
+    damaged: list[DvtoolError] = []
+    known = aliases.files(need.stated for need in needs)
+    wanted = [need for need in needs if need.stated not in known or not cache.has_blob(known[need.stated].oid)]
+    here = [need for need in wanted if any(store.size(need.stated) is not None for store in stores)]
+    if not here:
+        return wanted, damaged
+    done: set[ObjectId] = set()
+    reporter.begin("copying", total=len(here), unit="files")
+    with CacheWriter(cache, what="dvtool", on_wait=reporter.note) as writer:
+        for need in wanted:
+            if need.stated not in done:
+                if _copied(writer, aliases, stores, need, damaged):
+                    done.add(need.stated)
+                    reporter.advance(1)
+                else:
+                    left.append(need)
+        writer.commit()
+    reporter.end()
+    aliases.save()
+    return left, damaged
+
+
+def _copied(
+    writer: CacheWriter, aliases: Aliases, stores: Sequence[LocalStore], need: Need, damaged: list[DvtoolError]
+) -> bool:
+    for store in stores:
+        try:
+            if _copy(writer, aliases, store, need):
+                return True
+        except IntegrityError as error:
+            damaged.append(error)
+    return False
+
+
+def _copy(writer: CacheWriter, aliases: Aliases, store: LocalStore, need: Need) -> bool:
+    size = store.size(need.stated)
+    if size is None:
+        return False
+    digest = blake3_digest(need.stated)
+    try:
+        folder, name = store.opened(need.stated)
+    except OSError:
+        return False
+    try:
+        fd = open_file(folder, name)
+        try:
+            before = os.fstat(fd)
+            if before.st_size < LOOSE_FROM:
+                data = os.read(fd, LOOSE_FROM)
+                if not is_right(need.stated, data):
+                    raise _wrong(store, need)
+                aliases.put(need.stated, writer.put_small(data), len(data))
+                return True
+            other = new_hasher(digest.algorithm)
+            read_blocks(fd, other.update)
+        finally:
+            os.close(fd)
+        if other.digest() != digest.raw:
+            raise _wrong(store, need)
+        oid, after = writer.put_file(folder, name, need.path)
+        if signature_of(before) != signature_of(after):
+            raise StorageError(f"{show(store.path(need.stated))} changed while being read")
+        aliases.put(need.stated, oid, after.st_size)
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+    return True
+
+
+def _wrong(store: LocalStore, need: Need) -> IntegrityError:
+    path = store.path(need.stated)
+    return IntegrityError(
+        f"{show(path)}: the bytes are not what their name says ({show(need.path)} needs them)",
+        path=path,
+        hint="remove that file of DVC's cache, then `dvtool pull` fetches it again",
+    )
+
+
+def bring_manifests(
+    aliases: Aliases, needs: Iterable[Need], remote: Remote, jobs: int
+) -> tuple[list[MissingItem], list[DamagedItem], int]:
+    """Fetch manifests of directories and remember them: what is missing, what was wrong, and the bytes received."""
+    missing: list[MissingItem] = []
+    damaged: list[DamagedItem] = []
+    received = 0
+
+    def fetch(need: Need) -> tuple[Need, bytes | None]:
+        key = object_key(need.stated, is_manifest=True)
+        item = remote.stat(key)
+        if item is None or item.size > MANIFEST_BYTES:
+            return need, None
+        try:
+            return need, remote.get(key, 0, item.size)
+        except MissingData:
+            return need, None
+
+    with Workers(threads_for([remote], jobs)) as workers:
+        for need, data in workers.map(fetch, list(needs)):
+            if data is None:
+                missing.append(MissingItem(need.path, need.stated))
+                continue
+            received += len(data)
+            if is_right(need.stated, data):
+                aliases.put_manifest(need.stated, data)
+            else:
+                key = object_key(need.stated, is_manifest=True)
+                damaged.append(DamagedItem(need.path, need.stated, remote.name, key))
+    return missing, damaged, received
+
+
+class _Value(NamedTuple):
+    need: Need
+    key: str
+    size: int
+
+
+def bring(
+    cache: Cache,
+    aliases: Aliases,
+    needs: Sequence[Need],
+    remote: Remote,
+    *,
+    jobs: int,
+    reporter: Reporter,
+    only: Only = EVERYTHING,
+    dry_run: bool = False,
+) -> FetchResult:
+    """Fetch files from another tool's remote. What cannot be had does not stop the rest: the result lists it.
+
+    Raises `StorageError` when the network or the disk fails.
+    """
+    with Workers(threads_for([remote], jobs)) as workers:
+        paths: dict[ObjectId, list[bytes]] = {}
+        for need in needs:
+            paths.setdefault(need.stated, []).append(need.path)
+        sizes = _sizes(workers, remote, list(paths))
+        missing = [
+            MissingItem(path, stated) for stated, found in paths.items() if sizes.get(stated) is None for path in found
+        ]
+        values: list[_Value] = []
+        left_out = left_out_bytes = 0
+        for stated, found in paths.items():
+            size = sizes.get(stated)
+            if size is None:
+                continue
+            if not any(only.takes(path, size) for path in found):
+                left_out += 1
+                left_out_bytes += size
+                continue
+            values.append(_Value(Need(stated, found[0]), object_key(stated), size))
+        total = sum(value.size for value in values)
+        if dry_run:
+            return FetchResult(len(values), 0, tuple(missing), (), (), total, left_out, left_out_bytes)
+        work = _Bringing(cache, aliases, remote, workers)
+        if values:
+            with transferring(reporter, "downloading", [remote], total) as progress:
+                work.run(values, progress)
+        damaged = [each._replace(path=path) for each in work.damaged for path in paths[each.oid]]
+        missing += [MissingItem(path, stated) for stated in work.gone for path in paths[stated]]
+    return FetchResult(work.objects, work.received, tuple(missing), tuple(damaged), (), total, left_out, left_out_bytes)
+
+
+def _sizes(workers: Workers, remote: Remote, stated: Sequence[ObjectId]) -> dict[ObjectId, int]:
+    """How long each is, of those that are there."""
+    keys = {object_key(each): each for each in stated}
+    found: dict[ObjectId, int] = {}
+    if len(keys) >= _MANY and remote.capabilities.listing:
+
+        def listed(prefix: str) -> list[tuple[str, int]]:
+            return [(item.key, item.size) for item in remote.list(prefix)]
+
+        for items in workers.map(listed, sorted({shard_of(key) for key in keys})):
+            found.update((keys[key], size) for key, size in items if key in keys)
+        return found
+
+    def asked(key: str) -> tuple[str, int | None]:
+        item = remote.stat(key)
+        return key, None if item is None else item.size
+
+    for key, size in workers.map(asked, list(keys)):
+        if size is not None:
+            found[keys[key]] = size
+    return found
+
+
+class _Bringing:
+    def __init__(self, cache: Cache, aliases: Aliases, remote: Remote, workers: Workers) -> None:
+        self._cache = cache
+        self._aliases = aliases
+        self._remote = remote
+        self._workers = workers
+        self._uncommitted = 0
+        self.objects = self.received = 0
+        self.damaged: list[DamagedItem] = []
+        self.gone: list[ObjectId] = []
+
+    def run(self, values: Sequence[_Value], progress: Reporter) -> None:
+        with CacheWriter(self._cache, what="dvtool fetch", on_wait=progress.note) as writer:
+            try:
+                self._small(writer, [value for value in values if value.size < _PIECE], progress)
+                for value in values:
+                    if value.size >= _PIECE:
+                        self._large(writer, value, progress)
+            finally:
+                # What has come whole stays, whatever happened to the rest.
+                self._keep(writer)
+
+    def _keep(self, writer: CacheWriter) -> None:
+        writer.commit()
+        self._aliases.save()
+        self._uncommitted = 0
+
+    def _small(self, writer: CacheWriter, values: Sequence[_Value], progress: Reporter) -> None:
+        def get(value: _Value) -> tuple[_Value, bytes | None, ObjectId | None]:
+            try:
+                data = self._remote.get(value.key, 0, value.size) if value.size else b""
+            except MissingData:
+                return value, None, None
+            return value, data, object_id(data) if is_right(value.need.stated, data) else None
+
+        for value, data, oid in self._workers.map(get, values, cost=_size_of, budget=_AHEAD):
+            if data is None:
+                self.gone.append(value.need.stated)
+                continue
+            self.received += len(data)
+            if oid is None:
+                self._wrong(value)
+                continue
+            writer.put_small(data, oid)
+            self._arrived(value, oid, len(data))
+            progress.advance(len(data))
+            if self._uncommitted > COMMIT_BYTES:
+                self._keep(writer)
+
+    def _large(self, writer: CacheWriter, value: _Value, progress: Reporter) -> None:
+        digest = blake3_digest(value.need.stated)
+        other = new_hasher(digest.algorithm)
+        with writer.loose_temporary() as temporary:
+            try:
+                for piece in self._pieces(value):
+                    temporary.write(piece)
+                    other.update(piece)
+                    self.received += len(piece)
+                    progress.advance(len(piece))
+            except MissingData:
+                self.gone.append(value.need.stated)
+                return
+            if other.digest() != digest.raw:
+                self._wrong(value)
+                return
+            oid = temporary.digest()
+            temporary.publish(oid)
+        self._arrived(value, oid, value.size)
+        self._keep(writer)
+
+    def _pieces(self, value: _Value) -> Iterator[bytes]:
+        def get(start: int) -> bytes:
+            return self._remote.get(value.key, start, min(_PIECE, value.size - start))
+
+        starts = range(0, value.size, _PIECE)
+        return self._workers.map(get, starts, cost=lambda _: _PIECE, budget=_AHEAD)
+
+    def _arrived(self, value: _Value, oid: ObjectId, size: int) -> None:
+        self._aliases.put(value.need.stated, oid, size)
+        self.objects += 1
+        self._uncommitted += size
+
+    def _wrong(self, value: _Value) -> None:
+        self.damaged.append(DamagedItem(value.need.path, value.need.stated, self._remote.name, value.key))
+
+
+def _size_of(value: _Value) -> int:
+    return value.size
