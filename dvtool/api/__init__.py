@@ -13,6 +13,7 @@ from typing import Any
 _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.apply": ("ApplyRequest", "apply"),
     "dvtool.api.cachedir": ("CacheDirResult", "cache_dir", "set_cache_dir"),
+    "dvtool.api.cachekey": ("cache_key",),
     "dvtool.api.check_ignore": ("IgnoreAnswer", "check_ignore"),
     "dvtool.api.config": ("SettingView", "config_get", "config_list", "config_set", "config_unset"),
     "dvtool.api.dag": ("DagRequest", "dag"),
@@ -59,6 +60,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.remote_test": ("RemoteTestRequest", "remote_test"),
     "dvtool.api.repro": ("ReproRequest", "ReproResult", "repro"),
     "dvtool.api.merge": ("MergeDriverRequest", "MergeDriverResult", "merge_driver"),
+    "dvtool.api.report": ("ReportRequest", "ReportResult", "report"),
     "dvtool.api.resolve": ("ResolveRequest", "ResolveResult", "resolve"),
     "dvtool.api.resume": ("ResumeRequest", "ResumeResult", "resume"),
     "dvtool.api.root": ("RootResult", "root"),

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "add": Verb("add:add", "Track files or directories: store their bytes, write pointers for Git."),
         "status": Verb("status:status", "Show what differs: worktree, pointers, last commit."),
         "diff": Verb("diff:diff", "Show which files were added, deleted, modified or renamed."),
+        "report": Verb("report:report", "Show what a change brings: data, metrics and parameters in one."),
         "log": Verb("log:log", "List the versions of a tracked path, newest first."),
         "whereused": Verb("whereused:whereused", "Find the paths, commits, branches and tags that hold a digest."),
         "list": Verb("list:list_", "List tracked files, also inside tracked directories."),

@@ -144,7 +144,7 @@ def parameters(project: Project, sides: Sequence[Side], targets: Sequence[bytes]
     def wanted(version: Version) -> Wanted:
         if targets:
             return dict.fromkeys(_chosen(version, [], targets))
-        return _params_of(version.definitions, deps_only=deps_only)
+        return params_of(version.definitions, deps_only=deps_only)
 
     versions = Versions(project)
     found = _collect(versions, sides, wanted)
@@ -165,7 +165,8 @@ def metric_files(definitions: Iterable[Definition]) -> list[bytes]:
     return list(found)
 
 
-def _params_of(definitions: Iterable[Definition], *, deps_only: bool) -> Wanted:
+def params_of(definitions: Iterable[Definition], *, deps_only: bool) -> Wanted:
+    """Files of parameters, as definitions name them, and the one by default; *deps_only*: those of stages."""
     found: Wanted = {} if deps_only else {DEFAULT_PARAMS: None}
     for definition in definitions:
         if not deps_only:
@@ -185,7 +186,7 @@ def _named(version: Version) -> set[bytes]:
         definitions = version.definitions
     except DvtoolError:
         return set()
-    return {*_params_of(definitions, deps_only=True), *(file for each in definitions for file in each.params)}
+    return {*params_of(definitions, deps_only=True), *(file for each in definitions for file in each.params)}
 
 
 def _chosen(version: Version, named: Iterable[bytes], targets: Sequence[bytes]) -> list[bytes]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dvtool.disk.beneath import read_beneath
 from dvtool.errors import FormatError
@@ -26,6 +27,9 @@ from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.store.cache import Cache
 from dvtool.workspace.pointers import TrackedPaths
+
+if TYPE_CHECKING:
+    from dvtool.workspace.selection import Selected
 
 MAX_BYTES = 64 << 20
 """Files of values are shorter."""
@@ -51,6 +55,26 @@ class Version:
     def files_at(self, path: bytes) -> list[bytes]:
         """*path*, or the files below it where it is a directory; not those in tracked directories."""
         raise NotImplementedError
+
+    def to_fetch(self, paths: Iterable[bytes]) -> list[Selected]:
+        """Of *paths* those tracked files that can be read only once they were fetched."""
+        from dvtool.workspace.selection import Selected
+        from dvtool.workspace.selection import wanted_entry
+
+        found = []
+        for path in paths:
+            item = self._tracked.owner(path)
+            if item is None or self._plain(path) is not None:
+                continue
+            try:
+                entry = wanted_entry(item, path[len(item.path) + 1 :], self._page)
+            except MissingData:
+                # Its listing comes with it; that there is such a file in it is not known yet.
+                found.append(Selected(item, path))
+                continue
+            if entry is not None and entry.kind == FILE and entry.size <= MAX_BYTES:
+                found += [] if self._cache.has_blob(entry.oid) else [Selected(item, path)]
+        return found
 
     def _plain(self, path: bytes) -> bytes | None:
         raise NotImplementedError

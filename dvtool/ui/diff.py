@@ -123,11 +123,15 @@ def stat_lines(result: DiffResult) -> Iterator[str]:
 
 def markdown_lines(result: DiffResult, *, show_hash: bool = False) -> Iterator[str]:
     """A table for a comment on a pull request, cut where GitHub would refuse it."""
-    yield f"**Data: {_cell(result.old)} → {_cell(result.new or 'worktree')}**: {summary(result)}"
+    yield f"**Data: {code(result.old)} → {code(result.new or 'worktree')}**: {summary(result)}"
+    if not result.is_empty:
+        yield ""
+        yield from markdown_table(result, show_hash=show_hash)
+
+
+def markdown_table(result: DiffResult, *, show_hash: bool = False, limit: int = _COMMENT_LIMIT) -> Iterator[str]:
+    """A row for each path that differs, and how many are left out behind *limit* characters."""
     changes = [(name, change) for name, group in groups(result).items() for change in group]
-    if not changes:
-        return
-    yield ""
     yield "| Status | Path | Size |" + (" Hash |" if show_hash else "")
     yield "|---|---|---|" + ("---|" if show_hash else "")
     written = 0
@@ -135,7 +139,7 @@ def markdown_lines(result: DiffResult, *, show_hash: bool = False) -> Iterator[s
         line = f"| {name} | {_code(_path(change))} | {_amount(change)} |"
         line += f" {_code(_hashes(change))} |" if show_hash else ""
         written += len(line) + 1
-        if written > _COMMENT_LIMIT:
+        if written > limit:
             yield ""
             yield f"... and {len(changes) - at:,} more"
             return
@@ -148,8 +152,15 @@ def _code(text: str) -> str:
     return f"{ticks}{pad}{text.replace('|', chr(92) + '|')}{pad}{ticks}"
 
 
-def _cell(text: str) -> str:
+def code(text: str) -> str:
+    """A name as Markdown shows it, whatever is in it."""
     return _code(show(text.encode("utf-8", "surrogateescape")))
+
+
+def changes_json(result: DiffResult) -> dict[str, object]:
+    """The four lists, and what could not be read, for a document that holds more than them."""
+    lists: dict[str, object] = {name: [_json(name, each) for each in found] for name, found in groups(result).items()}
+    return lists | {"unread": [{"path": path, "why": error.message} for path, error in result.unread]}
 
 
 def json_lines(result: DiffResult) -> Iterator[str]:

@@ -14,25 +14,17 @@ from dvtool.ui.counts import count
 from dvtool.ui.reasons import reason_details
 from dvtool.ui.reasons import reason_json
 from dvtool.ui.reasons import weightiest
-from dvtool.ui.sizes import size
 from dvtool.ui.terminal import Paint
 from dvtool.ui.text import safe
 
 _SHORT = 10
-_MOST_PATHS = 20
 
 
 def verify_lines(result: VerifyResult, paint: Paint) -> Iterator[str]:
-    """What is wrong, what was not looked at, then one line with the verdict."""
+    """What is out of date, what was not looked at, then one line with the verdict. The error tells what is missing."""
     for one in result.outdated:
         yield f"{paint(safe(one.stage), 'bold')} is not what its lock says  {paint(_place(one), 'dim')}"
         yield from (f"  {reason_details(reason)}" for reason in one.reasons)
-    if result.lacking:
-        yield paint("On no remote:", "red")
-        for item in result.lacking[:_MOST_PATHS]:
-            yield f"  {show(item.path)}  {size(item.size)}, not on {' or '.join(map(safe, item.remotes))}"
-        if len(result.lacking) > _MOST_PATHS:
-            yield f"  and {len(result.lacking) - _MOST_PATHS:,} more; --json has them all"
     for unsure in result.unchecked:
         what = f"{unsure.stage}: {unsure.subject}" if unsure.subject else unsure.stage
         why = f": {unsure.why}" if unsure.why else ""

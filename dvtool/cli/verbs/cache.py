@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb_group
 from dvtool.cli.options import level_options
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dvtool.project.config import Level
 
 
-@verb_group("cache", examples=("dvtool cache dir", "dvtool cache dir /big-disk/cache"))
+@verb_group("cache", examples=("dvtool cache dir", "dvtool cache dir /big-disk/cache", "dvtool cache key"))
 def cache() -> None:
     """Show or choose the cache, where the bytes of tracked data lie."""
 
@@ -62,3 +63,30 @@ def dir_(session: Session, path: str | None, unset: bool, level: Level | None, a
     session.summary(f"the cache is {show(result.dir)}")
     if result.before is not None and result.before != result.dir and os.path.isdir(result.before):
         session.summary(f"  what was cached before stays in {show(result.before)}")
+
+
+@cache.command(
+    "key",
+    examples=(
+        "dvtool cache key                 # of all that the checked out commit needs",
+        "dvtool cache key data/train      # of what this job pulls",
+    ),
+)
+@click.argument("targets", nargs=-1, type=PATH)
+@click.option("--rev", metavar="REV", help="Of this revision instead of the worktree.")
+@json_option
+@click.pass_obj
+def key(session: Session, targets: tuple[bytes, ...], rev: str | None, as_json: bool) -> None:
+    """Print a key under which CI can keep the cache directory.
+
+    It is made from pointers and locks alone, so it is known before any data is here, and it is the
+    same for all commits that name the same data. Every key begins with `dvtool-1-`: the newest one
+    that begins so is the next best to restore.
+    """
+    from dvtool.api.cachekey import cache_key
+
+    found = cache_key(session.project(), targets, rev)
+    if as_json:
+        session.json("cache-key/1", {"key": found})
+    else:
+        session.line(found)
