@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from dvtool.api.lint import Finding
 from dvtool.api.lint import LintResult
 from dvtool.model.paths import show
+from dvtool.ui.annotations import Annotation
 from dvtool.ui.counts import count
 from dvtool.ui.terminal import Paint
 from dvtool.ui.text import safe
@@ -26,6 +28,14 @@ def lint_lines(result: LintResult, paint: Paint) -> Iterator[str]:
     errors = sum(finding.is_error for finding in result.findings)
     advice = len(result.findings) - errors
     yield f"{looked}: {count(errors, 'error')}, {count(advice, 'warning')}"
+
+
+def lint_annotations(result: LintResult, to_git: Callable[[bytes], bytes]) -> Iterator[Annotation]:
+    """Each finding at its line. *to_git* as in `Layout`."""
+    for finding in result.findings:
+        path = to_git(finding.path).decode("utf-8", "surrogateescape") if finding.path else ""
+        message = f"{finding.message} (hint: {finding.hint})" if finding.hint else finding.message
+        yield Annotation(path, finding.line, finding.rule, message, finding.is_error)
 
 
 def lint_json(result: LintResult) -> dict[str, object]:

@@ -64,7 +64,11 @@ def verify(
     result = run(project, VerifyRequest(rev, remotes, not no_remote, jobs or 0), session.reporter)
     if as_json:
         session.json("verify/1", verify_json(result))
-    elif platform != "gitlab" and not (session.quiet and result.is_whole):
+    elif platform == "gitlab":
+        # The report is a file; the job's log wants words all the same.
+        for line in verify_lines(result, session.err_paint):
+            session.note(line)
+    elif not (session.quiet and result.is_whole):
         session.lines(verify_lines(result, session.paint))
     if platform is not None:
         session.lines(annotation_lines(platform, verify_annotations(result, project.layout.to_git)))
