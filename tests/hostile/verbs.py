@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "params": ("params", "diff"),
     "du": ("du",),
     "whereis": ("whereis", "data"),
+    "lint": ("lint",),
 }
 VERBS = {name: argv for name, argv in COMMANDS.items() if argv[0] in KNOWN}
 """Those of them that this version has, in the order in which they run."""
@@ -66,5 +67,7 @@ _NEVER_OPEN_A_POINTER = {
 }
 _ABOUT_STAGES = {"plan", "dag", "why", "stage list", "metrics", "params"}
 """They open pointers and locks where there are definitions."""
+_REPORT_IT = {"lint"}
+"""What they find is their result."""
 READ_CONFIG = EVERY - {"root"}
-READ_POINTERS = EVERY - _NEVER_OPEN_A_POINTER - _ABOUT_STAGES
+READ_POINTERS = EVERY - _NEVER_OPEN_A_POINTER - _ABOUT_STAGES - _REPORT_IT
