@@ -58,5 +58,5 @@ def _nodes(pipeline: Pipeline, view: View, request: DagRequest, target: str) -> 
     data = by_pointer.get(path, path)
     if data in pipeline.tracked:
         return [show(data if request.outs else pipeline.tracked[data])]
-    stages = named_stages(pipeline.graph, TargetRequest((target,), pipeline.directory))
+    stages = named_stages(pipeline.graph, TargetRequest((target,), directory=pipeline.directory))
     return targets_in(view, pipeline.graph, stages, path if request.outs else None)

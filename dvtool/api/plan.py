@@ -9,6 +9,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import fields
 
+from dvtool.api.planrequest import PlanRequest
 from dvtool.disk.durable import write_file
 from dvtool.errors import FormatError
 from dvtool.errors import UsageError
@@ -25,7 +26,6 @@ from dvtool.model.ports import Reporter
 from dvtool.pipeline.outlook import Foreseen
 from dvtool.pipeline.planning import saved_stage
 from dvtool.pipeline.planning import what_changed
-from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import select
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import Reason
@@ -40,24 +40,6 @@ from dvtool.store.gaps import Gap
 __all__ = ["PlanRequest", "PlanResult", "PlannedStage", "check_plan", "plan", "read_plan", "request_of"]
 
 _SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """As `ReproRequest`: which stages, and how they would be run."""
-
-    targets: tuple[str, ...] = ()
-    single: bool = False
-    pipeline: bool = False
-    everything: bool = False
-    recursive: bool = False
-    downstream: bool = False
-    glob: bool = False
-    force: bool = False
-    force_downstream: bool = False
-    run_cache: bool = True
-    pull: bool = False
-    allow_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +156,7 @@ def _changes(before: SavedPlan, now: SavedPlan) -> Iterable[str]:
 
 
 def _foreseen(pipeline: Pipeline, request: PlanRequest, reporter: Reporter) -> dict[str, Foreseen]:
-    wanted = TargetRequest(
-        request.targets,
-        pipeline.directory,
-        single=request.single,
-        pipeline=request.pipeline,
-        everything=request.everything,
-        recursive=request.recursive,
-        downstream=request.downstream,
-        glob=request.glob,
-    )
-    addresses = select(pipeline.graph, wanted)
+    addresses = select(pipeline.graph, request.seen_from(pipeline.directory))
     return foresee(
         pipeline,
         addresses,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from types import TracebackType
 
+from dvtool.api.planrequest import PlanRequest
 from dvtool.errors import DvtoolError
 from dvtool.errors import StageFailed
 from dvtool.errors import UsageError
@@ -36,7 +37,6 @@ from dvtool.pipeline.recording import Recording
 from dvtool.pipeline.runcache import KnownRuns
 from dvtool.pipeline.runs import Recorder as RunRecorder
 from dvtool.pipeline.runs import Runs
-from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import select
 from dvtool.pipeline.types import Decision
 from dvtool.pipeline.types import Stage
@@ -65,31 +65,18 @@ Check = Callable[[Pipeline], None]
 
 
 @dataclass(frozen=True, slots=True)
-class ReproRequest:
-    """What to bring up to date, as `TargetRequest` has it, and how, as `Options` has it. ``force``: run all of it,
-    but not ``spared``: addresses of stages.
+class ReproRequest(PlanRequest):
+    """What to bring up to date, and how, as `Options` has it. Of what ``force`` means, ``spared`` are left out:
+    addresses of stages.
 
-    ``allow_missing``: data that is not here counts as recorded. ``pull``: what is missing is fetched. ``run_cache``:
-    earlier runs count. ``anew``: addresses of stages that run whatever is recorded, with all that needs them. ``now``:
-    Unix seconds. ``clock``: seconds that only grow.
+    ``anew``: addresses of stages that run whatever is recorded, with all that needs them. ``now``: Unix seconds.
+    ``clock``: seconds that only grow.
     """
 
-    targets: tuple[str, ...] = ()
-    single: bool = False
-    pipeline: bool = False
-    everything: bool = False
-    recursive: bool = False
-    downstream: bool = False
-    glob: bool = False
-    force: bool = False
-    force_downstream: bool = False
     jobs: int = 1
     keep_going: bool = False
     ignore_errors: bool = False
     commit: bool = True
-    run_cache: bool = True
-    pull: bool = False
-    allow_missing: bool = False
     anew: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
     dry_run: bool = False
@@ -251,17 +238,7 @@ def log_tail(log: bytes) -> str:
 
 def _selected(project: Project, pipeline: Pipeline, request: ReproRequest) -> list[str]:
     directory = relative_path(project, project.environment.cwd)
-    wanted = TargetRequest(
-        request.targets,
-        directory,
-        single=request.single,
-        pipeline=request.pipeline,
-        everything=request.everything,
-        recursive=request.recursive,
-        downstream=request.downstream,
-        glob=request.glob,
-    )
-    addresses = select(pipeline.graph, wanted)
+    addresses = select(pipeline.graph, request.seen_from(directory))
     if not addresses and not request.targets:
         what = "no stages in this project" if request.everything else f"no stages in {show(DEFINITION_NAME)} here"
         raise UsageError(what, hint="`dvtool stage add` makes one; `dvtool repro -P` runs those of all directories")

@@ -72,7 +72,10 @@ def stage_list(project: Project, request: StageListRequest) -> StageListResult:
     with open_pipeline(project) as pipeline:
         graph = pipeline.graph
         wanted = TargetRequest(
-            request.targets, pipeline.directory, everything=request.everything, recursive=request.recursive
+            request.targets,
+            everything=request.everything,
+            recursive=request.recursive,
+            directory=pipeline.directory,
         )
         chosen = set(named_stages(graph, wanted))
         stages = tuple(_view(stage) for address, stage in graph.stages.items() if address in chosen)

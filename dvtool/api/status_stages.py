@@ -45,7 +45,7 @@ def look_at_stages(
             found = _at(graph, path)
             text = target.decode("utf-8", "surrogateescape")
             try:
-                found += named_stages(graph, TargetRequest((text,), pipeline.directory))
+                found += named_stages(graph, TargetRequest((text,), directory=pipeline.directory))
             except UsageError:
                 if not found and target not in known:
                     raise

@@ -149,7 +149,7 @@ def _stages(pipeline: Pipeline, target: str) -> list[str]:
     """The stages that a target names or that make it, or else those that read it."""
     graph = pipeline.graph
     try:
-        return named_stages(graph, TargetRequest((target,), pipeline.directory))
+        return named_stages(graph, TargetRequest((target,), directory=pipeline.directory))
     except UsageError:
         path = relative_path(pipeline.project, os.fsencode(target))
         by_pointer = {pointer: data for data, pointer in pipeline.tracked.items()}

@@ -17,8 +17,8 @@ from dvtool.pipeline.types import address_of
 
 
 @dataclass(frozen=True, slots=True)
-class TargetRequest:
-    """What the user named. ``directory``: where they stand, relative to the root.
+class StageChoice:
+    """Which stages the user means.
 
     ``single``: no upstream stages. ``pipeline``: whole pipelines that the targets belong to; ``everything``: all of the
     project. ``recursive``: targets are directories. ``downstream``: from the targets down. ``glob``: targets are
@@ -26,13 +26,32 @@ class TargetRequest:
     """
 
     targets: tuple[str, ...] = ()
-    directory: bytes = b""
     single: bool = False
     pipeline: bool = False
     everything: bool = False
     recursive: bool = False
     downstream: bool = False
     glob: bool = False
+
+    def seen_from(self, directory: bytes) -> TargetRequest:
+        """The same, where the user stands in *directory*."""
+        return TargetRequest(
+            self.targets,
+            self.single,
+            self.pipeline,
+            self.everything,
+            self.recursive,
+            self.downstream,
+            self.glob,
+            directory=directory,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRequest(StageChoice):
+    """``directory``: where the user stands, relative to the root."""
+
+    directory: bytes = b""
 
 
 def select(graph: Graph, request: TargetRequest) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
-from dvtool.cli.options import complete_stage
 from dvtool.cli.session import Session
+from dvtool.cli.stage_options import stage_options
 
 if TYPE_CHECKING:
     from dvtool.pipeline.types import Decision
@@ -28,45 +29,23 @@ if TYPE_CHECKING:
         "dvtool repro --downstream clean  # that stage and what needs it",
     ),
 )
-@click.argument("targets", nargs=-1, shell_complete=complete_stage)
+@stage_options
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, help="So many stages at once at most.")
-@click.option("-f", "--force", is_flag=True, help="Run stages also if nothing changed.")
-@click.option("-s", "--single-item", "single", is_flag=True, help="Only the targets, not what they need.")
-@click.option("-p", "--pipeline", is_flag=True, help="All that hangs together with the targets.")
-@click.option("-P", "--all-pipelines", "everything", is_flag=True, help="All stages of the project.")
-@click.option("-R", "--recursive", is_flag=True, help="Targets are directories: all stages defined below them.")
-@click.option("--downstream", is_flag=True, help="The targets and all that needs them.")
-@click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns of stage names.")
 @click.option("-i", "--interactive", is_flag=True, help="Ask before each stage runs.")
 @click.option("-n", "--dry-run", "--dry", "dry_run", is_flag=True, help="Only show what would be done, and why.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not need the failed stage.")
 @click.option("--ignore-errors", is_flag=True, help="After a failure, go on with everything, and end with 0.")
-@click.option("--force-downstream", is_flag=True, help="After a stage that ran, run all that needs it.")
-@click.option("--pull", is_flag=True, help="Fetch what is missing from the remote.")
-@click.option("--allow-missing", is_flag=True, help="Data that is not here is no reason to run.")
-@click.option("--no-run-cache", is_flag=True, help="Do not restore from earlier runs, and do not remember this one.")
 @click.option("--no-commit", is_flag=True, help="Leave the outputs out of the cache; `dvtool commit` stores them.")
 @json_option
 @click.pass_obj
 def repro(
     session: Session,
-    targets: tuple[str, ...],
+    asked: dict[str, Any],
     jobs: int,
-    force: bool,
-    single: bool,
-    pipeline: bool,
-    everything: bool,
-    recursive: bool,
-    downstream: bool,
-    use_glob: bool,
     interactive: bool,
     dry_run: bool,
     keep_going: bool,
     ignore_errors: bool,
-    force_downstream: bool,
-    pull: bool,
-    allow_missing: bool,
-    no_run_cache: bool,
     no_commit: bool,
     as_json: bool,
 ) -> None:
@@ -88,22 +67,11 @@ def repro(
     from dvtool.ui.repro import result_lines
 
     request = ReproRequest(
-        targets,
-        single=single,
-        pipeline=pipeline,
-        everything=everything,
-        recursive=recursive,
-        downstream=downstream,
-        glob=use_glob,
-        force=force,
-        force_downstream=force_downstream,
+        **asked,
         jobs=jobs,
         keep_going=keep_going,
         ignore_errors=ignore_errors,
         commit=not no_commit,
-        run_cache=not no_run_cache,
-        pull=pull,
-        allow_missing=allow_missing,
         dry_run=dry_run,
         now=time.time(),
     )
