@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.pack import TREE
-from dvtool.model.digest import Algorithm
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
@@ -95,7 +95,7 @@ class _Needed:
 
     def __call__(self, item: Tracked) -> bool:
         # Data that was adopted under another digest lies in a store that is not ours.
-        if item.pointer.digest.algorithm is not Algorithm.BLAKE3:
+        if item.stated is not None or is_adopted(item.pointer.digest.oid):
             return False
         return item.pushed or self._is_here(item)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import IO
 from typing import NamedTuple
 
 from dvtool.errors import DvtoolError
+from dvtool.git.dvcnames import DVC_PATHSPECS
+from dvtool.git.dvcnames import names_dvc_data
 from dvtool.git.revisions import stashes
 from dvtool.git.run import GitRepo
 from dvtool.git.run import checked_revision
@@ -51,8 +54,9 @@ def all_pointer_blobs(
     subdir: bytes = b"",
     reflog: bool = False,
     locks: bool = False,
+    dvc: bool = False,
 ) -> Iterator[PointerBlob]:
-    """Every pointer version in the history of *revs*, each with a commit that brought it in.
+    """Every pointer version in the history of *revs*, each with a commit that brought it in. *dvc*: DVC's, not ours.
 
     Without *revs*: of all refs, all linked work trees and all stash entries. *reflog* adds
     what only reflogs remember, *locks* those of pipelines. The same blob may come several times.
@@ -72,7 +76,8 @@ def all_pointer_blobs(
         *sources,
     ]
     stdin = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    with repo.stream(*args, "--stdin", "--", *pointer_pathspecs(subdir, locks=locks), stdin=stdin) as pipe:
+    pathspecs = DVC_PATHSPECS if dvc else pointer_pathspecs(subdir, locks=locks)
+    with repo.stream(*args, "--stdin", "--", *pathspecs, stdin=stdin) as pipe:
         commit = ""
         fields = _fields(pipe)
         for field in fields:
@@ -112,8 +117,8 @@ def last_pointer_blobs(repo: GitRepo) -> Iterator[PointerBlob]:
                 yield PointerBlob(parent, path, old.decode("ascii"))
 
 
-def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerBlob]:
-    """Every pointer and lock that one of *commits* holds, each version with one commit that has it.
+def pointer_blobs_of(repo: GitRepo, commits: Sequence[str], *, dvc: bool = False) -> Iterator[PointerBlob]:
+    """Every pointer and lock that one of *commits* holds, each version with one commit that has it; or *dvc*'s.
 
     Costs one listing and what differs between neighbours, so give commits of one line of history
     one after the other. Pointers of all dvtool projects in the repository. Raises `DvtoolError`
@@ -122,18 +127,20 @@ def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerB
     wanted = list(dict.fromkeys(map(checked_revision, commits)))
     if not wanted:
         return
+    is_wanted = names_dvc_data if dvc else partial(names_data, locks=True)
+    pathspecs = DVC_PATHSPECS if dvc else pointer_pathspecs(locks=True)
     listed = repo.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", wanted[0]).stdout
     for line in listed.split(b"\0"):
         facts, _, path = line.partition(b"\t")
         mode, _, sha = facts.split() if facts else (b"", b"", b"")
-        if mode in _REGULAR and names_data(path, locks=True):
+        if mode in _REGULAR and is_wanted(path):
             yield PointerBlob(wanted[0], path, sha.decode("ascii"))
     pairs = "".join(f"{commit} {before}\n" for before, commit in pairwise(wanted)).encode("ascii")
     if not pairs:
         return
     args = ["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--always"]
     seen = 1
-    with repo.stream(*args, "--", *pointer_pathspecs(locks=True), stdin=pairs) as pipe:
+    with repo.stream(*args, "--", *pathspecs, stdin=pairs) as pipe:
         fields = _fields(pipe)
         commit = ""
         for field in fields:
@@ -143,7 +150,7 @@ def pointer_blobs_of(repo: GitRepo, commits: Sequence[str]) -> Iterator[PointerB
                 continue
             _, mode, _, sha, _ = field.split(b" ")
             path = next(fields)
-            if mode in _REGULAR and names_data(path, locks=True):
+            if mode in _REGULAR and is_wanted(path):
                 yield PointerBlob(commit, path, sha.decode("ascii"))
     if seen != len(wanted):
         raise DvtoolError(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.model.digest import ObjectId
+from dvtool.model.digest import is_adopted
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
@@ -18,6 +19,8 @@ from dvtool.project.adoption import Adoption
 from dvtool.project.open import Project
 from dvtool.project.parts import open_worktree
 from dvtool.store.cache import Cache
+from dvtool.store.gaps import Gap
+from dvtool.store.gaps import directory_gap
 from dvtool.store.trees import walk
 from dvtool.transfer.adopt import Need
 from dvtool.transfer.adopt import bring
@@ -51,6 +54,8 @@ def bring_here(
             return tracked, []
         needs: list[Need] = []
         for item, below in parts.items():
+            if item.is_directory and _is_whole(adoption, _wanted(item)):
+                continue
             with suppress(MissingData):
                 needs += _needs(adoption, item, () if b"" in below else below)
         lacking = adoption.lacking(needs)
@@ -127,6 +132,7 @@ def _from(
     with Adoption(project, cache) as adoption:
         missing: list[MissingItem] = []
         damaged: list[DamagedItem] = []
+        wanted = [one for one in wanted if not _is_whole(adoption, one)]
         absent = [
             Need(one.stated, one.path)
             for one in wanted
@@ -156,6 +162,18 @@ def _from(
             missing=(*missing, *result.missing),
             damaged=(*damaged, *result.damaged),
         )
+
+
+def _wanted(item: Tracked) -> Wanted:
+    pointer = item.pointer
+    return Wanted(item.is_directory, pointer.digest.oid, pointer.size, pointer.files, item.path)
+
+
+def _is_whole(adoption: Adoption, one: Wanted) -> bool:
+    """Whether the cache has every page and file of a directory: then its manifest is not needed."""
+    if not one.directory or is_adopted(one.oid):
+        return False
+    return directory_gap(adoption.cache, TreeRef(one.oid, one.size, one.files)) == Gap()
 
 
 def _not_on_this_disk(adoption: Adoption, needs: Sequence[Need], reporter: Reporter) -> list[Need]:

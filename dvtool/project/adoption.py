@@ -123,8 +123,7 @@ class Adoption:
         count = self.aliases.count if wanted else 0
         for stated, path in wanted.items():
             known = self.aliases.tree(stated)
-            is_here = known is not None and self.cache.has_meta(known.tree.oid, TREE)
-            if known is not None and is_here and (not known.lacking or known.after == count):
+            if known is not None and self.has_listing(known) and (not known.lacking or known.after == count):
                 found[stated] = known
             elif (directory := self.directory(stated, path)) is not None:
                 stale.append(directory)
@@ -133,6 +132,10 @@ class Adoption:
             with suppress(StorageError):
                 found.update(self._build(stale, count))
         return found
+
+    def has_listing(self, known: KnownTree) -> bool:
+        """Whether the directory's top page is in the cache."""
+        return self.cache.has_meta(known.tree.oid, TREE)
 
     def _build(self, directories: Iterable[_Directory], count: int) -> dict[ObjectId, KnownTree]:
         found: dict[ObjectId, KnownTree] = {}

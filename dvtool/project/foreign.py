@@ -12,26 +12,22 @@ from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
-from dvtool.formats.dvcfile import DvcOut
-from dvtool.formats.dvcfile import decode_dvcfile
 from dvtool.formats.dvclock import decode_dvclock
+from dvtool.git.dvcnames import names_dvc_data
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
-from dvtool.model.pointer import Kind
-from dvtool.model.pointer import Pointer
 from dvtool.pipeline.definition import parse
 from dvtool.project.dvcfiles import CONFIG
 from dvtool.project.dvcfiles import DEFINITION
 from dvtool.project.dvcfiles import LOCK
 from dvtool.project.dvcfiles import MARKER
-from dvtool.project.dvcfiles import OLD_STAGE_FILE
 from dvtool.project.dvcfiles import SUFFIX
 from dvtool.project.dvcfiles import find_dvc_files
 from dvtool.project.dvcfiles import read_dvc_file
 from dvtool.project.dvclocks import convert_lock
-from dvtool.project.dvclocks import digest_of_entry
 from dvtool.project.open import Project
+from dvtool.workspace.dvcpointers import dvc_items
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import outputs_of
@@ -64,7 +60,7 @@ def tracked_in_commit(project: Project, rev: str) -> TrackedPaths:
         for path, sha in blobs_at(git, rev, layout.prefix.rstrip(b"/")).items()
         if path.startswith(layout.prefix)
     }
-    wanted = [sha for path, sha in blobs.items() if names_data(path) or split(path)[1] == DEFINITION]
+    wanted = [sha for path, sha in blobs.items() if names_dvc_data(path) or split(path)[1] == DEFINITION]
     contents: dict[str, bytes] = dict(read_blobs(git, wanted, limit=_MOST_BYTES))
 
     def read(path: bytes) -> bytes | None:
@@ -76,19 +72,11 @@ def tracked_in_commit(project: Project, rev: str) -> TrackedPaths:
     return _tracked(own_paths(blobs), read, f" at {rev}")
 
 
-def names_data(path: bytes) -> bool:
-    """Whether a file of that name says what DVC tracks."""
-    folder, name = split(path)
-    if MARKER in folder.split(b"/"):
-        return False
-    return name in (LOCK, OLD_STAGE_FILE) or (name.endswith(SUFFIX) and name != SUFFIX)
-
-
 def own_paths(paths: Iterable[bytes]) -> list[bytes]:
     """Those that say what is tracked, sorted, without those of another project further down."""
     every = sorted(paths)
     inner = tuple(path.removesuffix(CONFIG) for path in every if path.endswith(b"/" + CONFIG))
-    return [path for path in every if names_data(path) and not (inner and path.startswith(inner))]
+    return [path for path in every if names_dvc_data(path) and not (inner and path.startswith(inner))]
 
 
 def _tracked(paths: Iterable[bytes], read: Read, at: str) -> TrackedPaths:
@@ -112,25 +100,7 @@ def items_in(path: bytes, data: bytes, where: str, read: Read, uncached: set[byt
     paths begin. Raises `FormatError`, `ConfigError`, `UnsafeInput`."""
     if split(path)[1] == LOCK:
         return list(_locked(path, data, where, read, uncached))
-    file = decode_dvcfile(data, where, split(path)[0])
-    uncached.update(out.path for out in file.outs if not out.cached)
-    return [item for out in file.outs if out.cached and (item := _item(path, out, where)) is not None]
-
-
-def _item(path: bytes, out: DvcOut, where: str) -> Tracked | None:
-    if not out.digest:
-        if out.is_versioned or out.files:
-            raise FormatError(
-                f"{where}: {show(out.path)} is stated by the versions that a cloud gave it (`version_aware` in DVC's "
-                "settings), which dvtool does not read",
-                path=path,
-            )
-        return None
-    kind = Kind.DIRECTORY if out.is_directory else Kind.FILE
-    files = (out.nfiles or 0) if out.is_directory else 1
-    digest = digest_of_entry(out.algorithm, out.digest)
-    pointer = Pointer(split(out.path)[1], kind, digest, out.size or 0, files, out.executable, remote=out.remote)
-    return Tracked(path, pointer, out.path, pushed=out.push)
+    return dvc_items(path, data, where, uncached)
 
 
 def _locked(path: bytes, data: bytes, where: str, read: Read, uncached: set[bytes]) -> Iterator[Tracked]:
@@ -169,5 +139,5 @@ def _walked(root: bytes, folder: bytes) -> Iterator[bytes]:
             is_other = os.path.lexists(os.path.join(root, path, CONFIG))
             if name not in (b".git", MARKER) and name + SUFFIX not in kinds and not is_other:
                 yield from _walked(root, path)
-        elif names_data(path) and entry.is_file(follow_symlinks=False):
+        elif names_dvc_data(path) and entry.is_file(follow_symlinks=False):
             yield path

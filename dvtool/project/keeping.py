@@ -16,8 +16,7 @@ from dvtool.errors import UsageError
 from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
-from dvtool.hashing.digests import object_id
-from dvtool.model.digest import Algorithm
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import show
 from dvtool.model.pointer import Kind
@@ -96,11 +95,29 @@ def roots_to_keep(project: Project, rules: KeepRules) -> list[Keep]:
         )
     else:
         keeps = _in_git(project, git, rules)
-    for keep in keeps:
+    for keep in _known(project, chain(keeps, _of_dvc(project, rules))):
         first = found.setdefault((keep.root, keep.path), keep)
         if keep.pushed and not first.pushed:
             found[keep.root, keep.path] = keep
     return list(found.values())
+
+
+def _of_dvc(project: Project, rules: KeepRules) -> Iterator[Keep]:
+    from dvtool.project.dvckeeping import dvc_found
+
+    found = dvc_found(project, lambda: sorted(commits_to_keep(project, rules)), everything=rules.all_commits)
+    yield from (_keep(item, project.layout.prefix, label) for item, label in found)
+
+
+def _known(project: Project, keeps: Iterable[Keep]) -> Iterator[Keep]:
+    """With adopted data as what it is in the cache; of what is not known, nothing is there."""
+    found = list(keeps)
+    if any(is_adopted(keep.root.oid) for keep in found):
+        from dvtool.project.dvckeeping import known_roots
+
+        known = known_roots(project, (keep.root for keep in found))
+        found = [keep._replace(root=known.get(keep.root, keep.root)) for keep in found]
+    yield from (keep for keep in found if not is_adopted(keep.root.oid))
 
 
 def commits_to_keep(project: Project, rules: KeepRules) -> frozenset[str]:
@@ -267,9 +284,5 @@ def _keep(item: Tracked, prefix: bytes, label: str) -> Keep:
     if item.stage:
         # Only of a lock at the root is it known that no project further down has it.
         shown = item.path if shown == LOCK_NAME else shown + b": " + item.path
-    digest = pointer.digest
-    if digest.algorithm is not Algorithm.BLAKE3:
-        root = Root(False, object_id(str(digest).encode("ascii")))
-    else:
-        root = Root(pointer.kind is Kind.DIRECTORY, digest.oid)
+    root = Root(pointer.kind is Kind.DIRECTORY, pointer.digest.oid)
     return Keep(root, shown, label, pointer.remote, item.pushed)

@@ -9,6 +9,7 @@ from dvtool.errors import DvtoolError
 from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
+from dvtool.model.digest import is_adopted
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
 from dvtool.project.open import Project
@@ -39,6 +40,17 @@ def named_objects(project: Project, cache: Cache) -> Marks:
 
 def named_roots(project: Project) -> Iterator[Root]:
     """What the same pointers name themselves; the same root may come several times."""
+    from dvtool.project.dvckeeping import dvc_found
+    from dvtool.project.dvckeeping import known_roots
+
+    roots = list(_roots(project))
+    for item, _ in dvc_found(project, tuple, everything=True):
+        roots.append(Root(item.is_directory, item.pointer.digest.oid))
+    known = known_roots(project, roots)
+    yield from (root for each in roots if not is_adopted((root := known.get(each, each)).oid))
+
+
+def _roots(project: Project) -> Iterator[Root]:
     for pointer in _pointers(project):
         try:
             yield Root(pointer.kind is Kind.DIRECTORY, pointer.digest.oid)

@@ -14,7 +14,6 @@ from dvtool.formats.recipe import decode_recipe
 from dvtool.formats.records import Root
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
-from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -72,8 +71,6 @@ def _mark_tree(
                     below.append(entry.raw)
                 elif entry.kind == FILE and entry.algorithm == BLAKE3_CODE:
                     live.add(entry.raw)
-                elif entry.kind == FILE:
-                    live.add(object_id(str(entry.digest).encode("ascii")))
             reporter.advance(len(page.entries))
         else:
             below = [ref.raw for ref in page.pages]
