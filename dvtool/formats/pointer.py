@@ -11,11 +11,13 @@ from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.config import check_name
 from dvtool.formats.yamltext import check_yaml_mapping
+from dvtool.model.digest import Algorithm
+from dvtool.model.digest import Digest
 from dvtool.model.digest import parse_digest
-from dvtool.model.paths import MAX_NAME_BYTES
 from dvtool.model.paths import check_path
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 
 VERSION = 1
 MAX_BYTES = 64 << 10
@@ -26,8 +28,11 @@ _YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split()
 _NUMBER_LIKE = re.compile(r"[0-9][0-9_.:eExXoO+-]*[a-fA-F0-9_.:]*", re.ASCII)
 _QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\["\\]|\\u[0-9a-f]{4})*)"')
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_NO_DIGEST = Digest(Algorithm.BLAKE3, bytes(32))
 _ESCAPE = re.compile(r'\\(["\\]|u[0-9a-f]{4})')
-_MAX_NAME_TEXT = 6 * MAX_NAME_BYTES + 2
+_MAX_TEXT = 6 * 4096 + 2
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What YAML readers take for a line end, skip or refuse."""
 _CONFLICT = re.compile(r"^(<<<<<<<|=======|>>>>>>>)", re.MULTILINE)
@@ -44,6 +49,8 @@ def encode_pointer(pointer: Pointer) -> bytes:
         lines.append(f"files: {pointer.files}")
     if pointer.remote:
         lines.append(f"remote: {_remote(pointer.remote)}")
+    if pointer.source is not None:
+        lines += _source_lines(pointer.source)
     return ("\n".join(lines) + "\n" + pointer.extra).encode("utf-8")
 
 
@@ -112,18 +119,15 @@ class _Reader:
             self._refuse(f"unknown kind {kind_text[:40]!r}: it is file or directory", back=1)
         kind = Kind(kind_text)
         executable = kind is Kind.FILE and self._optional("executable") == "true"
-        digest_text = self._value("digest")
-        try:
-            digest = parse_digest(digest_text)
-        except FormatError as error:
-            raise UnsafeInput(f"{self._place(back=1)}: {error.message}", path=self._where) from None
+        digest = self._digest("digest")
         size = self._count("size")
         files = self._count("files") if kind is Kind.DIRECTORY else 1
         remote = self._remote()
+        source = self._source()
         extra = "\n".join(self._lines[self._at :])
         if extra:
             check_yaml_mapping(extra, self._where, first_line=self._at + 1, reserved=_RESERVED)
-        pointer = Pointer(name, kind, digest, size, files, executable, extra, remote)
+        pointer = Pointer(name, kind, digest, size, files, executable, extra, remote, source)
         if encode_pointer(pointer) != "\n".join(self._lines).encode("utf-8"):
             raise FormatError(f"{self._where}: not in the one valid form", path=self._where, hint=_RESTORE)
         return pointer
@@ -140,29 +144,73 @@ class _Reader:
         line = self._lines[self._at] if self._at < len(self._lines) else ""
         return self._value(key) if line.startswith(key + ": ") else None
 
+    def _digest(self, key: str) -> Digest:
+        text = self._value(key)
+        try:
+            return parse_digest(text)
+        except FormatError as error:
+            raise UnsafeInput(f"{self._place(back=1)}: {error.message}", path=self._where) from None
+
+    def _source(self) -> Source | None:
+        if self._at >= len(self._lines) or self._lines[self._at] != "source:":
+            return None
+        self._at += 1
+        url = self._text("url")
+        if url:
+            source = Source(_NO_DIGEST, url=url, etag=self._text("etag"))
+        else:
+            repo = self._text("repo")
+            if not repo:
+                self._refuse("expected `  repo: ...` or `  url: ...` here")
+            rev = self._text("rev")
+            commit = self._value("  commit")
+            if not _COMMIT.fullmatch(commit):
+                raise UnsafeInput(f"{self._place(back=1)}: this is no full name of a commit", path=self._where)
+            path = self._path("  path") if self._at_key("  path") or self._at_key("  path64") else b""
+            remote = self._optional("  remote")
+            source = Source(_NO_DIGEST, repo, rev, commit, path, "" if remote is None else self._remote_name(remote))
+        return source._replace(digest=self._digest("  digest"))
+
+    def _text(self, key: str) -> str:
+        text = self._optional("  " + key)
+        if text is None:
+            return ""
+        found = _decode_scalar(text) if len(text) <= _MAX_TEXT else None
+        if not found or found.startswith(b"-") or _CONTROL.search(found.decode("utf-8")):
+            self._refuse(f"the {key} is not written in the one valid form", back=1)
+        return found.decode("utf-8")
+
+    def _at_key(self, key: str) -> bool:
+        return self._at < len(self._lines) and self._lines[self._at].startswith(key + ": ")
+
     def _name(self) -> bytes:
-        encoded = self._optional("path64")
-        text = encoded if encoded is not None else self._value("path")
-        name = None
-        # Long texts are left alone: the pattern of number-like words takes time by the square.
-        if len(text) <= _MAX_NAME_TEXT:
-            name = _decode_scalar(text) if encoded is None else _decode_base64(text)
-        if name is None:
-            if encoded is None and 0 < len(text) <= _MAX_NAME_TEXT and text[0] != '"':
-                # Unsafe is the graver of the two.
-                check_path(text.encode("utf-8"), self._place(back=1))
-            self._refuse("the path is not written in the one valid form", back=1)
-        check_path(name, self._place(back=1))
+        name = self._path("path")
         if b"/" in name:
             raise UnsafeInput(
                 f"{self._place(back=1)}: a pointer's path is a name in its own directory", path=self._where
             )
         return name
 
+    def _path(self, key: str) -> bytes:
+        encoded = self._optional(key + "64")
+        text = encoded if encoded is not None else self._value(key)
+        name = None
+        # Long texts are left alone: the pattern of number-like words takes time by the square.
+        if len(text) <= _MAX_TEXT:
+            name = _decode_scalar(text) if encoded is None else _decode_base64(text)
+        if name is None:
+            if encoded is None and 0 < len(text) <= _MAX_TEXT and text[0] != '"':
+                # Unsafe is the graver of the two.
+                check_path(text.encode("utf-8"), self._place(back=1))
+            self._refuse("the path is not written in the one valid form", back=1)
+        check_path(name, self._place(back=1))
+        return name
+
     def _remote(self) -> str:
         text = self._optional("remote")
-        if text is None:
-            return ""
+        return "" if text is None else self._remote_name(text)
+
+    def _remote_name(self, text: str) -> str:
         name = text[1:-1] if text.startswith('"') else text
         try:
             check_name(name)
@@ -185,7 +233,26 @@ class _Reader:
 
 _RESTORE = "restore it with `git checkout -- FILE`, or delete it and run `dvtool add` again"
 _UNTRUSTED = "dvtool writes no such pointer: see who changed it (`git log -p -- FILE`) before you trust it"
-_RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files", "remote"))
+_RESERVED = frozenset(("dvtool", "path", "path64", "kind", "executable", "digest", "size", "files", "remote", "source"))
+
+
+def _source_lines(source: Source) -> list[str]:
+    if source.url:
+        texts = {"url": source.url, "etag": source.etag}
+        lines = [f"  {key}: {_scalar(text)}" for key, text in texts.items() if text]
+    else:
+        texts = {"repo": source.repo, "rev": source.rev}
+        lines = [f"  {key}: {_scalar(text)}" for key, text in texts.items() if text]
+        lines.append(f"  commit: {source.commit}")
+        if source.path:
+            lines.append("  " + _name_line(source.path))
+        if source.remote:
+            lines.append(f"  remote: {_remote(source.remote)}")
+    return ["source:", *lines, f"  digest: {source.digest}"]
+
+
+def _scalar(text: str) -> str:
+    return text if _is_bare(text) else _quote(text)
 
 
 def _name_line(name: bytes) -> str:
@@ -193,7 +260,7 @@ def _name_line(name: bytes) -> str:
         text = name.decode("utf-8")
     except UnicodeDecodeError:
         return "path64: " + base64.b64encode(name).decode("ascii")
-    return "path: " + (text if _is_bare(text) else _quote(text))
+    return "path: " + _scalar(text)
 
 
 def _remote(name: str) -> str:

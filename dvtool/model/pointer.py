@@ -15,6 +15,26 @@ class Kind(Enum):
     DIRECTORY = "directory"
 
 
+class Source(NamedTuple):
+    """Where the bytes of a pointer were brought from.
+
+    ``digest``: what came; a pointer with another one was changed since.
+
+    Of another repository: ``repo``, its URL; ``commit``, with ``rev``, the branch or tag that it was found by (empty:
+    the default branch); ``path`` from the top of that repository; ``remote``: which of its remotes is read, empty for
+    what its settings say. Of a file or directory on a server: ``url``, and ``etag``, the server's name for what came.
+    """
+
+    digest: Digest
+    repo: str = ""
+    rev: str = ""
+    commit: str = ""
+    path: bytes = b""
+    remote: str = ""
+    url: str = ""
+    etag: str = ""
+
+
 class Pointer(NamedTuple):
     """One tracked path.
 
@@ -22,7 +42,7 @@ class Pointer(NamedTuple):
     file's bytes or of the directory's top tree page. ``size``: bytes in all. ``files``: files
     and links in a directory, 1 for a file. ``extra``: text behind the known lines (keys of
     later versions, comments), kept as it is. ``remote``: the one that its bytes belong to; empty
-    for what the settings say.
+    for what the settings say. ``source``: of what was imported.
     """
 
     name: bytes
@@ -33,6 +53,7 @@ class Pointer(NamedTuple):
     executable: bool = False
     extra: str = ""
     remote: str = ""
+    source: Source | None = None
 
     def same_content(self, other: Pointer) -> bool:
         """True when both stand for the same bytes and mode, whatever the name."""

@@ -51,7 +51,7 @@ class Tracked(NamedTuple):
     """A pointer and where it lies, relative to the root.
 
     An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
-    ``pushed``: whether remotes are to have it. ``stated``: of adopted data, what the file says; the pointer has
+    ``may_push``: whether it allows remotes to have it. ``stated``: of adopted data, what the file says; the pointer has
     BLAKE3 in its place as soon as that is known. ``lacking``: of how many files of a directory it is not.
     """
 
@@ -59,7 +59,7 @@ class Tracked(NamedTuple):
     pointer: Pointer
     output: bytes = b""
     stage: str = ""
-    pushed: bool = True
+    may_push: bool = True
     stated: Digest | None = None
     lacking: int = 0
 
@@ -76,6 +76,17 @@ class Tracked(NamedTuple):
     @property
     def is_directory(self) -> bool:
         return self.pointer.kind is Kind.DIRECTORY
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it stands as another repository has it: then that has the bytes, too."""
+        source = self.pointer.source
+        return source is not None and bool(source.repo) and source.digest in (self.pointer.digest, self.stated)
+
+    @property
+    def pushed(self) -> bool:
+        """Whether our remotes are to have it."""
+        return self.may_push and not self.is_imported
 
     @property
     def tree(self) -> TreeRef:

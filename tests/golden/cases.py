@@ -25,6 +25,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.model.digest import Algorithm
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 from dvtool.model.tree import Entry
 from dvtool.model.tree import PageRef
 from dvtool.model.tree import TreeRef
@@ -167,6 +168,21 @@ def _pointer(file: str, value: Pointer) -> Case:
     return Case(f"pointer/{file}", value, pointer.encode_pointer, lambda data: pointer.decode_pointer(data, WHERE))
 
 
+IMPORTED = Pointer(
+    b"images",
+    Kind.DIRECTORY,
+    digest_of(tree.encode_leaf(LEAF)),
+    30,
+    4,
+    source=Source(
+        digest_of(tree.encode_leaf(LEAF)),
+        "https://git.example.org/data/registry.git",
+        "main",
+        "0b7d1c1f1f2f6f58e7a5e2b3b0f3a0d6a3c1d9e4",
+        b"data/images",
+    ),
+)
+
 CASES = [
     _pointer("file.dvt", Pointer(b"rows.csv", Kind.FILE, digest_of(ROWS), len(ROWS))),
     _pointer("remote.dvt", Pointer(b"rows.csv", Kind.FILE, digest_of(ROWS), len(ROWS), remote="eu")),
@@ -174,6 +190,17 @@ CASES = [
     _pointer("directory.dvt", Pointer(b"data", Kind.DIRECTORY, digest_of(tree.encode_leaf(LEAF)), 30, 4)),
     _pointer("quoted.dvt", Pointer('caf\u00e9 "1"'.encode(), Kind.FILE, digest_of(HELLO), len(HELLO))),
     _pointer("latin1.dvt", Pointer(b"caf\xe9", Kind.FILE, digest_of(HELLO), len(HELLO))),
+    _pointer("imported.dvt", IMPORTED),
+    _pointer(
+        "imported-url.dvt",
+        Pointer(
+            b"rows.csv",
+            Kind.FILE,
+            digest_of(ROWS),
+            len(ROWS),
+            source=Source(digest_of(ROWS), url="https://data.example.org/rows.csv", etag='"5e2-1f"'),
+        ),
+    ),
     _pointer(
         "adopted.dvt",
         Pointer(b"old", Kind.FILE, digest_of(HELLO, Algorithm.MD5), len(HELLO), extra="# kept\nowner: somebody\n"),

@@ -24,6 +24,7 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.paths import name_problem
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import LINK
@@ -81,6 +82,21 @@ EXTRAS = st.lists(
 ).map(lambda lines: "".join({line.split(":")[0]: line for line in lines}.values()))
 
 
+TEXTS = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30).filter(
+    lambda text: not text.startswith("-")
+)
+
+
+@st.composite
+def _sources(draw: st.DrawFn) -> Source:
+    digest, rev = draw(_digests()), draw(st.one_of(st.just(""), TEXTS))
+    if draw(st.booleans()):
+        return Source(digest, url=draw(TEXTS), etag=rev)
+    parts = st.lists(NAMES.filter(_name_in_text), max_size=3)
+    commit = draw(st.binary(min_size=20, max_size=20)).hex()
+    return Source(digest, draw(TEXTS), rev, commit, b"/".join(draw(parts)), draw(st.sampled_from(["", "eu", "no"])))
+
+
 @st.composite
 def _pointers(draw: st.DrawFn) -> Pointer:
     kind = draw(st.sampled_from(Kind))
@@ -94,6 +110,7 @@ def _pointers(draw: st.DrawFn) -> Pointer:
         is_file and draw(st.booleans()),
         draw(EXTRAS),
         draw(st.sampled_from(["", "eu", "2024", "no", "a.b_c-d"])),
+        draw(st.one_of(st.none(), _sources())),
     )
 
 

@@ -175,6 +175,55 @@ def test_a_remote_has_one_spelling_and_one_place(lines: bytes) -> None:
     assert isinstance(refusal(HEAD + lines), FormatError)
 
 
+SOURCE = (
+    b"source:\n"
+    b'  repo: "https://git.example.org/r.git"\n'
+    b"  rev: main\n"
+    b"  commit: 0b7d1c1f1f2f6f58e7a5e2b3b0f3a0d6a3c1d9e4\n"
+    b"  path: data/images\n"
+    b"  digest: " + str(ZERO).encode() + b"\n"
+)
+OF_URL = b'source:\n  url: "s3://b/rows.csv"\n  etag: "\\"1\\""\n  digest: ' + str(ZERO).encode() + b"\n"
+
+
+@pytest.mark.parametrize("lines", [SOURCE, OF_URL])
+def test_where_it_came_from(lines: bytes) -> None:
+    text = encode_pointer(FILE) + lines + b"note: kept\n"
+    pointer = decode_pointer(text, "a.csv.dvt")
+    assert pointer.source is not None
+    assert pointer.source.digest == ZERO
+    assert (pointer.source.repo != "") != (pointer.source.url != "")
+    assert pointer.extra == "note: kept\n"
+    assert encode_pointer(pointer) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        (b"  commit: 0b", b"  commit: 0B", UnsafeInput),
+        (b"  commit: 0b", b"  commit: -", UnsafeInput),
+        (b"  rev: main", b"  rev: -main", FormatError),
+        (b"  rev: main", b'  rev: "main"', FormatError),
+        (b"  rev: main", b'  rev: "a\\u000ab"', FormatError),
+        (b"  rev: main\n", b"", None),
+        (b"  path: data/images", b"  path: data/../../x", UnsafeInput),
+        (b"  path: data/images", b"  path: /etc", UnsafeInput),
+        (b"  path: data/images\n", b"", None),
+        (b"  path: data/images", b"  path: data/images\n  remote: eu", None),
+        (b"  repo: ", b"  url: ", FormatError),
+        (b"  digest: blake3", b"  digest: crc", UnsafeInput),
+        (b"  rev: main\n", b"  rev: main\n  more: x\n", FormatError),
+        (b"source:\n", b"source:\n\n", FormatError),
+    ],
+)
+def test_sources_have_one_spelling(old: bytes, new: bytes, kind: type[DvtoolError] | None) -> None:
+    text = encode_pointer(FILE) + SOURCE.replace(old, new)
+    if kind is None:
+        assert decode_pointer(text, "a.csv.dvt").source is not None
+    else:
+        assert type(refusal(text)) is kind
+
+
 def test_a_newer_version_says_so() -> None:
     error = refusal(HEAD.replace(b"dvtool: 1", b"dvtool: 2"))
     assert "version 2 is newer" in error.message
