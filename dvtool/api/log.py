@@ -30,6 +30,7 @@ from dvtool.project.listings import unread_error
 from dvtool.project.open import Project
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_path
+from dvtool.project.parts import settled_items
 from dvtool.store.treecompare import UNREADABLE
 from dvtool.store.trees import GetPage
 from dvtool.workspace.pointers import Tracked
@@ -261,6 +262,8 @@ def _states(
             continue
         try:
             item = source.item(file, contents[version.blob], f"{show(file)} at {version.commit[:10]}")
+            if item is not None:
+                (item,) = settled_items(project, [item])
             if item is None:
                 yield _State(version, source.path(file), None)
                 continue

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from dvtool.errors import DvtoolError
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.project.adoptpush import require_adopted
+from dvtool.project.adoptpush import split_adopted
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
 from dvtool.project.oplog import require_own
@@ -112,6 +114,8 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
         if runs is not None:
             wanted = merged(wanted, runs.wanted(routes, wanted))
         mirrors = request.mirrors or project.config.flag("core.push_mirrors")
+        wanted, adopted = split_adopted(wanted)
+        left = routes.for_pushing(adopted, request.remotes, reporter, mirrors=mirrors) if adopted else []
         going = routes.for_pushing(wanted, request.remotes, reporter, mirrors=mirrors)
         if not wanted:
             going = [Route((name or project.config.remote().name,), []) for name in request.remotes or ("",)]
@@ -131,6 +135,7 @@ def push(project: Project, request: PushRequest, reporter: Reporter = SILENT) ->
                         runs.send(remotes.get(one.remote), route.wanted, wanted, reporter)
                 # Inside, so that the operation stays marked as one that failed.
                 raise_for(PushReport(tuple(pushed)))
+                require_adopted(project.config, remotes, left, reporter)
                 if all(one.up_to_date for one in pushed):
                     operation.cancel()
         except DvtoolError:
