@@ -104,13 +104,17 @@ class Tracked(NamedTuple):
 
 
 def tracked_in(path: bytes, data: bytes, where: str, uncached: set[bytes] | None = None) -> list[Tracked]:
-    """What a pointer or a lock at *path* says is stored; *where* names it in errors.
+    """What a pointer or a lock at *path* says is stored, also one of DVC's; *where* names it in errors.
 
     Outputs that stay out of the cache go to *uncached*. Their paths are relative to the root of the lock's project.
     Raises `FormatError`, `UnsafeInput`.
     """
     if split(path)[1] != LOCK_NAME:
-        return [Tracked(path, decode_pointer(data, where))]
+        if not path.endswith((b".dvc", b"dvc.lock", b"Dvcfile")):
+            return [Tracked(path, decode_pointer(data, where))]
+        from dvtool.workspace.dvcpointers import dvc_items
+
+        return dvc_items(path, data, where, uncached)
     from dvtool.formats.lock import decode_lock
 
     return _outputs_in(path, decode_lock(data, where), uncached)
