@@ -16,6 +16,7 @@ from benchmarks import rows
 from benchmarks import rows_large
 from benchmarks import rows_line
 from benchmarks import rows_pipeline
+from benchmarks import rows_python
 from benchmarks import s3
 from benchmarks import tools
 from benchmarks.measure import CommandFailed
@@ -59,6 +60,9 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "stagesdag": rows_pipeline.dag,
     "atonce": rows_pipeline.at_once,
     "plan": rows_pipeline.plan,
+    "firstcsv": rows_python.first_rows_csv,
+    "firstparquet": rows_python.first_rows_parquet,
+    "names": rows_python.names,
 }
 
 

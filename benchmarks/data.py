@@ -76,3 +76,44 @@ def _copy(source: BinaryIO, target: BinaryIO, length: int | None) -> None:
         target.write(block)
         if length is not None:
             length -= len(block)
+
+
+def table(path: Path, size: int) -> int:
+    """Write a table of about *size* bytes, as CSV or as Parquet with row groups of the usual million; its size."""
+    source = random.Random(20_260_104)
+    if path.suffix == ".csv":
+        lines = [
+            f"{number},{source.random()},{source.random()},{source.choice(('red', 'blue'))}\n"
+            for number in range(100_000)
+        ]
+        with path.open("w") as file:
+            file.write("number,x,y,colour\n")
+            while file.tell() < size:
+                start = source.randrange(99_000)
+                file.writelines(lines[start : start + 1_000])
+    else:
+        _parquet(path, size, source)
+    return path.stat().st_size
+
+
+def _parquet(path: Path, size: int, source: random.Random) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns, rows = 16, 1 << 20
+    schema = pa.schema([(f"x{number}", pa.float64()) for number in range(columns)])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for _ in range(max(1, size // (columns * rows * 8))):
+            arrays = [
+                pa.Array.from_buffers(pa.float64(), rows, [None, pa.py_buffer(_doubles(source, rows))])
+                for _ in range(columns)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _doubles(source: random.Random, count: int) -> bytes:
+    """Numbers between 1 and 2: random bytes with the sign and exponent of those."""
+    data = bytearray(source.randbytes(8 * count))
+    data[7::8] = b"\x3f" * count
+    data[6::8] = bytes(0xF0 | byte & 0x0F for byte in data[6::8])
+    return bytes(data)
