@@ -20,13 +20,16 @@ from fsspec.spec import AbstractFileSystem
 
 from dvtool.api.process import environment
 from dvtool.api.rangedfile import RangedFile
+from dvtool.errors import NotInRepository
 from dvtool.errors import UnsafeInput
+from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import LINK
 from dvtool.project.dataview import DataView
 from dvtool.project.open import open_project
 from dvtool.project.plainfiles import Found
+from dvtool.project.source import open_source
 
 _KINDS = {FILE: "file", DIRECTORY: "directory", LINK: "link"}
 _IN_URL = frozenset({"repo", "rev", "remote"})
@@ -141,11 +144,11 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         found: dict[str, Any] = {}
         if withdirs and name:
             found[name] = _info(top, name)
+        is_linked = os.fsdecode(top.path) != name
         for each in tree.walk(top.path, maxdepth):
             if withdirs or each.kind != DIRECTORY:
-                at, real = self._listed(each)
-                own = _under(name, top.path, at)
-                found[own] = _info(real, own)
+                own = _under(name, top.path, each.path) if is_linked else os.fsdecode(each.path)
+                found[own] = _info(self._listed(each)[1] if each.kind == LINK else each, own)
         names = sorted(found)
         return {each: found[each] for each in names} if detail else names
 
@@ -230,8 +233,16 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
 
     def _open_view(self) -> DataView:
         names = () if self.remote is None else (self.remote,)
+        around = environment()
         start = os.path.join(self._cwd, self.repo or ".")
-        return DataView(open_project(os.fsencode(start), environment()), self.rev, names)
+        if self.repo is None or os.path.isdir(start):
+            try:
+                return DataView(open_project(os.fsencode(start), around), self.rev, names)
+            except NotInRepository:
+                if self.repo is None:
+                    raise
+        source = open_source(self.repo, self.rev, around)
+        return DataView(source.project, source.commit, names, blobs_here=source.is_local)
 
 
 def _read(contents: Any, found: Found, start: int, stop: int, ahead: int) -> bytes:
@@ -268,8 +279,10 @@ def _info(found: Found, name: str) -> dict[str, Any]:
         "isexec": found.executable,
         "tracked": found.entry is not None,
     }
-    if found.entry is not None and found.kind != LINK:
-        info["digest"] = str(found.entry.digest)
+    entry = found.entry
+    if entry is not None and found.kind != LINK:
+        is_usual = entry.algorithm == BLAKE3_CODE
+        info["digest"] = f"blake3:{entry.raw.hex()}" if is_usual else str(entry.digest)
     if found.modified is not None:
         info["mtime"] = found.modified
     if found.target:

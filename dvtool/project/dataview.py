@@ -83,6 +83,8 @@ class DataView:
     def _resolve(self, rev: str) -> str:
         from dvtool.git.revisions import resolve
 
+        if rev == self._commit:
+            return rev
         if self._project.git is None:
             raise UsageError("this project works without Git, so there are no other revisions")
         return resolve(self._project.git, rev)

@@ -104,8 +104,8 @@ class FileTree:
     def names(self, path: bytes) -> list[bytes]:
         """Every file and link below a directory."""
         with self._reading():
-            found = list(self._plain.below(path))
-            plain = set(found)
+            plain = list(self._plain.below(path))
+            found: list[bytes] = []
             owner = self._tracked.owner(path)
             if owner is None:
                 for item in self._tracked.below(path):
@@ -114,7 +114,7 @@ class FileTree:
                 entry = self._entry(owner, path)
                 if entry is not None and entry.kind == DIRECTORY:
                     found += self._names(path, subtree(entry))
-            return found if not plain else list(dict.fromkeys(found))
+            return list({*plain, *found}) if plain and found else plain or found
 
     def _at(self, path: bytes) -> Found | None:
         plain = self._plain.at(path)

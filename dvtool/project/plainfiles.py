@@ -11,7 +11,6 @@ from typing import Protocol
 
 from dvtool.errors import storage_error
 from dvtool.git.listing import GitFile
-from dvtool.model.paths import join
 from dvtool.model.paths import split
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
@@ -73,25 +72,35 @@ class DiskFiles:
             raise storage_error(error, "read", path) from error
 
     def children(self, path: bytes) -> Iterator[Found]:
-        try:
-            names = os.listdir(os.path.join(self._root, path))
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise storage_error(error, "read", path) from error
-        for name in names:
-            found = self.at(join(path, name))
+        prefix = path + b"/" if path else b""
+        for entry in self._listed(path):
+            own = prefix + entry.name
+            try:
+                found = _on_disk(own, entry.path, entry.stat())
+            except OSError:
+                found = self.at(own)
             if found is not None:
                 yield found
 
     def below(self, path: bytes) -> Iterator[bytes]:
-        skip = len(os.path.join(self._root, b""))
-        for folder, names, files in os.walk(os.path.join(self._root, path) if path else self._root):
-            if folder == self._root:
-                names[:] = [name for name in names if name not in _OWN]
-            prefix = folder[skip:] + b"/" if len(folder) > skip else b""
-            yield from [prefix + name for name in files]
-            yield from [prefix + name for name in names if os.path.islink(os.path.join(folder, name))]
+        todo = [path]
+        while todo:
+            folder = todo.pop()
+            prefix = folder + b"/" if folder else b""
+            for entry in self._listed(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(prefix + entry.name)
+                else:
+                    yield prefix + entry.name
+
+    def _listed(self, path: bytes) -> list[os.DirEntry[bytes]]:
+        try:
+            with os.scandir(os.path.join(self._root, path) if path else self._root) as listing:
+                return [entry for entry in listing if path or entry.name not in _OWN]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise storage_error(error, "read", path) from error
 
 
 def _on_disk(path: bytes, full: bytes, status: os.stat_result) -> Found | None:
