@@ -20,8 +20,10 @@ from fsspec.spec import AbstractFileSystem
 
 from dvtool.api.process import environment
 from dvtool.api.rangedfile import RangedFile
+from dvtool.api.rangedfile import SizedReader
 from dvtool.errors import NotInRepository
 from dvtool.errors import UnsafeInput
+from dvtool.hashing.digests import object_id
 from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
@@ -33,7 +35,6 @@ from dvtool.project.source import open_source
 
 _KINDS = {FILE: "file", DIRECTORY: "directory", LINK: "link"}
 _IN_URL = frozenset({"repo", "rev", "remote"})
-_BUFFER = 128 << 10
 
 
 class _Here:
@@ -178,8 +179,7 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
     def cat_file(self, path: Any, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         """The bytes of a file, or a stretch of them; negative numbers count from the end."""
         with self.open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            first, last = slice(start, end).indices(size)[:2]
+            first, last = slice(start, end).indices(file.size)[:2]
             file.seek(first)
             return bytes(file.read(max(0, last - first)))
 
@@ -202,13 +202,16 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             code = errno.EISDIR if found.kind == DIRECTORY else errno.ENOENT
             raise OSError(code, os.strerror(code), path)
         if found.place:
-            return open(found.place, "rb")
+            return SizedReader(io.FileIO(found.place), found.size or 0)
         contents = self._view.contents
         if found.blob:
-            return io.BytesIO(contents.git_blob(found.blob))
+            data = contents.git_blob(found.blob)
+            return SizedReader(
+                RangedFile(len(data), object_id(data), lambda start, stop, _: data[start:stop]), len(data)
+            )
         assert found.entry is not None
-        raw = RangedFile(found.entry.size, found.entry.raw, partial(_read, contents, found))
-        return io.BufferedReader(raw, _BUFFER)
+        size = found.entry.size
+        return SizedReader(RangedFile(size, found.entry.raw, partial(_read, contents, found)), size)
 
     def _found(self, name: str) -> Found:
         found = self._view.tree.at(os.fsencode(name))

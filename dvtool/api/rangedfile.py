@@ -13,6 +13,8 @@ from dvtool.hashing.digests import new_hasher
 _AHEAD = 16 << 20
 _STEP = 32 << 20
 
+_BUFFER = 128 << 10
+
 ReadRange = Callable[[int, int, int], bytes]
 """The bytes from, to, and how many more will likely be asked for."""
 
@@ -23,6 +25,8 @@ class RangedFile(io.RawIOBase):
     Who reads on gets as much ahead as was read so far. All of it, read in order, is hashed: the last
     read raises `IntegrityError` if it is something else.
     """
+
+    mode = "rb"
 
     def __init__(self, size: int, digest: bytes, read: ReadRange) -> None:
         super().__init__()
@@ -85,3 +89,11 @@ class RangedFile(io.RawIOBase):
                 )
         self._at = stop
         return data
+
+
+class SizedReader(io.BufferedReader):
+    """A buffered file that also says how long it is, as fsspec's own do."""
+
+    def __init__(self, raw: io.RawIOBase, size: int) -> None:
+        super().__init__(raw, _BUFFER)
+        self.size = size
