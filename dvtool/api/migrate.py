@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import replace
 
+from dvtool.errors import NotInRepository
 from dvtool.errors import UsageError
 from dvtool.git.discover import find_git
+from dvtool.model.paths import show
 from dvtool.project.dvcfiles import find_dvc_root
 from dvtool.project.environment import Environment
+from dvtool.project.layout import Layout
 from dvtool.project.layout import plan_layout
 from dvtool.project.migration import Converted
+from dvtool.project.migration import Migration
 from dvtool.project.migration import carry_out
+from dvtool.project.open import find_layout
 
 ORIGINS = ("dvc", "lfs")
 
@@ -50,13 +55,16 @@ def migrate(environment: Environment, request: MigrateRequest) -> MigrateResult:
     """
     if request.origin not in ORIGINS:
         raise UsageError(f"dvtool does not migrate from {request.origin!r}", hint=f"one of {', '.join(ORIGINS)}")
-    from dvtool.project.dvcmigration import plan_dvc_migration
+    if request.origin == "lfs":
+        layout, plan = _plan_lfs(environment, keep=request.keep)
+    else:
+        from dvtool.project.dvcmigration import plan_dvc_migration
 
-    root = find_dvc_root(environment.cwd)
-    layout = plan_layout(root, find_git(root, environment.environ), environment)
-    plan = plan_dvc_migration(layout, keep=request.keep)
+        root = find_dvc_root(environment.cwd)
+        layout = plan_layout(root, find_git(root, environment.environ), environment)
+        plan = plan_dvc_migration(layout, keep=request.keep)
     result = MigrateResult(
-        root,
+        layout.root,
         plan.converted,
         tuple(path for path, data in plan.files.items() if data is not None),
         plan.removed,
@@ -70,3 +78,21 @@ def migrate(environment: Environment, request: MigrateRequest) -> MigrateResult:
     if not plan.is_empty:
         carry_out(layout, environment, plan)
     return replace(result, is_done=True)
+
+
+def _plan_lfs(environment: Environment, *, keep: bool) -> tuple[Layout, Migration]:
+    from dvtool.project.lfsmigration import plan_lfs_migration
+
+    if keep:
+        raise UsageError(
+            "a file is either in Git LFS or tracked by dvtool, so there is nothing to keep",
+            hint="try it in a clone first: git clone . ../trial",
+        )
+    git = find_git(environment.cwd, environment.environ)
+    if git is None:
+        raise NotInRepository(f"{show(environment.cwd)} is not inside a Git repository", path=environment.cwd)
+    try:
+        layout = find_layout(environment.cwd, environment)
+    except NotInRepository:
+        layout = plan_layout(git.worktree, git, environment)
+    return layout, plan_lfs_migration(layout, git)

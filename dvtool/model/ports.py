@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from typing import runtime_checkable
@@ -157,6 +158,14 @@ class Unfinishing(Protocol):
 
     def discard(self, left: Unfinished) -> None:
         """Remove it; if it is gone already, that is no error."""
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A remote that wants to hear the sizes of values before it is asked for them. An optional part of the port."""
+
+    def expect(self, sizes: Mapping[str, int]) -> None:
+        """Keys, and the sizes that somebody states of them."""
 
 
 @runtime_checkable

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
@@ -20,6 +19,7 @@ from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
 from dvtool.formats.config import Key
 from dvtool.formats.lock import LockedStage
+from dvtool.git.lfsfiles import forget_files
 from dvtool.git.worktree import stage as stage_in_git
 from dvtool.model.paths import join
 from dvtool.model.paths import split
@@ -33,6 +33,7 @@ from dvtool.project.oplog import file_changes
 from dvtool.workspace.pointers import remove_pointer
 
 CONFIG = MARKER + b"/config"
+_ATTRIBUTES = b".gitattributes"
 
 
 class Converted(NamedTuple):
@@ -46,7 +47,8 @@ class Converted(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Migration:
     """``files``: path from the root, the text that it is to have, None to take it away. ``settings`` go into the
-    user's own file. ``notes``: what people should know, a line each. ``runs``: what earlier runs made, by key."""
+    user's own file. ``notes``: what people should know, a line each. ``runs``: what earlier runs made, by key.
+    ``tracked``: the paths that are data then; ``untracked``: those of them that leave Git's index."""
 
     origin: str
     files: Mapping[bytes, bytes | None]
@@ -54,7 +56,8 @@ class Migration:
     settings: tuple[tuple[Key, str], ...] = ()
     notes: tuple[str, ...] = ()
     runs: tuple[tuple[str, LockedStage], ...] = ()
-    tracked: tuple[bytes, ...] = field(default=())
+    tracked: tuple[bytes, ...] = ()
+    untracked: tuple[bytes, ...] = ()
 
     @property
     def removed(self) -> tuple[bytes, ...]:
@@ -86,7 +89,13 @@ def carry_out(
         for path in migration.removed:
             remove_pointer(layout.root, path, durable=True)
         if layout.git is not None:
-            stage_in_git(layout.git, [layout.to_git(path) for path in migration.files])
+            forget_files(layout.git, [layout.to_git(path) for path in migration.untracked])
+            staged = [path for path in migration.files if path not in migration.untracked]
+            count = sum(split(path)[1] == _ATTRIBUTES for path in staged)
+            # Git takes attributes that are gone from the worktree out of its index: they go first.
+            staged.sort(key=lambda path: split(path)[1] != _ATTRIBUTES)
+            for some in (staged[:count], staged[count:]):
+                stage_in_git(layout.git, [layout.to_git(path) for path in some])
 
 
 def _write(root: bytes, path: bytes, data: bytes) -> None:

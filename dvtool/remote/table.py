@@ -33,6 +33,8 @@ _DRIVERS = {
     "hf": "hf",
     "http": "http",
     "https": "http",
+    "lfs+http": "lfs",
+    "lfs+https": "lfs",
     "oss": "oss",
     "s3": "s3",
     "sftp": "ssh",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from dvtool.model.ports import Capabilities
+from dvtool.model.ports import Expecting
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
 from dvtool.model.ports import Unfinished
@@ -56,6 +58,10 @@ class RemoteWrapper:
     def discard(self, left: Unfinished) -> None:
         if isinstance(self._inner, Unfinishing):
             self._inner.discard(left)
+
+    def expect(self, sizes: Mapping[str, int]) -> None:
+        if isinstance(self._inner, Expecting):
+            self._inner.expect(sizes)
 
     def prepare(self) -> None:
         self._inner.prepare()
