@@ -1,8 +1,14 @@
-"""``repro --pull``: what a run would restore or read, and is not here, comes from the remotes first."""
+"""``repro --pull``: what a run would restore or read, and is not here, comes from the remotes first.
+
+With ``--allow-missing`` that is only what stages read that have to run, and what the run cache has for them: what is
+recorded of all others counts as there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from dvtool.api.checkout import note_plans
@@ -12,6 +18,7 @@ from dvtool.formats.lock import Storing
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.model.ports import Reporter
+from dvtool.pipeline.globs import static_prefix
 from dvtool.pipeline.outlook import Foreseen
 from dvtool.pipeline.outputs import tracked_output
 from dvtool.pipeline.types import Action
@@ -30,6 +37,7 @@ from dvtool.project.transfers import wanted_of
 from dvtool.store.gaps import Gap
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.applying import Applying
+from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import Selected
 from dvtool.workspace.selection import wanted_entry
@@ -37,6 +45,8 @@ from dvtool.workspace.worktree import Worktree
 
 if TYPE_CHECKING:
     from dvtool.api.repro import ReproRequest
+
+_OUTSIDE = (DepKind.ENV, DepKind.URL, DepKind.COMMAND)
 
 
 def pull_for(
@@ -58,7 +68,10 @@ def pull_for(
             receive_runs(project, [remotes.get(project.config.remote().name)], reporter)
 
     def look(*, pull: bool) -> tuple[Pipeline, dict[str, Foreseen]]:
-        pipeline = open_pipeline(project, reporter=reporter, worktree=worktree, pull=True)
+        allow_missing = request.allow_missing
+        pipeline = opened.enter_context(
+            open_pipeline(project, reporter=reporter, worktree=worktree, pull=True, allow_missing=allow_missing)
+        )
         found = foresee(
             pipeline,
             addresses,
@@ -70,11 +83,12 @@ def pull_for(
         )
         return pipeline, found
 
-    _fetch(project, worktree, _outputs(routes, *look(pull=True)), reporter)
-    # What did not come cannot be restored: what reads tracked data to make it again needs that.
-    absent = _absent(*look(pull=False))
-    _fetch(project, worktree, wanted_now(routes, absent, unpushed=True), reporter)
-    _place(project, worktree, absent, request, operation, reporter)
+    with ExitStack() as opened:
+        _fetch(project, worktree, _outputs(routes, *look(pull=True)), reporter)
+        # What did not come cannot be restored: what reads tracked data to make it again needs that.
+        absent = _absent(*look(pull=False))
+        _fetch(project, worktree, wanted_now(routes, absent, unpushed=True), reporter)
+        _place(project, worktree, absent, request, operation, reporter)
 
 
 def _fetch(project: Project, worktree: Worktree, wanted: Sequence[Wanted], reporter: Reporter) -> None:
@@ -102,21 +116,49 @@ def _outputs(routes: Routes, pipeline: Pipeline, found: dict[str, Foreseen]) -> 
 
 
 def _absent(pipeline: Pipeline, found: dict[str, Foreseen]) -> list[Selected]:
-    """Dependencies with pointers of which nothing stands there, of stages that are to run."""
-    tracked = TrackedPaths(pipeline.pointers)
+    """What stages that are to run read, and nothing of it stands there: with pointers, or made by stages that are
+    passed over."""
+    tracked = TrackedPaths((*pipeline.pointers, *_passed_over(pipeline, found)))
     chosen: dict[bytes, Selected] = {}
     for address, foreseen in found.items():
         if foreseen.decision.action in (Action.SKIP, Action.RESTORE):
             continue
         for dep in pipeline.graph.stages[address].deps:
-            if dep.kind in (DepKind.ENV, DepKind.URL, DepKind.COMMAND) or pipeline.worktree.stat(dep.path) is not None:
+            if dep.kind in _OUTSIDE or pipeline.worktree.stat(dep.path) is not None:
                 continue
             owner = tracked.owner(dep.path)
             if owner is not None:
-                chosen[dep.path] = Selected(owner, dep.path)
+                path = _not_in_part(pipeline, owner, dep.path)
+                chosen[path] = Selected(owner, path)
             else:
                 chosen |= {item.path: Selected(item, item.path) for item in tracked.below(dep.path)}
     return [one for path, one in chosen.items() if not any(path != other and is_below(path, other) for other in chosen)]
+
+
+def _passed_over(pipeline: Pipeline, found: dict[str, Foreseen]) -> Iterator[Tracked]:
+    """Outputs in the cache of stages with nothing to do, as their locks have them."""
+    for address, foreseen in found.items():
+        if foreseen.decision.action is Action.SKIP and foreseen.record is not None:
+            stage, record = pipeline.graph.stages[address], foreseen.record
+            for path, content in record.outs.items():
+                storing = record.storing.get(path, Storing())
+                if storing.cache and path in pipeline.graph.producers:
+                    yield tracked_output(stage, path, content, storing)
+
+
+def _not_in_part(pipeline: Pipeline, item: Tracked, path: bytes) -> bytes:
+    """*path*, or what lies around it in *item* where a stage looks at that: a part alone would be a change to it.
+
+    An output is looked at by the stage that makes it.
+    """
+    if item.stage:
+        return item.path
+    for stage in pipeline.graph.stages.values():
+        for dep in stage.deps:
+            top = static_prefix(dep.path) if dep.kind is DepKind.GLOB else dep.path
+            if dep.kind not in _OUTSIDE and is_below(path, top) and top != path:
+                path = top if is_below(top, item.path) else item.path
+    return path
 
 
 def _place(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
@@ -22,6 +23,7 @@ from dvtool.formats.lock import LockedStage
 from dvtool.formats.lock import Storing
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import Algorithm
+from dvtool.model.digest import ObjectId
 from dvtool.model.paths import join
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
@@ -49,6 +51,9 @@ from dvtool.store.trees import lookup
 from dvtool.workspace.pointers import OwnFiles
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.worktree import Worktree
+
+if TYPE_CHECKING:
+    from dvtool.project.pages import PageSource
 
 Evaluate = Callable[[Dep], Content | None]
 _AS_ALL = Storing()
@@ -106,6 +111,7 @@ class Pipeline:
         self._pull = pull
         self._opened = ExitStack()
         self._gaps: dict[tuple[Kind, bytes], Gap] = {}
+        self._pages: PageSource | None = None
 
     def __enter__(self) -> Pipeline:
         return self
@@ -233,10 +239,19 @@ class Pipeline:
 
         tree = TreeRef(content.digest.oid, content.size, content.files)
         try:
-            entry = lookup(lambda oid: self.cache.read_meta(oid, TREE), tree, below)
+            entry = lookup(self._page, tree, below)
         except MissingData:
             return None
         return None if entry is None else content_of(entry)
+
+    def _page(self, oid: ObjectId) -> bytes:
+        if not self._pull:
+            return self.cache.read_meta(oid, TREE)
+        if self._pages is None:
+            from dvtool.project.pages import PageSource
+
+            self._pages = self._opened.enter_context(PageSource(self.project, reporter=self._reporter))
+        return self._pages.get(oid)
 
     def in_cache(self, record: LockedStage) -> bool:
         """Whether every output of *record* is in the cache, or stands in the worktree where it is kept nowhere else."""
@@ -320,7 +335,7 @@ def open_pipeline(
     *evaluate*: what a URL or command dependency comes to, from verbs that may start what a repository says.
     *overrides*: values that stand in for those of the definitions' variables. *files*: where they were found
     already. *worktree*: one that is open already. *allow_missing*: what is absent counts as recorded;
-    *pull*: so does what has a pointer.
+    *pull*: so does what has a pointer, and listings that are not here are fetched.
     """
     return Pipeline(
         project,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -93,6 +94,87 @@ def test_missing_data_is_no_reason_to_run_where_it_is_allowed(pushed: CommandLin
     other = clone(pushed)
     assert states(other, "--allow-missing") == {"train": "skipped", "pack": "skipped"}
     assert other("repro").code == 4
+
+
+CHAIN = """\
+stages:
+  one: {cmd: python3 make.py raw/a a1 A, deps: [raw/a], outs: [a1]}
+  two: {cmd: python3 make.py a1 a2 B, deps: [a1], outs: [a2]}
+  three: {cmd: mkdir a3 && python3 make.py a2 a3/x C, deps: [a2], outs: [a3]}
+  four: {cmd: python3 make.py a3/x a4 D && cp a4 side4, deps: [a3/x], outs: [a4, side4]}
+  five: {cmd: python3 make.py a4 a5 E && cat raw/b >> a5, deps: [a4, raw/b], params: [lr], outs: [a5]}
+  all: {cmd: cat raw/* > sums, deps: [raw], outs: [sums]}
+"""
+SIZE = 1_500_000
+MAKE = f"""\
+import random, sys
+source, target, seed = sys.argv[1:]
+random.seed(open(source, "rb").read()[:100].hex() + seed)
+open(target, "wb").write(random.randbytes({SIZE}))
+"""
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> CommandLine:
+    """Five stages one behind the other, of which each makes 1.5 MB that cannot be packed closer; pushed."""
+    cli = git_project(tmp_path / "repo")
+    (cli.at / "raw").mkdir()
+    for name in "ab":
+        (cli.at / "raw" / name).write_bytes(random.Random(name).randbytes(SIZE))
+    (cli.at / "dvtool.yaml").write_text(CHAIN)
+    (cli.at / "make.py").write_text(MAKE)
+    (cli.at / "params.yaml").write_text("lr: 1\n")
+    cli.done("remote", "add", "-d", "origin", str(tmp_path / "remote"))
+    cli.done("add", "-q", "raw")
+    cli.done("repro", "-q", "-P")
+    cli.done("push", "-q")
+    git(cli.at, "add", "-A")
+    git(cli.at, "commit", "-m", "all")
+    return cli
+
+
+def held(cli: CommandLine) -> int:
+    """How many bytes of data the cache of a clone has."""
+    cache = cli.at / ".git" / "dvtool" / "cache"
+    found = [*(cache / "data").rglob("*"), *(cache / "objects").rglob("*")]
+    return sum(path.stat().st_size for path in found if path.is_file())
+
+
+def test_a_job_fetches_what_the_changed_stage_reads(chain: CommandLine) -> None:
+    """Of five stages the last is changed: its inputs come, no more than that, and no stage is taken for changed."""
+    other = clone(chain)
+    (other.at / "params.yaml").write_text("lr: 2\n")
+    flags = ("-P", "--pull", "--allow-missing")
+    assert states(other, *flags) == dict.fromkeys(["one", "two", "three", "four", "all"], "skipped") | {"five": "ran"}
+    assert (other.at / "a5").stat().st_size == 2 * SIZE
+    assert not [name for name in ("a1", "a2", "a3", "side4", "sums") if (other.at / name).exists()]
+    # `raw` comes whole, for another stage looks at all of it; what was made is in the cache as well.
+    assert held(other) < (3 + 2) * SIZE + 200_000
+    assert states(other, *flags) == dict.fromkeys(["one", "two", "three", "four", "all", "five"], "skipped")
+
+
+def test_a_job_with_nothing_to_do_fetches_nothing(chain: CommandLine) -> None:
+    other = clone(chain)
+    assert set(states(other, "-P", "--pull", "--allow-missing").values()) == {"skipped"}
+    assert held(other) == 0 and not (other.at / "a5").exists()
+
+
+def test_a_part_is_fetched_where_nobody_looks_at_more(chain: CommandLine) -> None:
+    (chain.at / "dvtool.yaml").write_text(CHAIN[: CHAIN.index("  all:")])
+    other = clone(chain)
+    (other.at / "dvtool.yaml").write_text(CHAIN[: CHAIN.index("  all:")].replace("A, deps", "Z, deps"))
+    found = states(other, "--pull", "--allow-missing", "one")
+    assert found == {"one": "ran"}
+    assert (other.at / "raw" / "a").exists() and not (other.at / "raw" / "b").exists()
+    assert held(other) < 2 * SIZE + 100_000
+
+
+def test_a_stage_in_the_middle_has_all_behind_it_run(chain: CommandLine) -> None:
+    other = clone(chain)
+    (other.at / "dvtool.yaml").write_text(CHAIN.replace("a3/x C", "a3/x Z"))
+    found = states(other, "--pull", "--allow-missing", "five")
+    assert found == {"one": "skipped", "two": "skipped", "three": "ran", "four": "ran", "five": "ran"}
+    assert (other.at / "a2").exists() and not (other.at / "a1").exists()
 
 
 def test_a_command_decides(tmp_path: Path) -> None:
