@@ -166,7 +166,7 @@ class _Work:
         came = fetch_adopted(
             self._project,
             self._cache,
-            remotes,
+            [*remotes, *self._adopting(remotes)],
             adopted,
             jobs=jobs,
             only=self._request.only,
@@ -174,6 +174,12 @@ class _Work:
             reporter=self._reporter,
         )
         return came.plus(self._run_own(remotes, own, jobs, dry_run=dry_run)) if own else came
+
+    def _adopting(self, besides: Sequence[Remote]) -> list[Remote]:
+        """Remotes that another tool has filled."""
+        known = {remote.name for remote in besides}
+        named = self._project.config.remotes().items()
+        return [self._remotes.get(name) for name, each in named if "adopts" in each.options and name not in known]
 
     def _run_own(self, remotes: Sequence[Remote], wanted: Sequence[Wanted], jobs: int, *, dry_run: bool) -> FetchResult:
         return run_fetch(

@@ -146,7 +146,7 @@ def _from(
         needs: dict[tuple[ObjectId, bytes], Need] = {}
         for one in wanted:
             if not one.directory:
-                needs[one.stated, one.path] = Need(one.stated, one.path)
+                needs[one.stated, one.path] = Need(one.stated, one.path, one.size)
                 continue
             with suppress(MissingData):
                 needs.update(

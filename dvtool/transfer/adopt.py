@@ -26,6 +26,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
+from dvtool.model.ports import Expecting
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.state.aliases import Aliases
@@ -52,10 +53,12 @@ _MANY = 1_000
 
 
 class Need(NamedTuple):
-    """A file whose bytes are wanted: its digest as stated, and the path that needs it."""
+    """A file whose bytes are wanted: its digest as stated, and the path that needs it. ``size``: as stated; 0 where
+    nobody says."""
 
     stated: ObjectId
     path: bytes
+    size: int = 0
 
 
 class LocalStore:
@@ -105,14 +108,15 @@ def learn_local(aliases: Aliases, needs: Iterable[Need], stores: Sequence[LocalS
     for need in needs:
         for store in stores:
             if store.size(need.stated) is not None:
-                found = _hashed(store, need.stated)
+                found = hash_stored(store, need.stated)
                 if found is not None:
                     aliases.put(need.stated, *found)
                     reporter.advance(found[1])
                     break
 
 
-def _hashed(store: LocalStore, stated: ObjectId) -> tuple[ObjectId, int] | None:
+def hash_stored(store: LocalStore, stated: ObjectId) -> tuple[ObjectId, int] | None:
+    """Address and size of a file there; None where it is not there or not what its name says."""
     try:
         folder, name = store.opened(stated)
     except OSError:
@@ -281,6 +285,8 @@ def bring(
         paths: dict[ObjectId, list[bytes]] = {}
         for need in needs:
             paths.setdefault(need.stated, []).append(need.path)
+        if isinstance(remote, Expecting):
+            remote.expect({object_key(need.stated): need.size for need in needs if need.size})
         sizes = _sizes(workers, remote, list(paths))
         missing = [
             MissingItem(path, stated) for stated, found in paths.items() if sizes.get(stated) is None for path in found
