@@ -164,12 +164,32 @@ def _remotes(project: Project) -> Iterator[Check]:
         yield Check("remote", State.OK, f"{len(remotes)} configured, default {chosen}")
 
 
+def _hooks(project: Project) -> Iterator[Check]:
+    """Whether Git calls dvtool, and finds it."""
+    if project.git is None:
+        return
+    from dvtool.git.attributes import is_wired
+    from dvtool.git.hookfiles import programs_called
+
+    called = programs_called(project.git)
+    if called is None and not is_wired(project.git):
+        yield Check("hooks", State.NOTE, "Git does not call dvtool in this clone", "`dvtool install`, if it should")
+        return
+    gone = [program for program in called or () if os.path.isabs(program) and not os.access(program, os.X_OK)]
+    if gone:
+        hint = "`dvtool install` again writes where it is now"
+        yield Check("hooks", State.PROBLEM, f"hooks of Git call {show(os.fsencode(gone[0]))}, which is not there", hint)
+    else:
+        yield Check("hooks", State.OK, "Git calls dvtool")
+
+
 # `doctor` runs them in this order. A check that fails to look is itself a problem, and the rest goes on.
 _PROJECT_CHECKS: dict[str, Callable[[Project], Iterator[Check]]] = {
     "project": _place,
     "cache": _cache,
     "workspace": _workspace,
     "remote": _remotes,
+    "hooks": _hooks,
 }
 
 

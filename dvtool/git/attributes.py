@@ -60,6 +60,11 @@ def plan_unwiring(repo: GitRepo) -> Wiring:
     return Wiring(None if new == old else new, dict.fromkeys(_settings(repo)))
 
 
+def is_wired(repo: GitRepo) -> bool:
+    """Whether any of it is in place. Raises `StorageError`."""
+    return bool(_settings(repo))
+
+
 def carry_out(repo: GitRepo, wiring: Wiring) -> None:
     """Write it: the settings first, for an attribute that names none of them does nothing. Raises `StorageError`."""
     for key, value in wiring.settings.items():

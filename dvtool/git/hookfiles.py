@@ -92,6 +92,18 @@ def plan_removal(directory: bytes) -> list[HookEdit]:
     return edits
 
 
+def programs_called(repo: GitRepo) -> list[str] | None:
+    """What our hooks in this repository call, as paths or the bare name; None where there is no hook of ours."""
+    directory = hooks_directory(repo, anywhere=True)
+    found = []
+    for name in HOOKS:
+        text = _read(os.path.join(directory, os.fsencode(name)))
+        if text is not None and is_ours(text):
+            lines = [line[8:] for line in text.splitlines() if line.startswith(b"program=")]
+            found += [word for line in lines[:1] for word in shlex.split(os.fsdecode(line))]
+    return found or None
+
+
 def carry_out(directory: bytes, edits: list[HookEdit]) -> None:
     """Make the changes, each hook whole at every moment. Raises `StorageError`."""
     path = directory

@@ -183,6 +183,21 @@ def test_a_hook_without_dvtool_says_so(cli: CommandLine) -> None:
     assert "dvtool is not on the PATH" in switched.err
 
 
+def test_doctor_knows_whether_git_finds_dvtool(cli: CommandLine) -> None:
+    def state() -> str:
+        checks = {check["name"]: check["state"] for check in cli("doctor", "--json").document["checks"]}
+        return str(checks["hooks"])
+
+    assert state() == "note"
+    cli.done("install")
+    assert state() == "ok"
+    hook = cli.at / ".git/hooks/pre-commit"
+    hook.write_text(hook.read_text().replace("program=/", "program=/gone/"))
+    assert state() == "problem"
+    cli.done("install")
+    assert state() == "ok"
+
+
 def test_without_git_there_is_nothing_to_install(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path)
     cli.done("init", "-q", "--no-scm")
