@@ -24,7 +24,7 @@ class IgnoreAnswer:
 
 def check_ignore(project: Project, targets: Sequence[bytes]) -> tuple[IgnoreAnswer, ...]:
     """One answer for each target, which need not exist (a final slash makes it a directory)."""
-    rules = IgnoreRules.load(project.root)
+    rules = IgnoreRules.load(project.root, project.ignore_file)
     answers = []
     for target in targets:
         path = relative_path(project, target)

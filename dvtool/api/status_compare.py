@@ -98,6 +98,9 @@ def _sorted_out(
     absent_files = absent_bytes = 0
     for change in diff_entries(worktree.stored_page, wanted, get, current, one.path):
         old, new = change.old, change.new
+        if one.item.stated is not None and old is None and new is not None and new.kind == DIRECTORY and not new.files:
+            # DVC has no word for an empty directory.
+            continue
         is_users = change.path in users if users is not None else is_known or new is not None
         if is_users:
             mine.append(change)

@@ -52,6 +52,7 @@ from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.trees import walk
 from dvtool.transfer.adopt import LocalStore
 from dvtool.transfer.adopt import Need
+from dvtool.workspace.learning import Learned
 from dvtool.workspace.learning import LearningSink
 from dvtool.workspace.learning import hash_under
 from dvtool.workspace.pointers import Tracked
@@ -78,7 +79,7 @@ class Adoption:
         self.cache = cache or open_cache(project)
         folder = project.layout.clone_dir
         self.aliases = Aliases(os.path.join(folder, ALIASES), network=is_network_fs(folder))
-        self.stores = tuple(LocalStore(path) for path in _local_stores(project) if os.path.isdir(path))
+        self.stores = tuple(LocalStore(path) for path in local_stores(project) if os.path.isdir(path))
         self._directories: dict[ObjectId, _Directory | None] = {}
 
     def __enter__(self) -> Adoption:
@@ -219,38 +220,36 @@ def _learn_item(adoption: Adoption, worktree: Worktree, item: Tracked, reporter:
     sink = LearningSink({algorithm})
     snapshot = worktree.snapshot(sink, reporter)
     current = worktree.current(snapshot, item.path, is_top=True)
-    for learned in sink.learned:
-        adoption.aliases.put(*learned)
     if current is None:
         return
     if current.kind == DIRECTORY:
         tree = TreeRef(current.oid, current.size, current.files)
-        found = [
-            (path, entry.oid)
-            for path, entry in walk(worktree.current_pages(sink), tree, item.path + b"/")
-            if entry.kind == FILE
-        ]
+        below = walk(worktree.current_pages(sink), tree, item.path + b"/")
+        found = [(path, entry) for path, entry in below if entry.kind == FILE]
     else:
-        found = [(item.path, current.oid)] if current.kind == FILE else []
-    known = adoption.aliases.hashed((oid for _, oid in found), algorithm.code)
-    for path, oid in found:
+        found = [(item.path, current)] if current.kind == FILE else []
+    runs = {entry.oid for _, entry in found if entry.executable}
+    learned = list(sink.learned)
+    read = {each.oid for each in learned}
+    known = adoption.aliases.hashed((entry.oid for _, entry in found if entry.oid not in read), algorithm.code)
+    for path, entry in found:
         # Seen before by a verb that had no use for the other digest.
-        if oid not in known:
-            _learn_file(adoption, worktree, path, algorithm)
+        if entry.oid not in known and entry.oid not in read:
+            learned += _read_again(worktree, path, algorithm)
+    for each in learned:
+        adoption.aliases.put(*each, executable=each.oid in runs)
 
 
-def _learn_file(adoption: Adoption, worktree: Worktree, path: bytes, algorithm: Algorithm) -> None:
+def _read_again(worktree: Worktree, path: bytes, algorithm: Algorithm) -> list[Learned]:
     folder, name = split(path)
     status = worktree.stat(path)
     if status is None or not stat.S_ISREG(status.st_mode):
-        return
+        return []
     fd = open_dir(worktree.root_fd, folder)
     try:
-        _, learned, _ = hash_under(fd, name, path, (algorithm,))
+        return hash_under(fd, name, path, (algorithm,))[1]
     finally:
         os.close(fd)
-    for each in learned:
-        adoption.aliases.put(*each)
 
 
 def _is_unknown(item: Tracked) -> bool:
@@ -277,7 +276,7 @@ def _directory(stated: ObjectId, data: bytes, path: bytes) -> _Directory:
     return _Directory(stated, [StatedFile(file.path, ObjectId(bytes((code,)) + file.digest)) for file in files])
 
 
-def _local_stores(project: Project) -> tuple[bytes, ...]:
+def local_stores(project: Project) -> tuple[bytes, ...]:
     """Caches of other tools on this disk that are read."""
     found = [project.adopts] if project.adopts else [os.path.join(project.root, path) for path in _CACHES]
     if project.git is not None:

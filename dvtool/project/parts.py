@@ -72,7 +72,14 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
     layout = project.layout
     memo = Memo(os.path.join(layout.state_dir, b"memo.sqlite"), network=is_network_fs(layout.state_dir))
     ignore = IgnoreRules.load(project.root, project.ignore_file)
-    return Worktree(project.root, layout.state_dir, cache or open_cache(project), memo, ignore, jobs=_jobs(project))
+    cache = cache or open_cache(project)
+    worktree = Worktree(project.root, layout.state_dir, cache, memo, ignore, jobs=_jobs(project))
+    if project.adopts or project.foreign:
+        from dvtool.project.adoptlinks import AdoptedLinks
+
+        links = AdoptedLinks(project)
+        worktree.linked = lambda target: cache.linked_object(target) or links(target)
+    return worktree
 
 
 def _jobs(project: Project) -> int:

@@ -29,7 +29,7 @@ _AT_ONCE = 500
 _UNWRITTEN_ROWS = 4_096
 
 _SCHEMA = """
-CREATE TABLE alias (stated BLOB PRIMARY KEY, oid BLOB, size INTEGER, sum INTEGER);
+CREATE TABLE alias (stated BLOB PRIMARY KEY, oid BLOB, size INTEGER, executable INTEGER, sum INTEGER);
 CREATE INDEX alias_oid ON alias (oid);
 CREATE TABLE tree (stated BLOB PRIMARY KEY, oid BLOB, size INTEGER, files INTEGER, lacking INTEGER, after INTEGER,
     sum INTEGER) WITHOUT ROWID;
@@ -38,10 +38,14 @@ CREATE TABLE manifest (stated BLOB PRIMARY KEY, data BLOB, sum INTEGER);
 
 
 class KnownFile(NamedTuple):
-    """The file that an adopted digest stands for."""
+    """The file that an adopted digest stands for.
+
+    ``executable``: it stood so where it was seen first. DVC does not say it of files in directories.
+    """
 
     oid: ObjectId
     size: int
+    executable: bool = False
 
 
 class KnownTree(NamedTuple):
@@ -79,10 +83,10 @@ class Aliases:
         found: dict[ObjectId, KnownFile] = {}
         for some in _chunks(list(dict.fromkeys(stated))):
             marks = ",".join("?" * len(some))
-            query = f"SELECT stated, oid, size, sum FROM alias WHERE stated IN ({marks})"  # noqa: S608
-            for name, oid, size, guard in self._rows(query, *some):
-                if _sum(name, oid, size) == guard:
-                    found[ObjectId(name)] = KnownFile(ObjectId(oid), size)
+            query = f"SELECT stated, oid, size, executable, sum FROM alias WHERE stated IN ({marks})"  # noqa: S608
+            for name, oid, size, executable, guard in self._rows(query, *some):
+                if _sum(name, oid, size, executable) == guard:
+                    found[ObjectId(name)] = KnownFile(ObjectId(oid), size, bool(executable))
         return found
 
     def hashed(self, oids: Iterable[ObjectId], code: int) -> set[ObjectId]:
@@ -100,9 +104,9 @@ class Aliases:
         self.save()
         return [ObjectId(name) for (name,) in self._rows("SELECT stated FROM alias WHERE oid = ?", oid)]
 
-    def put(self, stated: ObjectId, oid: ObjectId, size: int) -> None:
-        """Both are digests of the same *size* bytes, which were read."""
-        self._files[stated] = KnownFile(oid, size)
+    def put(self, stated: ObjectId, oid: ObjectId, size: int, *, executable: bool = False) -> None:
+        """Both are digests of the same *size* bytes, which were read. What is known already stays."""
+        self._files.setdefault(stated, KnownFile(oid, size, executable))
         if len(self._files) >= _UNWRITTEN_ROWS:
             self.save()
 
@@ -144,9 +148,12 @@ class Aliases:
         """Keep what was put so far."""
         if self._files:
             files, self._files = self._files, {}
-            query = "INSERT INTO alias VALUES (?, ?, ?, ?) ON CONFLICT (stated) DO UPDATE SET oid = excluded.oid, "
-            query += "size = excluded.size, sum = excluded.sum"
-            self._write([(query, (name, *known, _sum(name, *known))) for name, known in files.items()])
+            # Of a row that says otherwise, the one that was read now is right.
+            query = "INSERT INTO alias VALUES (?, ?, ?, ?, ?) ON CONFLICT (stated) DO UPDATE SET oid = excluded.oid, "
+            query += "size = excluded.size, executable = excluded.executable, sum = excluded.sum "
+            query += "WHERE oid <> excluded.oid OR size <> excluded.size"
+            rows = [(name, known.oid, known.size, int(known.executable)) for name, known in files.items()]
+            self._write([(query, (*row, _sum(*row))) for row in rows])
 
     def close(self) -> None:
         """Keep what was put and let the file go."""

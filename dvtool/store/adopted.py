@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dvtool.formats.tree import encode_leaf
-from dvtool.model.digest import Algorithm
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
@@ -31,10 +30,10 @@ class StatedFile(NamedTuple):
     stated: ObjectId
 
 
-def stated_entry(name: bytes, stated: ObjectId, known: Mapping[ObjectId, tuple[ObjectId, int]]) -> Entry:
+def stated_entry(name: bytes, stated: ObjectId, known: Mapping[ObjectId, tuple[ObjectId, int, bool]]) -> Entry:
     """The entry of a file; where its bytes are not known yet it has the stated digest, and no size."""
     if (found := known.get(stated)) is not None:
-        return file_entry(name, found[0], found[1], executable=False)
+        return file_entry(name, *found)
     return Entry(name, FILE, False, stated[0], stated[1:], 0)
 
 
@@ -74,9 +73,3 @@ def _pages(entries: Sequence[Entry], put: PutPage) -> TreeRef:
         refs.append(PageRef(names[end - 1], put(encode_leaf(page)), *totals(page)))
         start = end
     return join_pages(refs, put)
-
-
-def stated_id(algorithm: str, raw: bytes) -> ObjectId:
-    """The name of adopted data from the label that DVC gives its hash."""
-    kind = Algorithm.MD5TEXT if algorithm == "md5-dos2unix" else Algorithm.MD5
-    return ObjectId(bytes((kind.code,)) + raw)

@@ -76,6 +76,8 @@ class Worktree:
         self.memo = memo
         self.ignore = ignore
         self.state_dir = state_dir
+        self.linked: Callable[[bytes], tuple[ObjectId, int] | None] = cache.linked_object
+        """What a symbolic link to that target stands for, where it is a file of a cache."""
         self.root_fd = -1
         self._lock: LockHandle | None = None
         self._seen = SeenFiles(memo)
@@ -146,7 +148,7 @@ class Worktree:
             sink,
             moment,
             reporter,
-            linked=self.cache.linked_object,
+            linked=self.linked,
             helpers=helpers if self.jobs > 1 else None,
         )
 
@@ -271,7 +273,7 @@ class Worktree:
             if seen is not None and seen[0] == pack_signature(signature) and seen[1] == entry.raw:
                 return signature
             if stat.S_ISLNK(signature.mode):
-                stored = self.cache.linked_object(target := os.readlink(name, dir_fd=fd))
+                stored = self.linked(target := os.readlink(name, dir_fd=fd))
                 if entry.kind == LINK and target == entry.target:
                     return signature
                 if entry.kind == FILE and stored is not None and stored[0] == entry.raw:
