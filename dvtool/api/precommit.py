@@ -63,11 +63,12 @@ class Refused(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PreCommitResult:
     """``unreadable``: pointers and locks that are not in their format. ``differing``: tracked paths whose files are
-    not what the staged pointer says."""
+    not what the staged pointer says. ``undecided``: pointers in which a merge left open what nobody has decided."""
 
     refused: tuple[Refused, ...] = ()
     unreadable: tuple[DvtoolError, ...] = ()
     differing: tuple[bytes, ...] = ()
+    undecided: tuple[DvtoolError, ...] = ()
 
 
 def pre_commit(environment: Environment, request: PreCommitRequest) -> PreCommitResult:
@@ -98,12 +99,24 @@ def pre_commit(environment: Environment, request: PreCommitRequest) -> PreCommit
         tuple(one for result in results for one in result.refused),
         tuple(one for result in results for one in result.unreadable),
         tuple(one for result in results for one in result.differing),
+        () if request.new else tuple(_undecided(environment, repo, own.roots)),
     )
+
+
+def _undecided(environment: Environment, repo: GitRepo, roots: Iterable[bytes]) -> Iterator[DvtoolError]:
+    from dvtool.git.unmerged import continuation
+
+    if not continuation(repo):
+        return
+    from dvtool.project.undecided import undecided
+
+    for root in roots:
+        yield from undecided(open_project(os.path.join(repo.worktree, root), environment))
 
 
 def raise_for(result: PreCommitResult) -> None:
     """Raise the error that the commit is refused with."""
-    causes: list[DvtoolError] = list(result.unreadable)
+    causes: list[DvtoolError] = [*result.unreadable, *result.undecided]
     hint = None
     if result.refused:
         names = " ".join(show(one.path) for one in result.refused[:5])
@@ -116,7 +129,7 @@ def raise_for(result: PreCommitResult) -> None:
     if len(causes) == 1 and not result.refused:
         raise causes[0]
     if causes:
-        what = "data does not belong into Git" if result.refused else f"{len(causes)} files cannot be read"
+        what = "data does not belong into Git" if result.refused else f"{len(causes)} files are not as they must be"
         raise DvtoolError(f"nothing was committed: {what}", hint=hint, causes=tuple(causes))
 
 

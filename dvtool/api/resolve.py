@@ -288,22 +288,24 @@ def _bring(
     project: Project, found: Sequence[_Decided], request: ResolveRequest, reporter: Reporter
 ) -> CheckoutResult | None:
     """What was decided, into the worktree; what is not in the cache is for `pull`."""
-    written = [one for one in found if one.is_written]
-    if not written:
+    # The union is new to the worktree, also where the driver has made it and the pointer stays as it is.
+    touched = [one for one in found if one.is_written or one.chosen or one.is_settled]
+    if not touched:
         return None
     targets: dict[bytes, None] = {}
-    for one in written:
+    for one in touched:
         if one.text is None:
             # The data of a pointer that is gone goes with everything else.
             targets.clear()
             break
         if one.file.is_lock:
             stages = {conflict.stage for conflict in one.chosen}
-            items = [item for item in tracked_in(one.file.path, one.text, "") if item.stage in stages or one.was_merged]
+            is_whole = one.was_merged or one.is_settled
+            items = [item for item in tracked_in(one.file.path, one.text, "") if is_whole or item.stage in stages]
         else:
             items = [_tracked(one.file.path, one.text)] if one.file.is_pointer else []
         targets.update(dict.fromkeys(os.path.join(project.root, item.path) for item in items))
-    if not targets and all(one.text is not None for one in written):
+    if not targets and all(one.text is not None for one in touched):
         return None
     what = CheckoutRequest(tuple(targets), allow_missing=True, now=request.now)
     try:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from dvtool.errors import FormatError
+from dvtool.formats.pack import TREE
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
 from dvtool.git.ignoremerge import is_ignore_file
@@ -78,8 +79,9 @@ class Merged(NamedTuple):
 class Merging:
     """A context manager; what was merged is in the cache, and kept there, once it is left without an error."""
 
-    def __init__(self, project: Project, reporter: Reporter = SILENT) -> None:
+    def __init__(self, project: Project, reporter: Reporter = SILENT, *, is_offline: bool = False) -> None:
         self._project = project
+        self._is_offline = is_offline
         self._reporter = reporter
         self._cache: Cache = open_cache(project)
         self._stack = ExitStack()
@@ -132,7 +134,10 @@ class Merging:
         return Merged(encode_pointer(merged.pointer), tuple(conflicts))
 
     def page(self, oid: ObjectId) -> bytes:
-        """A page of a listing, from the cache or a remote. Raises as `PageSource.get`."""
+        """A page of a listing, from the cache or, unless offline, a remote. Raises as `PageSource.get`."""
+        if self._is_offline:
+            pending = self._open_writer().pending_page(oid)
+            return self._cache.read_meta(oid, TREE) if pending is None else pending
         if self._pages is None:
             self._pages = self._stack.enter_context(PageSource(self._project, self._open_writer(), self._reporter))
         return self._pages.get(oid)

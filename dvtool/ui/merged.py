@@ -30,9 +30,10 @@ def resolved_lines(result: ResolveResult, paint: Paint, *, whole: bool = False, 
         yield f"merged {show(path)}"
     if result.decided:
         yield f"decided {count(len(result.decided), 'conflict')}"
-    if result.checkout is not None:
-        yield from checkout_lines(result.checkout)
-        if result.checkout.missing:
+    done = result.checkout
+    if done is not None and (done.is_changed or done.missing or done.conflicts or done.problems):
+        yield from checkout_lines(done)
+        if done.missing:
             yield "`dvtool pull` brings what is missing"
     if result.left and result.decided:
         yield f"{count(len(result.left), 'conflict')} left: `dvtool resolve` shows what is"

@@ -342,6 +342,9 @@ def test_offline_both_stay_until_one_command(repo: MergeRepo, tmp_path: Path) ->
     assert ours.unmerged() == ["d.dvt"]
     assert (ours.at / "d.dvt").read_bytes() == before
     assert ours.cli("status").code == 0
+    ours.git("add", "d.dvt")
+    assert "d.dvt: what the other side did is not in it" in ours.run("commit", "-m", "merged").err
+    ours.git("checkout", "-m", "d.dvt")
     again = ours.cli("resolve")
     assert again.code in (4, 7)
     assert "not merged, ours stays: d.dvt" in again.out
@@ -384,6 +387,33 @@ def test_a_linked_worktree_and_a_project_further_down(tmp_path: Path) -> None:
     sub.cli.done("resolve", "--theirs", "d/a")
     assert top.unmerged() == []
     assert sub.read("d/a") == "theirs\n"
+
+
+def test_what_nobody_decided_is_not_committed_by_accident(repo: MergeRepo) -> None:
+    two_changes(repo)
+    repo.merge()
+    repo.git("add", "d.dvt")
+    refused = repo.run("commit", "-m", "merged")
+    assert refused.code == 1
+    assert "error: d.dvt: nobody has decided about d/a; ours would win\n" in refused.err
+    assert "hint: dvtool resolve --ours d/a, or --theirs d/a\n" in refused.err
+    repo.cli.done("resolve", "--ours", "d/a")
+    repo.git("commit", "-q", "-m", "merged")
+    assert (repo.read("d/a"), repo.read("d/theirs")) == ("main\n", "theirs\n")
+
+
+def test_one_side_alone_is_not_committed_by_accident(repo: MergeRepo) -> None:
+    two_changes(repo)
+    repo.merge()
+    repo.git("checkout", "-q", "--ours", "d.dvt")
+    repo.git("add", "d.dvt")
+    refused = repo.run("commit", "-m", "merged")
+    assert refused.code == 1
+    assert "error: d.dvt: nobody has decided about d/a" in refused.err
+    repo.git("checkout", "-q", "-m", "d.dvt")
+    repo.cli.done("resolve", "--ours", "d")
+    repo.git("commit", "-q", "-m", "merged")
+    assert (repo.read("d/a"), repo.read("d/theirs")) == ("main\n", "theirs\n")
 
 
 def test_words_of_resolve(repo: MergeRepo) -> None:
