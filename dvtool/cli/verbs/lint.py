@@ -27,6 +27,8 @@ def lint(session: Session, platform: str | None, as_json: bool) -> int:
     network. Exit status 6 where something is unsafe, else 1 where there is an error; warnings are advice.
     """
     from dvtool.api.lint import lint as run
+    from dvtool.ui.annotations import annotation_lines
+    from dvtool.ui.lint import lint_annotations
     from dvtool.ui.lint import lint_json
     from dvtool.ui.lint import lint_lines
 
@@ -40,6 +42,8 @@ def lint(session: Session, platform: str | None, as_json: bool) -> int:
             session.note(line)
     elif not (session.quiet and result.is_clean):
         session.lines(lint_lines(result, session.paint))
+    if platform is not None:
+        session.lines(annotation_lines(platform, lint_annotations(result, project.layout.to_git)))
     if any(finding.rule == "unsafe" for finding in result.findings):
         return BY_KIND["unsafe"]
     return DONE if result.is_clean else FAILED
