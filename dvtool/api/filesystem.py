@@ -35,6 +35,7 @@ from dvtool.project.source import open_source
 
 _KINDS = {FILE: "file", DIRECTORY: "directory", LINK: "link"}
 _IN_URL = frozenset({"repo", "rev", "remote"})
+_FSSPEC_OPTIONS = frozenset({"asynchronous", "listings_expiry_time", "loop", "max_paths", "use_listings_cache"})
 
 
 class _Here:
@@ -61,6 +62,8 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
     def __init__(
         self, repo: str | None = None, rev: str | None = None, remote: str | None = None, **options: Any
     ) -> None:
+        if unknown := options.keys() - _FSSPEC_OPTIONS:
+            raise TypeError(f"dvtool:// has no option {min(unknown)!r}: it takes repo, rev and remote")
         super().__init__(**options)
         self.repo = repo
         self.rev = rev

@@ -11,6 +11,8 @@ from dvtool.errors import IntegrityError
 from dvtool.hashing.digests import new_hasher
 
 _AHEAD = 16 << 20
+_RUN = 4 << 20
+"""Who has read less than this in one go may want no more: the pages at the start of a column, say."""
 _STEP = 32 << 20
 
 _BUFFER = 128 << 10
@@ -22,7 +24,7 @@ ReadRange = Callable[[int, int, int], bytes]
 class RangedFile(io.RawIOBase):
     """*read* gives stretches of a file of *size* bytes whose BLAKE3 is *digest*.
 
-    Who reads on gets as much ahead as was read so far. All of it, read in order, is hashed: the last
+    Who reads on gets in the end as much ahead as was read so far. All of it, read in order, is hashed: the last
     read raises `IntegrityError` if it is something else.
     """
 
@@ -78,7 +80,8 @@ class RangedFile(io.RawIOBase):
         stop = min(self._at + length, self.size)
         if stop <= self._at:
             return b""
-        data = self._read(self._at, stop, min(_AHEAD, self._at - self._run_from))
+        run = self._at - self._run_from
+        data = self._read(self._at, stop, min(_AHEAD, run) if run >= _RUN else 0)
         if self._at == self._hashed:
             self._hasher.update(data)
             self._hashed = stop
