@@ -25,6 +25,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.fsckscope": ("Scope",),
     "dvtool.api.du": ("DuRequest", "DuResult", "du"),
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
+    "dvtool.api.get": ("GetRequest", "GetResult", "get"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.install": ("InstallPlan", "InstallRequest", "install", "plan_install"),
     "dvtool.api.lint": ("Finding", "LintResult", "lint"),

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from dvtool.errors import UsageError
@@ -33,6 +35,9 @@ from dvtool.store.trees import require_few_files
 from dvtool.store.trees import subtree
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
+
+if TYPE_CHECKING:
+    from dvtool.project.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,23 @@ def list_paths(project: Project, request: ListRequest, reporter: Reporter = SILE
     path = relative_path(project, request.path)
     commit = None if request.rev is None else _commit(project, request.rev)
     tracked = open_tracked(project) if commit is None else tracked_at(project, commit)
+    return _listed(project, request, commit, tracked, path, reporter)
+
+
+def list_source(source: Source, request: ListRequest, reporter: Reporter = SILENT) -> ListResult:
+    """The same of another repository: ``path`` is relative to its top. Sizes of files that Git has are not known."""
+    from dvtool.project.source import source_path
+
+    path = source.inside(source_path(request.path))
+    if not source.is_local:
+        # Git would fetch each file to tell how long it is.
+        request = replace(request, sizes=False)
+    return _listed(source.project, request, source.commit, source.tracked, path, reporter)
+
+
+def _listed(
+    project: Project, request: ListRequest, commit: str | None, tracked: TrackedPaths, path: bytes, reporter: Reporter
+) -> ListResult:
     walk = _Walk(project, request, reporter)
     owner = tracked.owner(path)
     if owner is not None:

@@ -75,6 +75,12 @@ def place_of(url: str, environment: Environment) -> Place:
     return Place(url.replace(secret[0], secret[1], 1), host=host, secret=url)
 
 
+def is_url(text: str) -> bool:
+    """Whether it names another repository by the look of it: ``scheme://...``, or ``user@host:path``."""
+    scp = _SCP.fullmatch(text)
+    return _SCHEME.match(text) is not None or (scp is not None and "@" in text and not os.path.lexists(text))
+
+
 def host_of(url: str) -> str:
     """The host that a URL with a scheme, or ``user@host:path``, names, in small letters; empty where none."""
     scheme = _SCHEME.match(url)

@@ -33,6 +33,7 @@ from dvtool.git.revisions import resolve
 from dvtool.git.run import GitRepo
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
+from dvtool.model.paths import check_name
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
@@ -132,6 +133,16 @@ def open_source(
             return _at(folder, repo, commit, rev, place, environment, path, overrides or {}, reporter)
     except OSError as error:
         raise storage_error(error, "write", error.filename or folder) from error
+
+
+def source_path(path: bytes) -> bytes:
+    """A path of another repository as the user wrote it, relative to its top. Raises `UsageError`, `UnsafeInput`."""
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+    if path.startswith(b"/"):
+        raise UsageError(f"{show(path)}: paths of another repository begin at its top", hint="leave the first / out")
+    for part in parts:
+        check_name(part, f"the path {show(path)}")
+    return b"/".join(parts)
 
 
 def sources_folder(environment: Environment) -> bytes:

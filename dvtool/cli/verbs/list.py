@@ -8,6 +8,7 @@ from dvtool.cli.frame import PATH
 from dvtool.cli.frame import json_option
 from dvtool.cli.frame import verb
 from dvtool.cli.session import Session
+from dvtool.errors import UsageError
 
 
 @verb(
@@ -17,9 +18,10 @@ from dvtool.cli.session import Session
         "dvtool list -R --size data/",
         "dvtool list --rev v1 data/images",
         "dvtool list --tree -L 2 --tracked",
+        "dvtool list https://git.example.org/data/registry.git images -R --rev v1",
     ),
 )
-@click.argument("path", default=b".", type=PATH)
+@click.argument("places", nargs=-1, type=PATH, metavar="[URL] [PATH]")
 @click.option("-R", "--recursive", is_flag=True, help="Every file below, with its path.")
 @click.option("-T", "--tree", "as_tree", is_flag=True, help="Everything below, indented.")
 @click.option("-L", "--level", type=click.IntRange(min=1), metavar="N", help="Go so many levels deep.")
@@ -32,7 +34,7 @@ from dvtool.cli.session import Session
 @click.pass_obj
 def list_(
     session: Session,
-    path: bytes,
+    places: tuple[bytes, ...],
     recursive: bool,
     as_tree: bool,
     level: int | None,
@@ -47,14 +49,25 @@ def list_(
     Shows what Git and dvtool track in a directory, with paths relative to it. No data is needed,
     only listings, which are fetched when absent. JSON has sizes, digests and paths from the
     project's top directory.
+
+    With a URL, or a directory before the path, it is about that repository, of which nothing but the listings is
+    fetched.
     """
+    import os
+
     from dvtool.api.list import ListRequest
     from dvtool.api.list import list_paths
+    from dvtool.api.list import list_source
     from dvtool.api.list import raise_for
+    from dvtool.project.place import is_url
     from dvtool.ui.listing import json_lines
     from dvtool.ui.listing import list_lines
 
     levels = level or (None if recursive or as_tree else 1)
+    if len(places) > 2:
+        raise UsageError("list takes a path, or a repository and a path in it")
+    is_other = len(places) == 2 or (len(places) == 1 and is_url(os.fsdecode(places[0])))
+    path = places[1] if len(places) == 2 else places[0] if places and not is_other else b"."
     request = ListRequest(
         path,
         rev,
@@ -64,7 +77,15 @@ def list_(
         sizes=sizes or as_json,
         digests=hashes or as_json,
     )
-    result = list_paths(session.project(), request, session.reporter)
+    if is_other:
+        from dvtool.project.source import open_source
+        from dvtool.project.source import source_path
+
+        place, inside = os.fsdecode(places[0]), source_path(path)
+        source = open_source(place, rev, session.environment, path=inside, reporter=session.reporter)
+        result = list_source(source, request, session.reporter)
+    else:
+        result = list_paths(session.project(), request, session.reporter)
     if as_json:
         session.answered_json = True
         session.lines(json_lines(result))
