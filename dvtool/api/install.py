@@ -20,6 +20,7 @@ from dvtool.git.run import GitRepo
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 
 __all__ = ["InstallPlan", "InstallRequest", "install", "plan_install"]
 
@@ -64,6 +65,7 @@ def plan_install(project: Project, request: InstallRequest) -> InstallPlan:
         raise UsageError(
             "this project works without Git, so there is nothing to install", hint="`git init` comes first"
         )
+    require_own(project.layout, "install")
     directory = hookfiles.hooks_directory(repo, anywhere=request.force or request.uninstall)
     tool_path = os.path.join(repo.worktree, TOOL_FILE)
     text = _tool_text(repo)

@@ -16,6 +16,7 @@ from dvtool.pipeline.definition.shell import reads_again
 from dvtool.pipeline.graph import build
 from dvtool.pipeline.types import Definition
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 from dvtool.project.parts import find_files
 from dvtool.workspace.ignore import IgnoreRules
 from dvtool.workspace.pointers import OwnFiles
@@ -61,6 +62,7 @@ def lint(project: Project) -> LintResult:
 
     Settings were read with the project. Raises `StorageError`.
     """
+    require_own(project.layout, "lint")
     files = find_files(project)
     findings: list[Finding] = []
     items: list[Tracked] = []

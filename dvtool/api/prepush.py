@@ -42,10 +42,8 @@ _LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PrePushRequest:
-    """``remote``: Git's name of it. ``refs``: of each ref what is here and what is there; all zeros for none.
-    ``now``: Unix seconds."""
+    """``refs``: of each ref what is here and what is there; all zeros for none. ``now``: Unix seconds."""
 
-    remote: str
     refs: tuple[tuple[str, str], ...]
     now: float = 0.0
 
@@ -67,7 +65,7 @@ def pre_push(environment: Environment, request: PrePushRequest, reporter: Report
     tips = tips_of(repo, (here for here, _ in request.refs)) if repo is not None else []
     if repo is None or not tips:
         return PrePushResult()
-    brought = range_for(repo, request.remote, tips, (there for _, there in request.refs))
+    brought = range_for(repo, tips, (there for _, there in request.refs))
     blobs = pointers_brought(repo, brought)
     roots = project_roots(repo)
     by_root: dict[bytes, list[PointerBlob]] = {}

@@ -10,6 +10,7 @@ import click
 from dvtool.cli.frame import verb
 from dvtool.cli.session import Session
 
+_SHOWN = 5
 _ARGS = click.argument("args", nargs=-1)
 
 
@@ -47,21 +48,22 @@ def pre_push(session: Session, args: tuple[str, ...]) -> None:
     from dvtool.api.prepush import pre_push as run
     from dvtool.ui.transfer import push_lines
 
+    del args
     environ = session.environ
-    name = environ.get("PRE_COMMIT_REMOTE_NAME")
-    if name is None:
-        name = args[0] if args else ""
+    if "PRE_COMMIT_REMOTE_NAME" in environ:
+        local = environ.get("PRE_COMMIT_TO_REF") or environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
+        refs: tuple[tuple[str, str], ...] = ((local, environ.get("PRE_COMMIT_FROM_REF", "")),)
+    else:
         lines = [line.split() for line in session.stdin.read().decode("utf-8", "replace").splitlines()]
         refs = tuple((line[1], line[3]) for line in lines if len(line) == 4)
-    else:
-        local = environ.get("PRE_COMMIT_TO_REF") or environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
-        refs = ((local, environ.get("PRE_COMMIT_FROM_REF", "")),)
-    result = run(session.environment, PrePushRequest(name, refs, time.time()), session.reporter)
+    result = run(session.environment, PrePushRequest(refs, time.time()), session.reporter)
     for report in result.reports:
         for line in push_lines(report):
             session.note(line)
-    for path in result.left_behind:
-        session.warn(path)
+    for text in result.left_behind[:_SHOWN]:
+        session.warn(text)
+    if len(result.left_behind) > _SHOWN:
+        session.warn(f"and so are {len(result.left_behind) - _SHOWN:,} more")
 
 
 @verb("post-checkout", examples=("dvtool git-hook post-checkout BEFORE AFTER 1",))

@@ -23,9 +23,12 @@ def tips_of(repo: GitRepo, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(line for line in answers.splitlines() if " " not in line))
 
 
-def range_for(repo: GitRepo, remote: str, tips: Sequence[str], there: Iterable[str]) -> tuple[str, ...]:
-    """The new commits, as arguments of ``git log``: those of *tips* that the remote is not known to have."""
-    known = {ref.commit for ref in refs(repo, f"refs/remotes/{remote}/")} if remote else set()
+def range_for(repo: GitRepo, tips: Sequence[str], there: Iterable[str]) -> tuple[str, ...]:
+    """The new commits, as arguments of ``git log``: those of *tips* that no remote is known to have.
+
+    No remote of Git's at all: whichever they came from, their data is where the settings of dvtool say.
+    """
+    known = {ref.commit for ref in refs(repo, "refs/remotes/")}
     known.update(tips_of(repo, there))
     return (*tips, *(f"^{commit}" for commit in sorted(known)))
 

@@ -63,6 +63,14 @@ def test_commits_that_touch_no_data_ask_no_remote(repo: HookRepo) -> None:
     assert repo.run("push", "-q", "origin", ":other").code == 0, "a branch that goes takes no data along"
 
 
+def test_what_one_remote_of_git_has_needs_no_look_for_another(repo: HookRepo) -> None:
+    """A fork: its commits are new there, their data is where it was."""
+    repo.git("init", "-q", "--bare", "../fork.git")
+    repo.git("remote", "add", "fork", "../fork.git")
+    break_store(repo)
+    assert repo.run("push", "-q", "fork", "main", "other").code == 0
+
+
 def test_every_version_on_the_way_goes_too(repo: HookRepo) -> None:
     between = repo.save("three", {"d": {"a": "a3\n"}}, "d")
     repo.save("four", {"d": {"a": "a4\n"}}, "d")
