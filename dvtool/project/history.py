@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from dvtool.errors import DvtoolError
+from dvtool.errors import FormatError
 from dvtool.formats.pointer import MAX_BYTES
 from dvtool.model.paths import LOCK_JOURNAL
 from dvtool.model.paths import LOCK_NAME
@@ -42,7 +43,14 @@ def tracked_at(project: Project, rev: str) -> TrackedPaths:
         from dvtool.project.foreign import tracked_in_commit
 
         return settled(project, tracked_in_commit(project, rev))
-    contents = dict(read_blobs(project.git, found.values(), limit=_limit(found)))
+    contents: dict[str, bytes] = {}
+    files = iter(found)
+    try:
+        for (sha, data), _ in zip(read_blobs(project.git, found.values(), limit=_limit(found)), files):
+            contents[sha] = data
+    except FormatError as error:
+        path = next(files)
+        raise FormatError(f"{show(layout.from_git(path))} at {rev}: {error.message}", path=path) from error
     items: list[Tracked] = []
     uncached: set[bytes] = set()
     for path, sha in found.items():

@@ -48,6 +48,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "du": ("du",),
     "whereis": ("whereis", "data"),
     "lint": ("lint",),
+    "verify": ("verify",),
+    "report": ("report", "HEAD~1", "HEAD", "--md"),
+    "cache key": ("cache", "key"),
 }
 VERBS = {name: argv for name, argv in COMMANDS.items() if argv[0] in KNOWN}
 """Those of them that this version has, in the order in which they run."""
