@@ -14,6 +14,7 @@ from dvtool.errors import UsageError
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.project.history import changed_since_head
+from dvtool.project.locate import is_dvc_root
 from dvtool.project.open import Project
 from dvtool.project.parts import find_files
 from dvtool.project.parts import learned
@@ -54,6 +55,13 @@ class Difference(NamedTuple):
     size: int
     files: int = 1
     why: str = ""
+
+
+class Beside(NamedTuple):
+    """A path of which DVC's files, kept beside ours, say something else; ``why`` in words."""
+
+    path: bytes
+    why: str
 
 
 class Unmerged(NamedTuple):
@@ -98,7 +106,7 @@ class StatusResult:
     ``stages``: of ``stage_count`` that were looked at, those that are out of date, and frozen ones.
     ``has_outputs``: outputs of stages are in ``workspace``, which `commit` takes over and `add` does not.
     ``stages_error``: why nothing is known of stages: a definition cannot be read.
-    ``unmerged``: pointers and locks that a merge left in conflict.
+    ``unmerged``: pointers and locks that a merge left in conflict. ``beside``: where DVC's files disagree with ours.
     """
 
     tracked: int
@@ -114,12 +122,13 @@ class StatusResult:
     has_outputs: bool = False
     stages_error: FormatError | ConfigError | None = None
     unmerged: tuple[Unmerged, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         outdated = any((stage.reasons or not stage.frozen) and not stage.unchecked for stage in self.stages)
         differs = self.workspace or self.committed or self.missing or self.cloud
-        return not (differs or outdated or self.stages_error or self.unmerged)
+        return not (differs or outdated or self.stages_error or self.unmerged or self.beside)
 
 
 def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT) -> StatusResult:
@@ -141,6 +150,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
     sources = {one.item.pointer_path for one in selected}
     unmerged = tuple(Unmerged(path) for path in files.unmerged if not request.targets or path in sources)
     changed = [one for one in changed_since_head(project, tracked) if not request.targets or one[0] in chosen]
+    beside = _beside(project, tracked) if not request.targets else ()
     if not selected and not changed:
         return StatusResult(
             0,
@@ -155,6 +165,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
             stages.stages,
             stages_error=stages.error,
             unmerged=unmerged,
+            beside=beside,
         )
     from dvtool.api.status_compare import compare
 
@@ -176,7 +187,16 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         any(owner.stage for one in workspace if (owner := tracked.owner(one.path)) is not None),
         stages.error,
         unmerged,
+        beside,
     )
+
+
+def _beside(project: Project, tracked: TrackedPaths) -> tuple[Beside, ...]:
+    if project.foreign or not is_dvc_root(project.root):
+        return ()
+    from dvtool.project.kept import disagreements
+
+    return tuple(Beside(*one) for one in disagreements(project, tracked))
 
 
 def _stages(

@@ -43,6 +43,12 @@ def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> 
             yield from difference_lines(differences if whole else folded(differences), paint)
             if not whole and len(differences) > SHOWN:
                 yield f"  {len(differences):,} in all: `dvtool status -v` shows each"
+    if result.beside:
+        if any_shown:
+            yield ""
+        any_shown = True
+        yield "DVC's files beside ours say otherwise (which one is right?):"
+        yield from (f"  {paint('differs ', 'yellow')}  {show(one.path)}  {one.why}" for one in result.beside)
     if result.stages:
         from dvtool.ui.stagestatus import stage_status_lines
 
