@@ -99,6 +99,12 @@ SETTINGS: tuple[Setting, ...] = (
         "how much of each resource stages that run at once may use together, as `gpu=2, memory=64Gi, license=3`; "
         "default: what this machine has, and 1 of every other name",
     ),
+    Setting(
+        "core.sources",
+        Type.PATTERNS,
+        "directories, hosts and beginnings of URLs on this machine and in its network that imports may be read from; "
+        "written by `import` for what you name there",
+    ),
     Setting("core.jobs", Type.COUNT, "requests at once to a remote that has no `jobs` of its own", in_project=True),
     Setting(
         "core.bandwidth",

@@ -32,6 +32,7 @@ from dvtool.project.locate import is_foreign
 class Project:
     """An open project. Paths are absolute, ``git`` is None where it works without Git.
 
+    ``is_elsewhere``: another repository, cloned to read its data; what it says may not lead to this machine.
     ``adopts``: the cache of the tool that began the project, where that is not in its usual place. ``versioned``:
     remotes of that tool that cannot be read.
     """
@@ -43,6 +44,7 @@ class Project:
     environment: Environment
     adopts: bytes = b""
     versioned: frozenset[str] = frozenset()
+    is_elsewhere: bool = False
 
     @property
     def ignore_file(self) -> bytes:

@@ -186,6 +186,10 @@ def address_of(project: Project, name: str | None = None) -> Address:
         )
     environ = project.environment.environ
     require(standing_of(project.config, environ, settings.name))
+    if project.is_elsewhere:
+        from dvtool.project.reach import require_remote
+
+        require_remote(project, settings)
     origins = {key: in_words(origin) for key, origin in settings.origins.items()}
     options = {**settings.options, **_limits(project.config, settings)}
     return Address(settings.name, settings.url, options, settings.base_dir, environ, origins)

@@ -255,7 +255,7 @@ def _at(
     else:
         layout = plan_layout(top, seen, around)
         project = Project(top, layout, load_config(layout, around, overrides), seen, around)
-    return Source(place.url, rev, commit, project, is_local, seen)
+    return Source(place.url, rev, commit, replace(project, is_elsewhere=not is_local), is_local, seen)
 
 
 def _local(

@@ -157,12 +157,13 @@ def _server(in_force: Mapping[str, Found]) -> str:
     for name, found in sorted(in_force.items(), key=lambda item: (item[0] != "url", item[0])):
         if found.origin.level is not Level.PROJECT or not directs(found.key):
             continue
-        text = _host(found.text) if name == "url" else f"{name}={shown(found.key, found.text)}"
+        text = named_server(found.text) if name == "url" else f"{name}={shown(found.key, found.text)}"
         parts += [text] if text else []
     return ", ".join(parts)
 
 
-def _host(url: str) -> str:
+def named_server(url: str) -> str:
+    """Scheme and host of a URL; empty for one that names no host, but a bucket at a provider, or a directory."""
     try:
         parts = urlsplit(url)
     except ValueError:
