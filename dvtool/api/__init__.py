@@ -1,14 +1,24 @@
-"""The public Python API: one function for each thing a user can do. Request in, result out, nothing printed.
+"""The public Python API: data to read, and one function for each thing a user can do.
 
-``dvtool.api.VERB`` holds ``VerbRequest``, ``VerbResult`` and ``verb(project, request, reporter)``;
-all of them are reachable from here, and imported when they are first used. Errors are those of
-`dvtool.errors`. A project comes from ``open_project(start, environment)``.
+`open`, `read`, `read_table` and `DvtoolFileSystem` read data. ``dvtool.api.VERB`` holds ``VerbRequest``,
+``VerbResult`` and ``verb(project, request, reporter)``: request in, result out, nothing printed. A project comes from
+``open_here()``. Errors are those of `dvtool.errors`. Everything is imported when it is first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 from typing import Any
+
+if TYPE_CHECKING:
+    from dvtool.api.datafiles import open as open  # noqa: A004
+    from dvtool.api.datafiles import read as read
+    from dvtool.api.datafiles import read_table as read_table
+    from dvtool.api.filesystem import DvtoolFileSystem as DvtoolFileSystem
+    from dvtool.api.process import open_here as open_here
+    from dvtool.project.open import Project as Project
+    from dvtool.project.open import open_project as open_project
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.apply": ("ApplyRequest", "apply"),
@@ -39,6 +49,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "dvtool.api.migrate": ("MigrateRequest", "MigrateResult", "migrate"),
     "dvtool.api.oplog": ("OpLogRequest", "OperationView", "op_log"),
+    "dvtool.api.process": ("open_here",),
     "dvtool.api.plan": ("PlanRequest", "PlanResult", "PlannedStage", "plan"),
     "dvtool.api.params": ("ParamsDiffRequest", "params_diff"),
     "dvtool.api.remote": (
@@ -77,7 +88,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.project.environment": ("Environment",),
     "dvtool.project.open": ("Project", "open_project"),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+# A verb's function has the name of its module, and that name here is the module: whoever imports it makes it so.
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names if home != f"dvtool.api.{name}"}
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 

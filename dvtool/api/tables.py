@@ -28,7 +28,7 @@ _FORMATS: dict[str, TableFormat] = {
     "ndjson": "jsonl",
 }
 _COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd", "lz4": "lz4"}
-_BUFFER = 256 << 10
+_BUFFER = 64 << 10
 
 
 def read_from(
