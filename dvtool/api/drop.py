@@ -28,6 +28,7 @@ from dvtool.project.holders import holders
 from dvtool.project.holders import rest_of
 from dvtool.project.open import Project
 from dvtool.project.oplog import begin
+from dvtool.project.oplog import require_own
 from dvtool.project.parts import link_types
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
@@ -113,6 +114,7 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
     now, and promise to keep it as after a push; only then something goes. Raises `MissingData` when
     the proof fails, `DvtoolError` for the user's own changes, `StorageError`, `UsageError`, `Locked`.
     """
+    require_own(project.layout, "drop")
     with ExitStack() as stack:
         remotes = stack.enter_context(Remotes(project))
         remotes.prepare(request.remotes)

@@ -38,6 +38,7 @@ from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import TreeRef
+from dvtool.project.dvckeeping import ALIASES
 from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_worktree
@@ -59,7 +60,6 @@ from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.worktree import Worktree
 
-ALIASES = b"aliases.sqlite"
 _CACHES = (b".dvc/cache",)
 
 

@@ -7,8 +7,8 @@ import re
 
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import ObjectId
-from dvtool.project.adoption import ALIASES
 from dvtool.project.adoption import local_stores
+from dvtool.project.dvckeeping import ALIASES
 from dvtool.project.open import Project
 from dvtool.state.aliases import Aliases
 from dvtool.transfer.adopt import LocalStore

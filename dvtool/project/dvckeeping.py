@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import suppress
 
 from dvtool.errors import FormatError
 from dvtool.errors import UnsafeInput
@@ -16,6 +17,7 @@ from dvtool.project.open import Project
 from dvtool.workspace.dvcpointers import dvc_items
 from dvtool.workspace.pointers import Tracked
 
+ALIASES = b"aliases.sqlite"
 _MOST_BYTES = 256 << 20
 
 Found = tuple[Tracked, str]
@@ -25,8 +27,11 @@ Found = tuple[Tracked, str]
 def dvc_found(project: Project, commits: Callable[[], Iterable[str]], *, everything: bool) -> Iterator[Found]:
     """What DVC's files name: in the work trees and their indexes, in stashes, in *commits*; *everything*: ever.
 
-    What cannot be read names nothing: dvtool never had the data of it.
+    What cannot be read names nothing: dvtool never had the data of it. Where nothing was learned yet, nothing is
+    looked for.
     """
+    if not os.path.lexists(os.path.join(project.layout.clone_dir, ALIASES)):
+        return
     git = project.git
     if git is None:
         if project.foreign:
@@ -85,21 +90,30 @@ def _items(path: bytes, data: bytes, label: str) -> Iterator[Found]:
         return
 
 
-def known_roots(project: Project, roots: Iterable[Root]) -> dict[Root, Root]:
-    """What those of *roots* that have an adopted digest are in the cache; of one that is not known nothing is there."""
+def known_roots(project: Project, roots: Iterable[Root]) -> dict[Root, list[Root]]:
+    """What those of *roots* that have an adopted digest are in the cache; of one that is not known nothing is there.
+
+    A directory that was fetched and never looked at has no listing of ours yet: its files are named one by one.
+    """
     adopted = {root for root in roots if is_adopted(root.oid)}
     if not adopted:
         return {}
     from dvtool.project.adoption import Adoption
 
-    found: dict[Root, Root] = {}
+    found: dict[Root, list[Root]] = {root: [] for root in adopted}
     with Adoption(project) as adoption:
         files = adoption.aliases.files(root.oid for root in adopted)
-        for root in adopted:
-            if root.directory:
-                tree = adoption.aliases.tree(root.oid)
-                if tree is not None and adoption.has_listing(tree):
-                    found[root] = Root(True, tree.tree.oid)
-            elif root.oid in files:
-                found[root] = Root(False, files[root.oid].oid)
+        for root, known in found.items():
+            if not root.directory:
+                known += [Root(False, files[root.oid].oid)] if root.oid in files else []
+                continue
+            tree = adoption.aliases.tree(root.oid)
+            if tree is not None and adoption.has_listing(tree):
+                known.append(Root(True, tree.tree.oid))
+                if not tree.lacking:
+                    continue
+            with suppress(FormatError, UnsafeInput):
+                directory = adoption.directory(root.oid, b"a directory")
+                below = adoption.aliases.files(file.stated for file in directory.files) if directory else {}
+                known += [Root(False, oid) for oid in dict.fromkeys(file.oid for file in below.values())]
     return found

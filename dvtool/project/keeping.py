@@ -116,8 +116,8 @@ def _known(project: Project, keeps: Iterable[Keep]) -> Iterator[Keep]:
         from dvtool.project.dvckeeping import known_roots
 
         known = known_roots(project, (keep.root for keep in found))
-        found = [keep._replace(root=known.get(keep.root, keep.root)) for keep in found]
-    yield from (keep for keep in found if not is_adopted(keep.root.oid))
+        found = [keep._replace(root=root) for keep in found for root in known.get(keep.root, (keep.root,))]
+    yield from found
 
 
 def commits_to_keep(project: Project, rules: KeepRules) -> frozenset[str]:

@@ -9,7 +9,6 @@ from dvtool.errors import DvtoolError
 from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.records import Root
 from dvtool.git.run import GitRepo
-from dvtool.model.digest import is_adopted
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
 from dvtool.project.open import Project
@@ -47,7 +46,7 @@ def named_roots(project: Project) -> Iterator[Root]:
     for item, _ in dvc_found(project, tuple, everything=True):
         roots.append(Root(item.is_directory, item.pointer.digest.oid))
     known = known_roots(project, roots)
-    yield from (root for each in roots if not is_adopted((root := known.get(each, each)).oid))
+    yield from (root for each in roots for root in known.get(each, (each,)))
 
 
 def _roots(project: Project) -> Iterator[Root]:

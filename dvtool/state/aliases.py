@@ -20,6 +20,7 @@ from xxhash import xxh3_64_intdigest
 from dvtool.disk.durable import make_dirs
 from dvtool.model.digest import ObjectId
 from dvtool.model.tree import TreeRef
+from dvtool.state.memo import is_damage
 
 VERSION = 1
 _BUSY_SECONDS = 5.0
@@ -209,6 +210,9 @@ class Aliases:
     def _set_aside(self) -> None:
         """One that cannot be read makes room for a new one: a single older one is kept."""
         if self._path is not None:
+            for suffix in (b"-wal", b"-shm", b"-journal"):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._path + suffix)
             with contextlib.suppress(OSError):
                 os.replace(self._path, self._path + b".damaged")
 
@@ -218,21 +222,36 @@ class Aliases:
             return []
         try:
             return db.execute(query, values).fetchall()
-        except _FAILURES:
+        except _FAILURES as error:
+            self._begin_anew(error)
             return []
 
     def _write(self, rows: Sequence[tuple[str, tuple[object, ...]]]) -> None:
-        db = self._open(writing=True)
-        if db is None:
+        for _ in range(2):
+            db = self._open(writing=True)
+            if db is None:
+                return
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                for query, row in rows:
+                    db.execute(query, row)
+                db.execute("COMMIT")
+            except _FAILURES as error:
+                with contextlib.suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+                if self._begin_anew(error):
+                    continue
             return
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            for query, row in rows:
-                db.execute(query, row)
-            db.execute("COMMIT")
-        except _FAILURES:
-            with contextlib.suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
+
+    def _begin_anew(self, error: Exception) -> bool:
+        """After a failure by which the file itself is at fault: an empty one takes its place."""
+        if self._db is None or self._path is None or not is_damage(error) or not self._is_ours():
+            return False
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        self._db = None
+        self._set_aside()
+        return True
 
 
 def _chunks(values: Sequence[ObjectId]) -> Iterable[Sequence[ObjectId]]:

@@ -84,7 +84,7 @@ class Memo:
             try:
                 self._db = self._connect()
             except (*_FAILURES, OSError) as error:
-                if not isinstance(error, OSError) and _is_damage(error):
+                if not isinstance(error, OSError) and is_damage(error):
                     self._remove()
                 # One more try: without the memo nobody knows which files the user changed.
                 with contextlib.suppress(*_FAILURES, OSError):
@@ -146,7 +146,7 @@ class Memo:
         self._closed = True
         self._forget_unwritten()
         self._unwritten_applied.clear()
-        if error is None or self._has_new_applied or _is_damage(error):
+        if error is None or self._has_new_applied or is_damage(error):
             self._remove()
 
     def pages(self, directory: bytes) -> dict[bytes, MemoPage]:
@@ -325,7 +325,7 @@ class Memo:
             self._db = None
 
 
-def _is_damage(error: Exception) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a full disk, another process, missing rights."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:

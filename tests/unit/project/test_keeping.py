@@ -24,6 +24,7 @@ from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.project.adoption import Adoption
 from dvtool.project.environment import Environment
 from dvtool.project.init import init_project
 from dvtool.project.keeping import Keep
@@ -241,7 +242,12 @@ def test_directories_and_adopted_digests(repo: Repo) -> None:
     (repo.root / "m.dvt").write_bytes(encode_pointer(adopted))
     found = {keep.path: keep.root for keep in repo.keeps()}
     assert (found[b"d"].directory, found[b"d"].oid) == (True, object_id(b"tree"))
-    assert (found[b"m"].directory, found[b"m"].oid) == (False, object_id(b"md5:" + b"0" * 32))
+    # Nothing is here of what nobody knows.
+    assert b"m" not in found
+    with Adoption(open_project(b".", repo.environment)) as adoption:
+        adoption.aliases.put(adopted.digest.oid, object_id(b"bytes"), 5)
+    found = {keep.path: keep.root for keep in repo.keeps()}
+    assert (found[b"m"].directory, found[b"m"].oid) == (False, object_id(b"bytes"))
 
 
 @pytest.mark.parametrize("text", [b"", b"dvtool: 1\n", pointer_text(b"x")[:-9], b"garbage\n"])

@@ -323,7 +323,7 @@ ERRORS: list[tuple[Callable[[], sqlite3.Error], bool]] = [
 
 @pytest.mark.parametrize(("make", "is_damage"), ERRORS)
 def test_without_error_codes_as_in_python_3_10(make: Callable[[], sqlite3.Error], *, is_damage: bool) -> None:
-    assert module._is_damage(make()) == is_damage
+    assert module.is_damage(make()) == is_damage
 
 
 def test_forgetting(path: bytes) -> None:
