@@ -32,10 +32,12 @@ __all__ = ["FollowRequest", "FollowResult", "Followed", "follow"]
 @dataclass(frozen=True, slots=True)
 class FollowRequest:
     """``before``: the commit that stood there until now; empty where it is not known. ``uncommitted``: what changed
-    is not in ``HEAD`` yet. ``now``: Unix seconds."""
+    is not in ``HEAD`` yet. ``known_only``: where there is no such commit nothing is brought, and not everything.
+    ``now``: Unix seconds."""
 
     before: str = ""
     uncommitted: bool = False
+    known_only: bool = False
     now: float = 0.0
 
 
@@ -69,12 +71,15 @@ def follow(environment: Environment, request: FollowRequest, reporter: Reporter 
         if known is None and request.before:
             write_followed(repo, request.before)
         return FollowResult()
+    starts = _starts(repo, known, request.before)
+    if starts is None and request.known_only:
+        return FollowResult()
     done: list[Followed] = []
     errors: list[DvtoolError] = []
     for root in project_roots(repo):
         try:
             project = open_project(os.path.join(repo.worktree, root), environment)
-            one = _bring(project, root, _starts(repo, known, request.before), request.now, reporter)
+            one = _bring(project, root, starts, request.now, reporter)
         except DvtoolError as error:
             errors.append(error)
             continue

@@ -284,5 +284,5 @@ def _differing(project: Project, tracked: Sequence[Tracked]) -> list[bytes]:
     if found is None:
         return []
     wanted = {item.path for item in tracked}
-    different = {one.path for one in found.workspace} | {one.path for one in found.missing if one.change == "outdated"}
+    different = {one.path for one in found.workspace}
     return sorted(path for path in wanted if any(each == path or each.startswith(path + b"/") for each in different))

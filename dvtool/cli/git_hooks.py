@@ -99,7 +99,16 @@ def post_rewrite(session: Session, args: tuple[str, ...]) -> None:
         _follow(session, "ORIG_HEAD")
 
 
-def _follow(session: Session, before: str, *, uncommitted: bool = False) -> None:
+@verb("post-commit", examples=("dvtool git-hook post-commit",))
+@_ARGS
+@click.pass_obj
+def post_commit(session: Session, args: tuple[str, ...]) -> None:
+    """Bring the data along after a cherry-pick, a revert, or a merge that was concluded."""
+    del args
+    _follow(session, "HEAD~1", known_only=True)
+
+
+def _follow(session: Session, before: str, *, uncommitted: bool = False, known_only: bool = False) -> None:
     if "DVTOOL_STAGE" in session.environ:
         # The run around that stage has the workspace, and looks at what is there when the stage ends.
         return
@@ -110,7 +119,7 @@ def _follow(session: Session, before: str, *, uncommitted: bool = False) -> None
     from dvtool.api.follow import follow
     from dvtool.ui.followed import followed_lines
 
-    result = follow(session.environment, FollowRequest(before, uncommitted, time.time()), session.reporter)
+    result = follow(session.environment, FollowRequest(before, uncommitted, known_only, time.time()), session.reporter)
     for line in followed_lines(result):
         session.note(line)
     for error in result.errors:

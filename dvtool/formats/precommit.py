@@ -16,6 +16,7 @@ HOOK_IDS = {
     "dvtool-post-checkout": "post-checkout",
     "dvtool-post-merge": "post-merge",
     "dvtool-post-rewrite": "post-rewrite",
+    "dvtool-post-commit": "post-commit",
 }
 """Id and stage."""
 

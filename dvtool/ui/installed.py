@@ -15,6 +15,7 @@ _DOES = {
     "post-checkout": "brings the data along",
     "post-merge": "brings the data along",
     "post-rewrite": "brings the data along after a rebase",
+    "post-commit": "brings the data along after a cherry-pick or a revert",
 }
 
 

@@ -15,7 +15,7 @@ from tests.support.cli import CommandLine
 from tests.support.cli import git_project
 from tests.support.hookrepo import HookRepo
 
-HOOKS = ["post-checkout", "post-merge", "post-rewrite", "pre-commit", "pre-push"]
+HOOKS = ["post-checkout", "post-commit", "post-merge", "post-rewrite", "pre-commit", "pre-push"]
 
 
 @pytest.fixture

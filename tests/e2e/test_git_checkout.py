@@ -153,6 +153,36 @@ def test_a_rebase_that_is_given_up(repo: HookRepo) -> None:
     assert data(repo) == TWO
 
 
+def test_a_cherry_pick_and_its_revert(repo: HookRepo) -> None:
+    repo.git("cherry-pick", "other")
+    assert data(repo) == TWO
+    ran = repo.run("revert", "--no-edit", "HEAD")
+    assert "dvtool: 1 created, 1 replaced, 1 removed" in ran.err
+    assert data(repo) == ONE
+
+
+def test_a_merge_that_is_concluded_by_hand(repo: HookRepo) -> None:
+    repo.git("switch", "-q", "other")
+    repo.save("theirs", {"code.py": "theirs\n"})
+    repo.git("switch", "-q", "main")
+    repo.save("mine", {"code.py": "mine\n"})
+    assert repo.run("merge", "-q", "other").code == 1
+    repo.write({"code.py": "both\n"})
+    ran = repo.run("commit", "-q", "-a", "--no-edit")
+    assert "warning" not in ran.err
+    assert data(repo) == TWO
+    assert repo.is_clean()
+
+
+def test_commits_of_ones_own_touch_no_data(repo: HookRepo) -> None:
+    repo.write({"d": {"a": "mine\n"}})
+    repo.cli.done("add", "-q", "d")
+    repo.write({"d": {"a": "mine and more\n"}})
+    ran = repo.run("commit", "-q", "-a", "-m", "mine")
+    assert "error" not in ran.err
+    assert repo.read("d/a") == "mine and more\n"
+
+
 def test_a_stash_loses_nothing(repo: HookRepo) -> None:
     repo.write({"d": {"a": "stashed\n"}})
     repo.cli.done("add", "-q", "d")

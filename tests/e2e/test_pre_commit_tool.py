@@ -21,7 +21,7 @@ from tests.support.hookrepo import make
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).resolve().parents[2]
-STAGES = ["pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite"]
+STAGES = ["pre-commit", "pre-push", "post-checkout", "post-merge", "post-rewrite", "post-commit"]
 
 if not (BIN / "pre-commit").exists():
     pytest.skip("the tool pre-commit is not installed", allow_module_level=True)

@@ -11,6 +11,7 @@ from dvtool.cli.frame import VerbGroup
 COMMANDS: dict[str, str] = {
     "merge-driver": "git_merge_driver:merge_driver",
     "post-checkout": "git_hooks:post_checkout",
+    "post-commit": "git_hooks:post_commit",
     "post-merge": "git_hooks:post_merge",
     "post-rewrite": "git_hooks:post_rewrite",
     "pre-commit": "git_hooks:pre_commit",
