@@ -296,6 +296,7 @@ def test_the_workflows_of_the_pages_run(page: str, runner: Runner, clone: Path) 
     assert jobs
     git(clone, "checkout", "-q", "-B", "more", "origin/more")
     git(clone, "config", "receive.denyCurrentBranch", "ignore")
+    runner.local["OWNER/dvtool"] = TOP
     for job in jobs:
         steps = [_as_here(step) for step in job["steps"]]
         found = runner.job(steps)

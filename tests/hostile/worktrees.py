@@ -155,7 +155,12 @@ def cases() -> list[Hostile]:
         Hostile("link-for-a-directory", _link("data", "../outside"), 6, WRITE, tracked),
         Hostile("link-to-hooks", _link("data", ".git/hooks"), 6, WRITE, tracked),
         Hostile(
-            "link-above-a-pointer", _link_above, 6, READ_POINTERS - {"list --rev", "diff A B"}, "models", _swap_above
+            "link-above-a-pointer",
+            _link_above,
+            6,
+            READ_POINTERS - {"list --rev", "diff A B", "report", "verify"},
+            "models",
+            _swap_above,
         ),
         Hostile("fifo", honest, 6, WRITE, "model.bin", _fifo, {}),
         Hostile("fifo-inside", honest, 6, WRITE, "data/a", _in_place("data/a", _fifo_inside), {}),
