@@ -17,6 +17,7 @@ from dvtool.project.migration import Converted
 from dvtool.project.migration import Migration
 from dvtool.project.migration import carry_out
 from dvtool.project.open import find_layout
+from dvtool.project.open import open_project
 
 ORIGINS = ("dvc", "lfs")
 
@@ -34,7 +35,8 @@ class MigrateRequest:
 class MigrateResult:
     """``written`` and ``removed`` are paths from the root. ``settings``: keys that went into the user's own file.
 
-    ``tracked``: the paths that are data now. ``notes``: what is to be known, a line each.
+    ``tracked``: the paths that are data now. ``runs``: entries of the other tool's run cache that were taken over.
+    ``notes``: what is to be known, a line each.
     """
 
     root: bytes
@@ -45,6 +47,7 @@ class MigrateResult:
     tracked: tuple[bytes, ...]
     notes: tuple[str, ...]
     is_done: bool
+    runs: int = 0
 
 
 def migrate(environment: Environment, request: MigrateRequest) -> MigrateResult:
@@ -77,7 +80,17 @@ def migrate(environment: Environment, request: MigrateRequest) -> MigrateResult:
         return result
     if not plan.is_empty:
         carry_out(layout, environment, plan)
-    return replace(result, is_done=True)
+    return replace(result, is_done=True, runs=_keep_runs(layout, environment, plan))
+
+
+def _keep_runs(layout: Layout, environment: Environment, plan: Migration) -> int:
+    """What DVC's runs made, as far as it is known here which stage that was; how many."""
+    from dvtool.project.adoptedruns import convert_runs
+    from dvtool.project.adoptedruns import keep_runs
+    from dvtool.project.parts import open_cache
+
+    found = convert_runs(layout.root, plan.stages)
+    return keep_runs(open_cache(open_project(layout.root, environment)), found) if found else 0
 
 
 def _plan_lfs(environment: Environment, *, keep: bool) -> tuple[Layout, Migration]:

@@ -40,6 +40,7 @@ from dvtool.pipeline.runs import Runs
 from dvtool.pipeline.targets import select
 from dvtool.pipeline.types import Decision
 from dvtool.pipeline.types import Stage
+from dvtool.project.adoptedruns import find_adopted
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.foresight import foresee
 from dvtool.project.machine import devices_of
@@ -295,7 +296,11 @@ def _known_runs(pipeline: Pipeline, reporter: Reporter) -> KnownRuns:
             for path, content in record.outs.items()
         )
 
-    return KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
+    return KnownRuns(
+        open_run_cache(pipeline.project, pipeline.cache, reporter),
+        can_be_had,
+        lambda stage, seen: find_adopted(pipeline, stage, seen),
+    )
 
 
 class _Noting:

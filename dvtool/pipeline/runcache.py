@@ -111,16 +111,27 @@ class RunCache:
 
 
 class KnownRuns:
-    """The run cache as `execute` asks it. *can_be_had*: whether the bytes of all outputs of a record are in reach."""
+    """The run cache as `execute` asks it. *can_be_had*: whether the bytes of all outputs of a record are in reach.
 
-    def __init__(self, entries: RunCache, can_be_had: Callable[[LockedStage], bool]) -> None:
+    *adopted*: asked where it has nothing, for what another tool's run made of the same.
+    """
+
+    def __init__(
+        self,
+        entries: RunCache,
+        can_be_had: Callable[[LockedStage], bool],
+        adopted: Callable[[Stage, Observation], LockedStage | None] | None = None,
+    ) -> None:
         self._entries = entries
         self._can_be_had = can_be_had
+        self._adopted = adopted
 
     def find(self, stage: Stage, seen: Observation) -> LockedStage | None:
         """A run with exactly these inputs whose outputs can be had, as the stage would be recorded now."""
         key = key_of(stage, seen)
         earlier = None if key is None else self._entries.lookup(key)
+        if earlier is None and key is not None and self._adopted is not None:
+            earlier = self._adopted(stage, seen)
         if earlier is None or earlier.outs.keys() != {out.path for out in stage.outs}:
             return None
         deps = {name: content for name, content in seen.deps.items() if content is not None}

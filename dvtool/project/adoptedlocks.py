@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import suppress
+from types import TracebackType
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
 from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
 from dvtool.formats.dvcentry import ManifestFile
 from dvtool.formats.dvcmanifest import encode_manifest
 from dvtool.formats.lock import Content
@@ -35,6 +37,8 @@ from dvtool.model.tree import TreeRef
 from dvtool.project.adoption import Adoption
 from dvtool.project.open import Project
 from dvtool.store.trees import walk
+from dvtool.transfer.adopt import Need
+from dvtool.transfer.adopt import bring_local
 from dvtool.workspace.learning import LearningSink
 from dvtool.workspace.learning import hash_under
 from dvtool.workspace.pointers import Tracked
@@ -67,6 +71,52 @@ def settle_records(
                     known[each] = found
         reporter.end()
     return {name: _replaced(record, known) for name, record in records.items()} if known else records
+
+
+class Restating:
+    """The worktree in the words of adopted digests, and back. A context manager."""
+
+    def __init__(self, project: Project, worktree: Worktree, reporter: Reporter = SILENT) -> None:
+        self._reporter = reporter
+        self._adoption = Adoption(project, worktree.cache)
+        self._look = _Look(self._adoption, worktree, (Algorithm.MD5, Algorithm.MD5TEXT), reporter)
+
+    def __enter__(self) -> Restating:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._adoption.__exit__(kind, error, trace)
+
+    def stated(self, path: bytes, algorithm: Algorithm) -> Content | None:
+        """What stands at *path*, by that algorithm; without its mode, which DVC does not look at."""
+        try:
+            return self._look.restated(path, algorithm)
+        except (DvtoolError, OSError):
+            return None
+
+    def settled(self, record: LockedStage) -> LockedStage | None:
+        """The same with each output by BLAKE3; None where one of them is not known.
+
+        What the other tool's cache on this disk has of them is brought into ours. Raises `StorageError`, `Locked`.
+        """
+        self._bring(record)
+        known = {each: self._look.settled(each) for each in _adopted(record._replace(deps={}))}
+        found = {each: content for each, content in known.items() if content is not None}
+        return _replaced(record, found) if len(found) == len(known) else None
+
+    def _bring(self, record: LockedStage) -> None:
+        adoption = self._adoption
+        needs: list[Need] = []
+        for path, content in _adopted(record._replace(deps={})):
+            stated = content.digest.oid
+            if content.kind is Kind.DIRECTORY:
+                with suppress(MissingData):
+                    needs += adoption.needs(stated, path)
+            else:
+                needs.append(Need(stated, path))
+        bring_local(adoption.cache, adoption.aliases, adoption.lacking(needs), adoption.stores, self._reporter)
 
 
 def _adopted(record: LockedStage) -> Iterator[_Stated]:
@@ -116,6 +166,14 @@ class _Look:
         found = item.pointer
         return Content(found.kind, found.digest, found.size, found.files, found.executable)
 
+    def restated(self, path: bytes, algorithm: Algorithm) -> Content | None:
+        """What stands at *path* by *algorithm*; None where nothing does, or what DVC has no digest of."""
+        now = self._worktree.current(self._snapshot, path, is_top=True)
+        digest = None if now is None else self._digest_of(path, now, algorithm)
+        if now is None or digest is None:
+            return None
+        return _content(now)._replace(digest=digest, executable=False)
+
     def _digest_of(self, path: bytes, now: Entry, algorithm: Algorithm) -> Digest | None:
         """What stands there, by the other algorithm."""
         if now.kind == FILE:
@@ -130,6 +188,8 @@ class _Look:
             elif entry.kind != DIRECTORY:
                 # DVC follows links; what is behind one is not looked at here.
                 return None
+        if tree.files != len(files):
+            return None
         # The manifest itself is hashed as it is, and its files by the algorithm.
         return Digest(algorithm, digest_of(encode_manifest(files), Algorithm.MD5).raw)
 

@@ -35,6 +35,7 @@ from dvtool.model.pointer import Pointer
 from dvtool.pipeline.definition import parse
 from dvtool.pipeline.edittext import block
 from dvtool.pipeline.types import Definition
+from dvtool.pipeline.types import Stage
 from dvtool.project import dvcfiles
 from dvtool.project.dvclocks import convert_lock
 from dvtool.project.dvclocks import digest_of_entry
@@ -68,6 +69,7 @@ class _Planner:
         self._notes: list[str] = []
         self._problems: list[DvtoolError] = []
         self._tracked: list[Tracked] = []
+        self._stages: list[Stage] = []
 
     def plan(self) -> Migration:
         git = self._layout.git
@@ -100,6 +102,7 @@ class _Planner:
             tuple(self._converted),
             settings,
             tuple(self._notes),
+            stages=tuple(self._stages),
             tracked=tuple(item.path for item in self._tracked),
         )
 
@@ -179,6 +182,7 @@ class _Planner:
         folder = split(path)[0]
         data, target = self._read(path) or b"", join(folder, DEFINITION_NAME)
         definition = parse(data, target, self._read)
+        self._stages += definition.stages
         self._replace("pipeline", path, target, data)
         lock = join(folder, dvcfiles.LOCK)
         text = self._read(lock)

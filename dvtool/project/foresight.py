@@ -18,6 +18,7 @@ from dvtool.pipeline.runcache import KnownRuns
 from dvtool.pipeline.runs import Runs
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import DepKind
+from dvtool.project.adoptedruns import find_adopted
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.sharedruns import open_run_cache
 from dvtool.store.gaps import Gap
@@ -52,7 +53,11 @@ def foresee(
             for path, content in record.outs.items()
         )
 
-    known = KnownRuns(open_run_cache(pipeline.project, pipeline.cache, reporter), can_be_had)
+    known = KnownRuns(
+        open_run_cache(pipeline.project, pipeline.cache, reporter),
+        can_be_had,
+        lambda stage, seen: find_adopted(pipeline, stage, seen),
+    )
     observer = pipeline.observer
     return outlook(
         pipeline.graph,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,11 +17,11 @@ from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
 from dvtool.formats.config import Key
-from dvtool.formats.lock import LockedStage
 from dvtool.git.lfsfiles import forget_files
 from dvtool.git.worktree import stage as stage_in_git
 from dvtool.model.paths import join
 from dvtool.model.paths import split
+from dvtool.pipeline.types import Stage
 from dvtool.project.config import Level
 from dvtool.project.confirm import set_confirmed
 from dvtool.project.environment import Environment
@@ -47,7 +46,7 @@ class Converted(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Migration:
     """``files``: path from the root, the text that it is to have, None to take it away. ``settings`` go into the
-    user's own file. ``notes``: what people should know, a line each. ``runs``: what earlier runs made, by key.
+    user's own file. ``notes``: what people should know, a line each. ``stages``: those that are defined.
     ``tracked``: the paths that are data then; ``untracked``: those of them that leave Git's index."""
 
     origin: str
@@ -55,7 +54,7 @@ class Migration:
     converted: tuple[Converted, ...] = ()
     settings: tuple[tuple[Key, str], ...] = ()
     notes: tuple[str, ...] = ()
-    runs: tuple[tuple[str, LockedStage], ...] = ()
+    stages: tuple[Stage, ...] = ()
     tracked: tuple[bytes, ...] = ()
     untracked: tuple[bytes, ...] = ()
 
@@ -69,9 +68,7 @@ class Migration:
         return not self.files and not self.settings
 
 
-def carry_out(
-    layout: Layout, environment: Environment, migration: Migration, *, keep_runs: Callable[[], None] = lambda: None
-) -> None:
+def carry_out(layout: Layout, environment: Environment, migration: Migration) -> None:
     """Write it all and stage it in Git. A killed one is finished by the next: what it was made from goes last.
 
     Raises `StorageError`, `UnsafeInput` for a path through a link.
@@ -85,7 +82,6 @@ def carry_out(
             _write(layout.root, path, migration.files[path] or b"")
         for key, value in migration.settings:
             set_confirmed(layout, environment, Level.LOCAL, str(key), value)
-        keep_runs()
         for path in migration.removed:
             remove_pointer(layout.root, path, durable=True)
         if layout.git is not None:

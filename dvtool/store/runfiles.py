@@ -20,6 +20,7 @@ from dvtool.errors import storage_error
 from dvtool.formats.pack import TREE
 from dvtool.formats.runentry import MAX_BYTES
 from dvtool.formats.runentry import decode_entry
+from dvtool.model.digest import is_adopted
 from dvtool.model.pointer import Kind
 from dvtool.store.cache import Cache
 from dvtool.store.names import RUNS
@@ -152,8 +153,11 @@ def is_useful(cache: Cache, line: bytes) -> bool:
         outs = decode_entry(line, "")[1].outs.values()
     except (FormatError, IntegrityError, UnsafeInput) as error:
         return error.hint == "upgrade dvtool"
+    # Of what another tool's runs made, nobody knows here what is still there.
     return all(
-        cache.has_meta(content.digest.raw, TREE)
+        True
+        if is_adopted(content.digest.oid)
+        else cache.has_meta(content.digest.raw, TREE)
         if content.kind is Kind.DIRECTORY
         else cache.has_blob(content.digest.raw)
         for content in outs

@@ -23,6 +23,7 @@ def migrated_lines(result: MigrateResult, *, verbose: bool) -> Iterator[str]:
         yield from (f"  into your own settings: {key}" for key in result.settings)
     counts = Counter(each.what for each in result.converted)
     parts = [count(counts[what], word) for what, word in _WORDS.items() if counts[what]]
+    parts += [count(result.runs, "earlier run")] if result.runs else []
     verb = "migrated" if result.is_done else "would migrate"
     yield f"{verb} {show(result.root)}: {', '.join(parts) or 'settings'}; no data was read, copied or sent"
     yield from (f"note: {note}" for note in result.notes)
@@ -39,5 +40,6 @@ def as_document(result: MigrateResult) -> dict[str, Any]:
         "written": [{"path": path} for path in result.written],
         "removed": [{"path": path} for path in result.removed],
         "settings": list(result.settings),
+        "runs": result.runs,
         "notes": list(result.notes),
     }
