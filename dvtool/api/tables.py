@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import partial
 from typing import IO
 from typing import TYPE_CHECKING
 from typing import Any
@@ -28,7 +30,9 @@ _FORMATS: dict[str, TableFormat] = {
     "ndjson": "jsonl",
 }
 _COMPRESSED = {"gz": "gzip", "bz2": "bz2", "zst": "zstd", "lz4": "lz4"}
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
 _BUFFER = 64 << 10
+_FIRST_BYTES = 256 << 10
 
 
 def read_from(
@@ -52,7 +56,7 @@ def read_from(
         schema, batches = _feather(file, wanted)
     else:
         stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec) if codec else file
-        schema, batches = _jsonl(stream, wanted) if kind == "jsonl" else _csv(stream, kind, wanted)
+        return _text(stream, wanted, rows, _jsonl if kind == "jsonl" else partial(_csv, delimiter=_DELIMITERS[kind]))
     taken = []
     left = rows
     for batch in batches:
@@ -89,24 +93,45 @@ def _feather(file: IO[bytes], columns: list[str] | None) -> tuple[Any, Iterator[
     return _chosen(schema, columns), batches
 
 
-def _csv(file: Any, kind: TableFormat, columns: list[str] | None) -> tuple[Any, Iterator[Any]]:
+def _text(file: Any, columns: list[str] | None, rows: int | None, parse: Callable[[Any, Any], Any]) -> pa.Table:
+    """Lines are parsed as a whole, so that all of them have a say in the types; of a few rows, a beginning that holds
+    enough of them. Arrow's own readers of streams read far ahead."""
+    import pyarrow as pa
+
+    if rows is None:
+        return parse(file, columns)
+    data, size = b"", _FIRST_BYTES
+    while True:
+        more = file.read(size)
+        data, size = data + more, 2 * size
+        # A line feed inside quotes may end what was read: then there is more to read.
+        lines = data[: data.rfind(b"\n") + 1] if more else data
+        if not more or data.count(b"\n") > rows:
+            try:
+                found = parse(pa.BufferReader(lines), columns)
+            except pa.ArrowInvalid:
+                if not more:
+                    raise
+            else:
+                if not more or found.num_rows > rows:
+                    return found.slice(0, rows)
+
+
+def _csv(file: Any, columns: list[str] | None, *, delimiter: str) -> Any:
     from pyarrow import csv
 
-    source = csv.open_csv(
+    return csv.read_csv(
         file,
-        parse_options=csv.ParseOptions(delimiter="\t" if kind == "tsv" else ",", newlines_in_values=True),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(include_columns=columns),
     )
-    return source.schema, iter(source)
 
 
-def _jsonl(file: Any, columns: list[str] | None) -> tuple[Any, Iterator[Any]]:
+def _jsonl(file: Any, columns: list[str] | None) -> Any:
     from pyarrow import json
 
-    source = json.open_json(file)
-    if columns is None:
-        return source.schema, iter(source)
-    return _chosen(source.schema, columns), (batch.select(columns) for batch in source)
+    found = json.read_json(file)
+    return found if columns is None else found.select(columns)
 
 
 def _after(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
