@@ -9,12 +9,15 @@ from dvtool.api.checkout import CheckoutRequest
 from dvtool.api.checkout import CheckoutResult
 from dvtool.api.checkout import checkout
 from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
 from dvtool.git.discover import find_git
 from dvtool.git.followed import is_rebasing
+from dvtool.git.followed import pointers_changed
 from dvtool.git.followed import read_followed
 from dvtool.git.followed import write_followed
 from dvtool.git.revisions import head
 from dvtool.git.roots import project_roots
+from dvtool.git.roots import root_of
 from dvtool.git.run import GitRepo
 from dvtool.git.tips import commits_there
 from dvtool.model.ports import SILENT
@@ -76,7 +79,7 @@ def follow(environment: Environment, request: FollowRequest, reporter: Reporter 
         return FollowResult()
     done: list[Followed] = []
     errors: list[DvtoolError] = []
-    for root in project_roots(repo):
+    for root in _touched(repo, starts):
         try:
             project = open_project(os.path.join(repo.worktree, root), environment)
             one = _bring(project, root, starts, request.now, reporter)
@@ -89,6 +92,15 @@ def follow(environment: Environment, request: FollowRequest, reporter: Reporter 
     if current is not None and not errors and all(one.request.allow_missing and _is_whole(one) for one in done):
         write_followed(repo, current)
     return FollowResult(tuple(done), tuple(errors))
+
+
+def _touched(repo: GitRepo, starts: set[str] | None) -> list[bytes]:
+    """The projects that have to be looked at: of a thousand, those of which Git changed something."""
+    roots = project_roots(repo)
+    if starts is None or not roots:
+        return roots
+    changed = {root_of(path, roots) for start in starts for path in pointers_changed(repo, start)}
+    return [root for root in roots if root in changed]
 
 
 def _starts(repo: GitRepo, known: str | None, before: str) -> set[str] | None:
@@ -123,4 +135,5 @@ def _to_bring(project: Project, starts: set[str]) -> frozenset[bytes]:
 
 
 def _is_whole(one: Followed) -> bool:
-    return not (one.result.conflicts or one.result.problems or one.result.errors)
+    result = one.result
+    return not (result.conflicts or result.problems or any(not isinstance(e, MissingData) for e in result.errors))

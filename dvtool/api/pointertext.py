@@ -31,6 +31,9 @@ __all__ = ["Listed", "PointerText", "pointer_text"]
 MOST_FILES = 10_000
 """Of a directory with more, only what lies directly in it is listed, and nothing where that is more."""
 
+_MOST_PROJECTS = 20
+"""So many are asked for their cache; nearly always it is one for all."""
+
 
 class Listed(NamedTuple):
     """A file, or a directory that is not listed further."""
@@ -92,7 +95,7 @@ def _reader(environment: Environment, oid: ObjectId) -> GetPage:
 
     repo = find_git(environment.cwd, environment.environ)
     seen: set[bytes] = set()
-    for root in project_roots(repo) if repo is not None else []:
+    for root in project_roots(repo)[:_MOST_PROJECTS] if repo is not None else []:
         assert repo is not None
         project = open_project(os.path.join(repo.worktree, root), environment)
         if project.layout.cache_dir not in seen:

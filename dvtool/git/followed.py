@@ -9,6 +9,8 @@ from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
 from dvtool.git.run import GitRepo
+from dvtool.git.run import checked_revision
+from dvtool.git.worktree import pointer_pathspecs
 
 _NAME = b"followed"
 _COMMIT = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -32,6 +34,13 @@ def write_followed(repo: GitRepo, commit: str) -> None:
         write_file(path, commit.encode("ascii") + b"\n", durable=False)
     except OSError as error:
         raise storage_error(error, "write", path) from error
+
+
+def pointers_changed(repo: GitRepo, rev: str) -> list[bytes]:
+    """Pointers and locks of all projects that may differ from a commit, by one process."""
+    args = ("diff-index", "--name-only", "-z", "--no-renames", "--no-relative", "--end-of-options")
+    output = repo.run(*args, checked_revision(rev), "--", *pointer_pathspecs(locks=True))
+    return [path for path in output.stdout.split(b"\0") if path]
 
 
 def is_rebasing(repo: GitRepo) -> bool:

@@ -131,6 +131,7 @@ def test_the_status_of_one_project_reads_that_project_alone(several: HookRepo) -
 
 
 def test_a_switch_touches_only_projects_that_changed(several: HookRepo) -> None:
+    (several.at / "west/.dvtool/config").write_text("whoever opens this fails\n")
     ran = several.run("switch", "-q", "-")
     assert ran.err.splitlines() == ["dvtool in east: 1 replaced (7 B)"]
     assert several.read("east/data/x") == "east 1\n"
