@@ -39,11 +39,20 @@ def merge_patterns(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     changed = {*mine, *other, *before} - (set(mine) & set(other) & set(before))
     if any(line.startswith(_NOT_PLAIN) for line in changed):
         return None
-    gone = set(before) - set(other)
-    merged = [line for line in mine if line not in gone or not line]
-    for at, line in enumerate(other):
-        if line and line not in before and line not in merged:
-            # Behind the line that it follows on the other side, as far as that is here.
-            above = next((each for each in reversed(other[:at]) if each in merged), None)
-            merged.insert(len(merged) if above is None else merged.index(above) + 1, line)
+    known = {*before}
+    gone = known - {*other}
+    kept = [line for line in mine if line not in gone or not line]
+    # What is new goes behind the line that it follows on the other side, as far as that is here.
+    behind: dict[bytes | None, list[bytes]] = {}
+    here, above = {*kept}, None
+    for line in other:
+        if line and line not in known and line not in here:
+            behind.setdefault(above, []).append(line)
+            here.add(line)
+        elif line in here:
+            above = line
+    merged = []
+    for line in kept:
+        merged += [line, *behind.pop(line, ())]
+    merged += behind.pop(None, [])
     return b"".join(line + b"\n" for line in merged)

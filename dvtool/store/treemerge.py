@@ -91,15 +91,17 @@ class _Merge:
         self._get = get
         self._put = put
         self._pairs = Pairs()
-        self._clean: dict[_Triple, TreeRef] = {}
+        self._known: dict[_Triple, tuple[TreeRef, bytes, list[TreeConflict]]] = {}
         self.conflicts: list[TreeConflict] = []
 
     def directories(self, base: TreeRef | None, ours: TreeRef | None, theirs: TreeRef | None, path: bytes) -> TreeRef:
         """The merged directory; the conflicts in it are appended."""
         triple = (base and base.oid, ours and ours.oid, theirs and theirs.oid)
-        known = self._clean.get(triple)
-        if known is not None:
-            return known
+        if triple in self._known:
+            tree, place, found = self._known[triple]
+            self._pairs.require_few(path, ours, theirs, len(found))
+            self.conflicts += [one._replace(path=path + one.path[len(place) :]) for one in found]
+            return tree
         if path:
             check_depth(path + b"/")
         before = len(self.conflicts)
@@ -111,8 +113,7 @@ class _Merge:
             if merged != mine:
                 edits[name] = merged
         tree = edit_tree(self._get, self._put, ours or empty_tree(self._put), edits)
-        if len(self.conflicts) == before:
-            self._clean[triple] = tree
+        self._known[triple] = (tree, path, self.conflicts[before:])
         return tree
 
     def _rows(
