@@ -220,14 +220,11 @@ def _stages(
 def _missing_on_remotes(
     project: Project, selected: Sequence[Selected], names: Sequence[str], reporter: Reporter
 ) -> tuple[Difference, ...]:
-    from dvtool.project.adoptpush import split_adopted
+    from dvtool.project.adoptpush import lacking_on
     from dvtool.project.parts import open_cache
     from dvtool.project.remotes import Remotes
     from dvtool.project.routes import Routes
     from dvtool.project.transfers import wanted_now
-    from dvtool.transfer.adoptcheck import absent_adopted
-    from dvtool.transfer.cloudstatus import remote_status
-    from dvtool.transfer.types import MissingItem
 
     routes = Routes(project.config)
     mirrors = project.config.flag("core.push_mirrors")
@@ -235,11 +232,7 @@ def _missing_on_remotes(
     lacking = []
     with Remotes(project) as remotes:
         for (name,), wanted in going:
-            ours, adopted = split_adopted(wanted)
-            found = remote_status(open_cache(project), remotes.get(name), ours, reporter=reporter) if ours else ()
-            found += tuple(
-                MissingItem(one.path, one.oid, one.size) for one in absent_adopted(remotes.get(name), adopted)
-            )
+            found = lacking_on(open_cache(project), remotes.get(name), wanted, reporter=reporter)
             why = f"not on {name}" if len(going) > 1 else ""
             lacking += [Difference("missing", item.path, item.size, why=why) for item in found]
     return tuple(lacking)

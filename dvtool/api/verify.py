@@ -218,7 +218,7 @@ def _lacking(
     project: Project, tracked: TrackedPaths, request: VerifyRequest, reporter: Reporter
 ) -> tuple[Lacking, ...]:
     """What is on none of the remotes that a fetch would ask for it."""
-    from dvtool.transfer.cloudstatus import remote_status
+    from dvtool.project.adoptpush import lacking_on
 
     routes = Routes(project.config)
     wanted = [wanted_of(routes, item) for item in tracked if item.pushed]
@@ -230,7 +230,7 @@ def _lacking(
         for names, some in routes.for_reading(wanted, request.remotes, reporter):
             missing = None
             for name in names:
-                found = remote_status(cache, remotes.get(name), some, jobs=request.jobs, reporter=reporter)
+                found = lacking_on(cache, remotes.get(name), some, jobs=request.jobs, reporter=reporter)
                 here = {item.oid: item for item in found}
                 missing = here if missing is None else {oid: item for oid, item in missing.items() if oid in here}
                 if not missing:

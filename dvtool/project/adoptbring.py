@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -67,8 +70,18 @@ def bring_here(
                 for need in lacking
                 if need.stated not in known or standing.get(need.path) != known[need.stated].oid
             ]
+            # What a checkout puts others in place of is safe in our cache, if the other tool's has it.
+            lacking += _replaceable(adoption, standing, {need.path for need in lacking})
         _, damaged = bring_local(cache, adoption.aliases, lacking, adoption.stores, reporter)
         return tracked.replaced(adoption.settle(tracked)), damaged
+
+
+def _replaceable(adoption: Adoption, standing: Mapping[bytes, ObjectId], paths: Collection[bytes]) -> Iterator[Need]:
+    """Files at *paths* that our cache does not hold and the other tool's does."""
+    for path in paths:
+        oid = standing.get(path)
+        if oid is not None and not adoption.cache.has_blob(oid):
+            yield from (Need(stated, path) for stated in adoption.aliases.stated(oid))
 
 
 def _needs(adoption: Adoption, item: Tracked, below: Sequence[bytes]) -> list[Need]:
@@ -95,6 +108,27 @@ def _standing(
                 below = walk(worktree.current_pages(sink), tree, item.path + b"/")
                 found.update((path, entry.oid) for path, entry in below if entry.kind == FILE)
     return found
+
+
+def copy_adopted(project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter) -> list[Wanted]:
+    """Copy what the other tool's cache on this disk has of *wanted* into *cache*; those that are not whole after that.
+
+    Raises `StorageError`, `Locked`.
+    """
+    left: list[Wanted] = []
+    with Adoption(project, cache) as adoption:
+        for one in wanted:
+            try:
+                whole = [Need(one.stated, one.path)]
+                below = adoption.needs(one.stated, one.path, one.below) if one.directory else whole
+                needs = adoption.lacking(below)
+            except MissingData:
+                left.append(one)
+                continue
+            # What is damaged there counts as absent: it may come from a remote.
+            lacking, _ = bring_local(cache, adoption.aliases, needs, adoption.stores, reporter)
+            left += [one] if lacking else []
+    return left
 
 
 def fetch_adopted(

@@ -8,11 +8,16 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import show
+from dvtool.model.ports import SILENT
+from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.project.config import Config
 from dvtool.project.remotes import Remotes
 from dvtool.project.routes import Route
+from dvtool.store.cache import Cache
 from dvtool.transfer.adoptcheck import absent_adopted
+from dvtool.transfer.cloudstatus import remote_status
+from dvtool.transfer.types import MissingItem
 from dvtool.transfer.types import Wanted
 
 ADOPTS = "adopts"
@@ -21,6 +26,16 @@ ADOPTS = "adopts"
 def split_adopted(wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Wanted]]:
     """What is ours, and what other tools' digests state."""
     return [one for one in wanted if not one.stated], [one for one in wanted if one.stated]
+
+
+def lacking_on(
+    cache: Cache, remote: Remote, wanted: Sequence[Wanted], *, jobs: int = 0, reporter: Reporter = SILENT
+) -> tuple[MissingItem, ...]:
+    """As `remote_status`, also of adopted data, which is looked for where the other tool put it."""
+    ours, adopted = split_adopted(wanted)
+    found = remote_status(cache, remote, ours, jobs=jobs, reporter=reporter) if ours else ()
+    absent = absent_adopted(remote, adopted, jobs=jobs)
+    return (*found, *(MissingItem(one.path, one.oid, one.size) for one in absent))
 
 
 def require_adopted(config: Config, remotes: Remotes, going: Sequence[Route], reporter: Reporter) -> None:

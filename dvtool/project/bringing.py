@@ -34,7 +34,6 @@ from dvtool.model.tree import link_entry
 from dvtool.project.filetree import FileTree
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import open_cache
-from dvtool.project.parts import settled
 from dvtool.project.plainfiles import Found
 from dvtool.project.plainfiles import GitFiles
 from dvtool.project.reading import Fetched
@@ -55,7 +54,6 @@ from dvtool.transfer.types import MissingItem
 from dvtool.transfer.types import Only
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
-from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.selection import wanted_entry
 
 _LEFT_OUT = (b".gitignore", b".gitattributes", b".dvtoolignore", b".dvcignore", b"dvtool.lock", b"dvc.lock")
@@ -114,6 +112,11 @@ def bring_wanted(source: Source, cache: Cache, wanted: Sequence[Wanted], how: Br
         other = open_cache(project)
         if other.root != cache.root and os.path.isdir(other.root):
             copy_from_cache(cache, other, own, how.only, reporter)
+        if any(one.stated for one in wanted):
+            from dvtool.project.adoptbring import copy_adopted
+
+            left = copy_adopted(project, cache, [one for one in wanted if one.stated], reporter)
+            wanted = [one for one in wanted if not one.stated or one in left]
     came = run_fetch(cache, (), [one for one in wanted if not one.stated], dry_run=True, only=how.only)
     if not came.missing and not any(one.stated for one in wanted):
         return FetchReport(())
@@ -159,7 +162,10 @@ def _tracked(source: Source, owner: Tracked, inside: bytes, cache: Cache, how: B
         wanted = wanted_of(Routes(source.project.config), owner, (below,) if below else ())
         report = bring_wanted(source, cache, [wanted], how, reporter)
     if owner.stated is not None:
-        owner = next(iter(settled(source.project, TrackedPaths([owner]))))
+        from dvtool.project.adoption import Adoption
+
+        with Adoption(source.project, cache) as adoption:
+            (owner,) = adoption.settle([owner])
     try:
         with PageSource(source.project, reporter=reporter) as pages:
             entry = wanted_entry(owner, below, lambda oid: _page(cache, pages, oid))
