@@ -154,7 +154,7 @@ def checkout(
                 wanted = _wanted(one, worktree.stored_page)
                 plan = applying.plan(one.path, wanted, one.item.path, force=request.force, relink=request.relink)
             except (MissingData, IntegrityError) as error:
-                unreadable.append(Left(one.path, "its listing is not in the cache", one.item.pushed))
+                unreadable.append(Left(one.path, "its listing is not in the cache", one.item.can_come))
                 errors.append(error)
                 continue
             plans.append((plan, one.item))
@@ -174,7 +174,7 @@ def _absent(tracked: TrackedPaths, dropped: Sequence[DroppedPath], path: bytes) 
     owner = tracked.owner(path)
     note = note_about(dropped, path, owner.pointer.digest.raw) if owner is not None else None
     why = "its bytes are not in the cache" if note is None else note.words
-    return Left(path, why, owner is None or owner.pushed)
+    return Left(path, why, owner is None or owner.can_come)
 
 
 def _wanted(one: Selected, get: GetPage) -> Entry:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dvtool.api.checkout import note_plans
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
+from dvtool.errors import UsageError
 from dvtool.formats.oplog import Row
 from dvtool.formats.pack import BYTES
 from dvtool.model.digest import ObjectId
@@ -132,6 +133,12 @@ def drop(project: Project, request: DropRequest, reporter: Reporter = SILENT) ->
 
 def _refuse_unpushed(selected: Sequence[Selected]) -> None:
     for one in selected:
+        if one.item.is_imported:
+            raise UsageError(
+                f"{show(one.path)} is imported, and no remote of this project proves to have it; nothing was dropped",
+                path=one.path,
+                hint=f"delete it yourself: `dvtool pull {show(one.path)}` brings it again from where it came",
+            )
         if not one.item.pushed:
             raise MissingData(
                 f"{show(one.path)}: by `push: false` of {one.item.source} no remote has it, so nothing was dropped",

@@ -12,6 +12,7 @@ from dvtool.errors import StorageError
 from dvtool.formats.records import Root
 from dvtool.model.digest import blake3_digest
 from dvtool.model.digest import is_adopted
+from dvtool.model.paths import is_below
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
@@ -29,17 +30,21 @@ from dvtool.project.routes import Route
 from dvtool.project.routes import Routes
 from dvtool.project.targets import select_targets
 from dvtool.project.transfers import NO_REVISIONS
+from dvtool.project.transfers import Imports
 from dvtool.project.transfers import Revisions
+from dvtool.project.transfers import imports_now
 from dvtool.project.transfers import merged
 from dvtool.project.transfers import note_unpushed
 from dvtool.project.transfers import wanted_in_history
 from dvtool.project.transfers import wanted_now
+from dvtool.project.transfers import wanted_of
 from dvtool.store.cache import Cache
 from dvtool.transfer.fetch import EVERYTHING
 from dvtool.transfer.fetch import fetch as run_fetch
 from dvtool.transfer.types import FetchResult
 from dvtool.transfer.types import Only
 from dvtool.transfer.types import Wanted
+from dvtool.workspace.selection import Selected
 
 __all__ = ["FetchReport", "FetchRequest", "fetch", "raise_for"]
 
@@ -74,10 +79,12 @@ def fetch(
         remotes.prepare(request.remotes[:1])
         routes = Routes(project.config)
         selected = select_targets(project, open_tracked(project), request.targets, "fetch")
-        note_unpushed(selected, request.targets, reporter)
-        wanted = merged(wanted_now(routes, selected), wanted_in_history(project, routes, request.revisions))
+        note_unpushed([one for one in selected if not one.item.is_imported], request.targets, reporter)
+        imports = imports_now(routes, selected)
+        history = wanted_in_history(project, routes, request.revisions, imports)
+        wanted = merged(wanted_now(routes, selected), history)
         chains = routes.for_reading(wanted, request.remotes, reporter)
-        if not wanted and not request.remotes:
+        if not wanted and not imports and not request.remotes:
             project.config.remote()
         work = _Work(project, request, remotes, reporter, cache)
         if request.dry_run:
@@ -87,6 +94,8 @@ def fetch(
                 names = ", ".join(dict.fromkeys(chain.remotes[0] for chain in chains))
                 operation.record(lasting="what was fetched stays in the cache", summary=f"from {names}")
             report = work.fetch_all(chains, wanted)
+            if imports or any(one.item.pointer.source for one in selected):
+                report = work.fetch_imports(selected, imports, report)
             if request.run_cache or (request.run_cache is None and any(one.item.stage for one in selected)):
                 first = [chain.remotes[0] for chain in chains] or [*request.remotes, project.config.remote().name][:1]
                 report = work.fetch_runs(first, routes, report)
@@ -135,6 +144,21 @@ class _Work:
                 raise
             self._reporter.note(f"this workspace could not be named in the shared cache: {error.message}")
         return FetchReport(tuple(parts))
+
+    def fetch_imports(self, selected: Sequence[Selected], imports: Imports, report: FetchReport) -> FetchReport:
+        """What is imported from where it came from; also what was changed since, as far as our remotes lack it."""
+        from dvtool.project.bringing import Bring
+        from dvtool.project.imported import fetch_imported
+
+        lacking = {item.path for item in report.missing}
+        changed = {one.item for one in selected if one.item.pointer.source and not one.item.is_imported and lacking}
+        routes = Routes(self._project.config)
+        more = [(item, wanted_of(routes, item)) for item in changed if any(is_below(p, item.path) for p in lacking)]
+        how = Bring(self._request.jobs, self._request.only)
+        came = fetch_imported(self._project, self._cache, [*imports, *more], how, self._reporter)
+        if more:
+            report = report.without_missing_below({item.path for item, _ in more})
+        return FetchReport((*report.parts, *came.parts))
 
     def fetch_runs(self, names: Sequence[str], routes: Routes, report: FetchReport) -> FetchReport:
         """Which runs there were, and what they made where that is asked for; what of that is gone is no failure."""

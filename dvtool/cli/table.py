@@ -56,6 +56,8 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "push": Verb("push:push", "Upload to a remote what it does not hold."),
         "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),
         "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
+        "import": Verb("import_:import_", "Track data of another repository, and where it came from."),
+        "update": Verb("update:update", "Bring imported data to what its source has now."),
         "get": Verb("get:get", "Download a file or directory from another repository."),
         "whereis": Verb("whereis:whereis", "Say which remotes, and the cache, hold tracked data."),
     },

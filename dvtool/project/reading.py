@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
+from dvtool.model.paths import is_below
 from dvtool.model.ports import Remote
 from dvtool.model.ports import Reporter
 from dvtool.project.remotes import Remotes
@@ -68,6 +70,15 @@ class FetchReport:
     def without_missing(self) -> FetchReport:
         """The same where what is missing is no failure."""
         return FetchReport(tuple(replace(part, result=part.result._replace(missing=())) for part in self.parts))
+
+    def without_missing_below(self, paths: Collection[bytes]) -> FetchReport:
+        """The same where what is missing there is told otherwise."""
+
+        def kept(part: Fetched) -> Fetched:
+            missing = tuple(one for one in part.result.missing if not any(is_below(one.path, path) for path in paths))
+            return replace(part, result=part.result._replace(missing=missing))
+
+        return FetchReport(tuple(map(kept, self.parts)))
 
     def after(self, earlier: FetchReport) -> FetchReport:
         """The state now, with what came before counted in."""

@@ -86,12 +86,33 @@ def commits_of(project: Project, revisions: Revisions) -> list[str]:
 def note_unpushed(selected: Iterable[Selected], targets: Sequence[bytes], reporter: Reporter) -> None:
     """Say of what was asked for by name that it stays here."""
     for one in selected if targets else ():
-        if not one.item.pushed:
+        if one.item.is_imported:
+            repo = one.item.pointer.source.repo if one.item.pointer.source else ""
+            reporter.note(f"left out: {show(one.path)}: it is imported from {repo}, which has it")
+        elif not one.item.pushed:
             reporter.note(f"left out: {show(one.path)}: by `push: false` of {one.item.source} no remote has it")
 
 
-def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) -> list[Wanted]:
-    """Everything that the pointers and locks of those commits have on remotes, each content once for a remote."""
+Imports = list[tuple[Tracked, Wanted]]
+"""What is imported from other repositories: they are read for it."""
+
+
+def imports_now(routes: Routes, selected: Iterable[Selected]) -> Imports:
+    """Those of the worktree's selection."""
+    parts: dict[Tracked, list[bytes]] = {}
+    for one in selected:
+        if one.item.is_imported:
+            parts.setdefault(one.item, []).append(one.below)
+    return [(item, wanted_of(routes, item, () if b"" in below else sorted(below))) for item, below in parts.items()]
+
+
+def wanted_in_history(
+    project: Project, routes: Routes, revisions: Revisions, imports: Imports | None = None
+) -> list[Wanted]:
+    """Everything that the pointers and locks of those commits have on remotes, each content once for a remote.
+
+    What they import is added to *imports*.
+    """
     from dvtool.git.blobs import read_blobs
     from dvtool.git.history import all_pointer_blobs
 
@@ -110,14 +131,18 @@ def wanted_in_history(project: Project, routes: Routes, revisions: Revisions) ->
         for sha, data in read_blobs(project.git, blobs, limit=LOCK_BYTES):
             for path in blobs[sha]:
                 items = tracked_in(path, data, f"{show(path)} in history")
-                _add(found, routes, settled_items(project, items))
+                _add(found, routes, settled_items(project, items), imports)
     for commit in commits_of(project, replace(revisions, all_commits=False)):
-        _add(found, routes, tracked_at(project, commit))
+        _add(found, routes, tracked_at(project, commit), imports)
     return list(found.values())
 
 
-def _add(found: dict[tuple[bool, bytes, str], Wanted], routes: Routes, items: Iterable[Tracked]) -> None:
+def _add(
+    found: dict[tuple[bool, bytes, str], Wanted], routes: Routes, items: Iterable[Tracked], imports: Imports | None
+) -> None:
     for item in items:
+        if item.is_imported and imports is not None:
+            imports.append((item, wanted_of(routes, item)))
         if item.pushed:
             one = wanted_of(routes, item)
             found.setdefault((one.directory, one.oid, one.remote), one)

@@ -89,6 +89,11 @@ class Tracked(NamedTuple):
         return self.may_push and not self.is_imported
 
     @property
+    def can_come(self) -> bool:
+        """Whether a fetch may bring it: from our remotes, or from where it was imported."""
+        return self.pushed or self.is_imported
+
+    @property
     def tree(self) -> TreeRef:
         """The directory; only where `is_directory`."""
         return TreeRef(self.pointer.digest.oid, self.pointer.size, self.pointer.files)

@@ -1,0 +1,112 @@
+"""Sources of imported data, as a project's pointers state them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dvtool.model.paths import show
+from dvtool.model.pointer import Source as Origin
+from dvtool.model.ports import Reporter
+from dvtool.project.bringing import Bring
+from dvtool.project.bringing import bring
+from dvtool.project.bringing import bring_wanted
+from dvtool.project.config import Level
+from dvtool.project.edit import set_setting
+from dvtool.project.open import Project
+from dvtool.project.place import Place
+from dvtool.project.place import place_of
+from dvtool.project.reach import KEY
+from dvtool.project.reach import allowed_sources
+from dvtool.project.reach import is_allowed
+from dvtool.project.reach import require_source
+from dvtool.project.reach import with_allowed
+from dvtool.project.reading import Fetched
+from dvtool.project.reading import FetchReport
+from dvtool.project.source import Source
+from dvtool.project.source import open_source
+from dvtool.remote.reach import is_inside
+from dvtool.store.cache import Cache
+from dvtool.transfer.types import Wanted
+from dvtool.workspace.pointers import Tracked
+
+
+def recorded_url(project: Project, place: Place) -> str:
+    """How a repository is written into a pointer: a relative directory from the project's root."""
+    if not place.directory or os.path.isabs(place.url) or place.url.startswith("~"):
+        return os.fsdecode(place.directory) if place.directory else place.url
+    return os.fsdecode(os.path.relpath(place.directory, project.root))
+
+
+def overrides_of(project: Project, remote: str | None, *hosts: str) -> dict[str, str]:
+    """Settings for a source that is opened for this project: what it may lead to, and the remote that was asked for."""
+    allowed = ", ".join(dict.fromkeys((*allowed_sources(project), *filter(None, hosts))))
+    flags = {KEY: allowed, "core.remote": remote or ""}
+    for key in ("core.jobs", "core.bandwidth"):
+        found = project.config.find(key)
+        flags[key] = found.text if found is not None and found.origin.level is Level.FLAG else ""
+    return {key: text for key, text in flags.items() if text}
+
+
+def allow_source(project: Project, place: Place) -> None:
+    """Remember that the user named it, where only that makes it readable: for `pull` here, later on."""
+    directory = place.directory
+    if place.url.startswith("file://"):
+        directory = os.fsencode(place.url[len("file://") :])
+    if not directory and not is_inside(place.host):
+        return
+    if not is_allowed(allowed_sources(project), place.url, directory, place.host):
+        known = project.config.find(KEY)
+        before = project.config.choices(KEY) if known is not None and known.origin.level is Level.LOCAL else ()
+        set_setting(project.layout, Level.LOCAL, KEY, with_allowed(before, directory, place.host))
+
+
+def open_stated(project: Project, origin: Origin, where: str, reporter: Reporter, *, rev: str | None = None) -> Source:
+    """The repository that a pointer states, at the commit that it states, or at *rev*.
+
+    Raises `UnsafeInput` where the user did not say that it may be read; as `open_source`.
+    """
+    require_source(project, origin.repo, where)
+    environment = replace(project.environment, cwd=project.root)
+    host = place_of(origin.repo, environment).host
+    return open_source(
+        origin.repo,
+        origin.commit if rev is None else rev or None,
+        environment,
+        path=origin.path,
+        overrides=overrides_of(project, origin.remote, host),
+        reporter=reporter,
+    )
+
+
+def fetch_imported(
+    project: Project, cache: Cache, wanted: Iterable[tuple[Tracked, Wanted]], how: Bring, reporter: Reporter
+) -> FetchReport:
+    """Bring what pointers say from where they say that it came from; each source is opened once.
+
+    Nothing is contacted for what is in the cache.
+    """
+    from dvtool.transfer.fetch import fetch as run_fetch
+
+    by_source: dict[tuple[str, str, str], list[tuple[Tracked, Wanted]]] = {}
+    for item, one in wanted:
+        here = run_fetch(cache, (), [one], dry_run=True, only=how.only)
+        origin = item.pointer.source
+        if here.missing and origin is not None:
+            by_source.setdefault((origin.repo, origin.commit, origin.remote), []).append((item, one))
+    parts: list[Fetched] = []
+    for some in by_source.values():
+        first = some[0][0]
+        assert first.pointer.source is not None
+        with open_stated(project, first.pointer.source, show(first.pointer_path), reporter) as source:
+            for item, _ in some:
+                origin = item.pointer.source
+                assert origin is not None
+                owner = source.tracked.owner(source.inside(origin.path))
+                if owner is None or owner.stated is not None:
+                    # What Git or another tool keeps there has our digests only once it was read.
+                    parts += bring(source, origin.path, cache, how, reporter).report.parts
+            report = bring_wanted(source, cache, [one._replace(remote="") for _, one in some], how, reporter)
+            parts += report.parts
+    return FetchReport(tuple(parts))
