@@ -158,6 +158,8 @@ def test_nothing_is_uploaded_and_a_clone_gets_all(repo: DvcRepo, tmp_path: Path)
 def test_every_tag_checks_out(repo: DvcRepo) -> None:
     repo.cli.done("migrate")
     repo.git("commit", "-qm", "moved")
+    # A file that dvtool never looked at is nobody's: it would stay where v1 has none.
+    repo.cli.done("checkout")
     repo.git("checkout", "-q", "v1")
     repo.cli.done("checkout")
     assert repo.files("data") == V1
@@ -165,6 +167,16 @@ def test_every_tag_checks_out(repo: DvcRepo) -> None:
     repo.cli.done("checkout")
     assert repo.files("data") == V2
     assert is_clean(repo)
+
+
+def test_data_that_only_the_cache_of_dvc_has_may_be_replaced(repo: DvcRepo) -> None:
+    repo.git("checkout", "-q", "v1")
+    repo.cli.done("checkout")
+    assert repo.files("data")["a.csv"] == V1["a.csv"]
+    repo.put("data/a.csv", b"my own\n")
+    repo.git("checkout", "-q", "main")
+    refused(repo.cli("checkout"), 1, "data/a.csv")
+    assert repo.files("data")["a.csv"] == b"my own\n"
 
 
 def test_undo_takes_it_back(repo: DvcRepo) -> None:
