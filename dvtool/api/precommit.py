@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PreCommitRequest", "PreCommitResult", "Refused", "pre_commit", "raise_for"]
 
+_NAMED = 5
 _MOST_BYTES = 256 << 20
 """The longest lock."""
 
@@ -119,11 +121,11 @@ def raise_for(result: PreCommitResult) -> None:
     causes: list[DvtoolError] = [*result.unreadable, *result.undecided]
     hint = None
     if result.refused:
-        names = " ".join(show(one.path) for one in result.refused[:5])
+        names = _words(one.path for one in result.refused[:_NAMED])
         large = [one.path for one in result.refused if not one.tracked_by]
         hint = f"git rm --cached {names}"
         if large:
-            hint += f" && dvtool add {' '.join(map(show, large[:5]))}"
+            hint += f" && dvtool add {_words(large[:_NAMED])}"
         hint += "; to commit all the same: git commit --no-verify"
         causes += [DvtoolError(_why(one), path=one.path) for one in result.refused]
     if len(causes) == 1 and not result.refused:
@@ -131,6 +133,11 @@ def raise_for(result: PreCommitResult) -> None:
     if causes:
         what = "data does not belong into Git" if result.refused else f"{len(causes)} files are not as they must be"
         raise DvtoolError(f"nothing was committed: {what}", hint=hint, causes=tuple(causes))
+
+
+def _words(paths: Iterable[bytes]) -> str:
+    """As a shell takes them."""
+    return " ".join(shlex.quote("./" + show(path) if path.startswith(b"-") else show(path)) for path in paths)
 
 
 def _why(one: Refused) -> str:

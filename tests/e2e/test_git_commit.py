@@ -42,6 +42,14 @@ def test_tracked_data_stays_out(repo: HookRepo) -> None:
     assert repo.run("commit", "-q", "-a", "-m", "code").code == 0
 
 
+def test_the_next_step_is_for_the_shell(repo: HookRepo) -> None:
+    repo.write({"d": {"two words": "x\n"}, "-rf": "x\n"})
+    repo.cli.done("add", "-q", "d", "./-rf")
+    repo.git("add", "-f", "d/two words", "./-rf")
+    ran = repo.run("commit", "-q", "-m", "data")
+    assert "hint: git rm --cached ./-rf 'd/two words'; to commit" in ran.err
+
+
 def test_a_renamed_pointer_still_stands_for_its_data(repo: HookRepo) -> None:
     repo.git("mv", "m.bin.dvt", "model.dvt")
     repo.git("add", "-f", "m.bin")
