@@ -121,11 +121,11 @@ def raise_for(result: PreCommitResult) -> None:
     causes: list[DvtoolError] = [*result.unreadable, *result.undecided]
     hint = None
     if result.refused:
-        names = _words(one.path for one in result.refused[:_NAMED])
+        names = _words([one.path for one in result.refused])
         large = [one.path for one in result.refused if not one.tracked_by]
         hint = f"git rm --cached {names}"
         if large:
-            hint += f" && dvtool add {_words(large[:_NAMED])}"
+            hint += f" && dvtool add {_words(large)}"
         hint += "; to commit all the same: git commit --no-verify"
         causes += [DvtoolError(_why(one), path=one.path) for one in result.refused]
     if len(causes) == 1 and not result.refused:
@@ -135,9 +135,10 @@ def raise_for(result: PreCommitResult) -> None:
         raise DvtoolError(f"nothing was committed: {what}", hint=hint, causes=tuple(causes))
 
 
-def _words(paths: Iterable[bytes]) -> str:
+def _words(paths: Sequence[bytes]) -> str:
     """As a shell takes them."""
-    return " ".join(shlex.quote("./" + show(path) if path.startswith(b"-") else show(path)) for path in paths)
+    words = [shlex.quote("./" + show(path) if path.startswith(b"-") else show(path)) for path in paths[:_NAMED]]
+    return " ".join([*words, "..."] if len(paths) > _NAMED else words)
 
 
 def _why(one: Refused) -> str:
