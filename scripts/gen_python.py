@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
+from types import ModuleType
 from typing import Any
 
 from dvtool.cli.table import SECTIONS
@@ -51,13 +52,16 @@ def _functions(path: Path) -> Iterator[FunctionType]:
     """What a verb's module takes from the API, in the order of its text."""
     seen = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dvtool.api."):
-            home = importlib.import_module(node.module or "")
-            for alias in node.names:
-                thing = getattr(home, alias.name)
-                if isinstance(thing, FunctionType) and thing.__module__ == node.module and thing not in seen:
-                    seen.add(thing)
-                    yield thing
+        if not isinstance(node, ast.ImportFrom) or not f"{node.module}.".startswith("dvtool.api."):
+            continue
+        for alias in node.names:
+            thing = getattr(importlib.import_module(node.module or ""), alias.name)
+            own = vars(thing).values() if isinstance(thing, ModuleType) else [thing]
+            for each in own:
+                is_public = isinstance(each, FunctionType) and not each.__name__.startswith("_")
+                if is_public and each.__module__ in (node.module, getattr(thing, "__name__", "")) and each not in seen:
+                    seen.add(each)
+                    yield each
 
 
 def _described(functions: list[FunctionType]) -> Iterator[str]:

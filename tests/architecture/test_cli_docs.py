@@ -19,12 +19,18 @@ from dvtool.cli.table import VERBS
 from dvtool.errors import DvtoolError
 from tests.architecture import sources
 
+# A script for the shell.
+WITHOUT_API = {"completion"}
 REFERENCE = sources.ROOT / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gen_reference", sources.ROOT / "scripts" / "gen_reference.py")
+    return script("gen_reference")
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, sources.ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -35,6 +41,12 @@ def generator() -> ModuleType:
 def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in (REFERENCE / "cli").glob("*.md")}
     assert written == generator.pages(), "run: python scripts/gen_reference.py"
+
+
+def test_the_page_of_pythons_verbs_is_up_to_date() -> None:
+    written = (REFERENCE / "python-verbs.md").read_text(encoding="utf-8")
+    assert written == script("gen_python").page(), "run: python scripts/gen_python.py"
+    assert {f"### {name}" for name in VERBS if name not in WITHOUT_API} <= set(written.split("\n"))
 
 
 def everything() -> list[tuple[str, click.Command]]:
