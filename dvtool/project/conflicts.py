@@ -31,6 +31,7 @@ from dvtool.project.merging import Merging
 from dvtool.project.merging import Sides
 from dvtool.project.open import Project
 from dvtool.workspace.pointermerge import entry_of
+from dvtool.workspace.pointermerge import with_content
 from dvtool.workspace.pointermerge import with_entry
 from dvtool.workspace.pointers import Tracked
 
@@ -174,7 +175,7 @@ def _standing(merging: Merging, tracked: Tracked, path: bytes) -> Entry | None:
     from dvtool.store.trees import lookup
     from dvtool.store.trees import subtree
 
-    whole = entry_of(tracked.pointer)
+    whole = entry_of(merging.settled(tracked.pointer_path, tracked.pointer))
     below = path[len(tracked.path) + 1 :]
     if not below or whole.kind != DIRECTORY:
         return whole
@@ -201,13 +202,16 @@ def decided(
         entry = None if wanted is None else wanted.entry
         below = conflict.path[len(tracked.path) + 1 :]
         if conflict.setting:
-            other = decode_pointer((file.sides.ours if side == "ours" else file.sides.theirs) or b"", show(file.path))
-            pointer = pointer._replace(**{conflict.setting: getattr(other, conflict.setting)})
+            other = file.sides.ours if side == "ours" else file.sides.theirs
+            stated = decode_pointer(other or b"", show(file.path))
+            pointer = pointer._replace(**{conflict.setting: getattr(stated, conflict.setting)})
         elif below:
             edits[below] = entry
         elif entry is not None:
-            pointer = with_entry(pointer, entry)
+            other = file.sides.ours if side == "ours" else file.sides.theirs
+            pointer = with_content(pointer, decode_pointer(other or b"", show(file.path)))
     if edits:
+        pointer = merging.settled(file.path, pointer)
         from dvtool.model.tree import directory_entry
         from dvtool.store.treeedit import edit_tree
         from dvtool.store.trees import subtree

@@ -18,6 +18,7 @@ from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import Entry
@@ -25,6 +26,7 @@ from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import open_cache
+from dvtool.project.parts import settled_items
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.workspace.pointermerge import entry_of
@@ -118,8 +120,16 @@ class Merging:
         ours = decode_pointer(sides.ours, f"{where}, ours,")
         theirs = decode_pointer(sides.theirs, f"{where}, theirs,")
         base = _readable(sides.base, where)
-        merged = merge_pointers(self.page, self.put, base, ours, theirs)
-        tracked = Tracked(path, merged.pointer)
+        known = [None if one is None else self.settled(path, one) for one in (base, ours, theirs)]
+        assert known[1] is not None
+        assert known[2] is not None
+        merged = merge_pointers(self.page, self.put, known[0], known[1], known[2])
+        pointer = merged.pointer
+        for stated, settled in ((theirs, known[2]), (ours, known[1])):
+            # Adopted data stays stated as it was where all of it is one side's.
+            if entry_of(pointer) == entry_of(settled):
+                pointer = pointer._replace(digest=stated.digest, size=stated.size, files=stated.files)
+        tracked = Tracked(path, pointer)
         self._made.append(tracked)
         conflicts = [
             Conflict(path, join(tracked.path, one.path) if one.path else tracked.path, "", "", *map(_side, one[1:]))
@@ -131,7 +141,11 @@ class Merging:
             )
             for name in merged.settings
         ]
-        return Merged(encode_pointer(merged.pointer), tuple(conflicts))
+        return Merged(encode_pointer(pointer), tuple(conflicts))
+
+    def settled(self, path: bytes, pointer: Pointer) -> Pointer:
+        """A pointer to adopted data by what is known of it."""
+        return settled_items(self._project, (Tracked(path, pointer),))[0].pointer
 
     def page(self, oid: ObjectId) -> bytes:
         """A page of a listing, from the cache or, unless offline, a remote. Raises as `PageSource.get`."""
@@ -216,5 +230,8 @@ def _side(entry: Entry | None) -> Side | None:
 
 
 def _settings(pointer: Pointer | None, name: str) -> Side | None:
-    value = "" if pointer is None else str(getattr(pointer, name)).strip()
-    return Side(params=((name, value),)) if value else None
+    value = "" if pointer is None else getattr(pointer, name)
+    if isinstance(value, Source):
+        value = value.commit or value.etag or value.url
+    text = show(value) if isinstance(value, bytes) else str(value or "").strip()
+    return Side(params=((name, text),)) if text else None

@@ -18,7 +18,7 @@ from dvtool.store.trees import GetPage
 from dvtool.store.trees import PutPage
 
 _CONTENT = ("kind", "digest", "size", "files", "executable")
-_WITH_CONTENT = ("source",)
+_SOURCE = "source"
 """Where the bytes were imported from: another version of them is another source."""
 
 
@@ -39,7 +39,7 @@ def merge_pointers(get: GetPage, put: PutPage, base: Pointer | None, ours: Point
     settings: list[str] = []
     whole = any(not one.path for one in found.conflicts)
     for name in Pointer._fields:
-        if name in _CONTENT or (whole and name in _WITH_CONTENT):
+        if name in _CONTENT or (whole and name == _SOURCE):
             continue
         left, right = getattr(ours, name), getattr(theirs, name)
         before = Pointer._field_defaults.get(name) if base is None else getattr(base, name)
@@ -58,6 +58,11 @@ def entry_of(pointer: Pointer) -> Entry:
     return Entry(b"", FILE, pointer.executable, algorithm.code, raw, pointer.size)
 
 
+def with_content(pointer: Pointer, other: Pointer) -> Pointer:
+    """The same, standing for what *other* does, and imported from where that was."""
+    return pointer._replace(**{name: getattr(other, name) for name in (*_CONTENT, _SOURCE)})
+
+
 def with_entry(pointer: Pointer, entry: Entry) -> Pointer:
     """The same, standing for a file or directory."""
     kind = Kind.DIRECTORY if entry.kind == DIRECTORY else Kind.FILE
@@ -68,8 +73,11 @@ def with_entry(pointer: Pointer, entry: Entry) -> Pointer:
 
 def _merged_entries(get: GetPage, put: PutPage, base: Pointer | None, ours: Pointer, theirs: Pointer) -> EntryMerge:
     before, left, right = None if base is None else entry_of(base), entry_of(ours), entry_of(theirs)
-    if any(_is_foreign(one) for one in (base, ours, theirs)) and right not in (left, before) and left != before:
-        # Listings in another format: they can be merged once the data was taken over.
+    sources = [None if one is None else one.source for one in (base, ours, theirs)]
+    # Two imports of two commits make none of a third one. And a listing in another format cannot be read.
+    is_whole = sources[2] not in sources[:2] and sources[1] != sources[0]
+    is_whole = is_whole or any(_is_foreign(one) for one in (base, ours, theirs))
+    if is_whole and right not in (left, before) and left != before:
         return EntryMerge(left, (TreeConflict(b"", before, left, right),))
     return merge_entries(get, put, before, left, right)
 
