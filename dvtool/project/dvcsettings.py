@@ -42,14 +42,16 @@ def dvc_cache(layout: Layout, environment: Environment) -> bytes:
 
     What the committed file says counts inside the project alone: a clone must not read somebody's files by it.
     """
-    for level, path in _files(layout, environment).items():
+    for level, file in _files(layout, environment).items():
         try:
-            stated = _translated(level, path).cache_dir
+            stated = _translated(level, file).cache_dir
         except DvtoolError:
             continue
         if stated:
-            base = os.path.dirname(path)
-            full = os.path.normpath(os.path.join(base, os.path.expanduser(os.fsencode(stated))))
+            base = os.path.dirname(file)
+            path = os.fsencode(stated)
+            path = os.path.join(environment.home, path[2:]) if path.startswith(b"~/") else path
+            full = os.path.normpath(os.path.join(base, path))
             if level is not Level.PROJECT or full.startswith(layout.root + b"/"):
                 return full
     return b""

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from typing import NamedTuple
@@ -271,7 +270,9 @@ def find_pointers(root: bytes, git: GitRepo | None, subdir: bytes, *, locks: boo
     if git is not None:
         prefix = subdir + b"/" if subdir else b""
         return [path[len(prefix) :] for path in pointers_in_worktree(git, subdir, locks=locks)]
-    return [path for path in _walked(root) if locks or split(path)[1] != LOCK_NAME]
+    from dvtool.workspace.walked import walked
+
+    return [path for path in walked(root) if locks or split(path)[1] != LOCK_NAME]
 
 
 class OwnFiles(NamedTuple):
@@ -286,7 +287,9 @@ class OwnFiles(NamedTuple):
 def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
     """As `find_pointers`, of all three kinds at once."""
     if git is None:
-        paths = _walked(root, definitions=True)
+        from dvtool.workspace.walked import walked
+
+        paths = walked(root, definitions=True)
     else:
         skip = len(subdir) + 1 if subdir else 0
         paths = [path[skip:] for path in own_files(git, subdir)]
@@ -296,51 +299,6 @@ def find_own_files(root: bytes, git: GitRepo | None, subdir: bytes) -> OwnFiles:
     unmerged = dict.fromkeys(path for path, following in pairwise(paths) if path == following)
     pointers, locks, definitions = map(tuple, kinds.values())
     return OwnFiles(pointers, locks, definitions, tuple(unmerged))
-
-
-def _walked(root: bytes, *, definitions: bool = False) -> list[bytes]:
-    """Where no Git ignores them, directories that stages made are gone through: what only looks like one of ours is
-    data there."""
-    found = sorted(_walk(root, b"", definitions=definitions))
-    made: set[bytes] = set()
-    for path in found:
-        if split(path)[1] == LOCK_NAME:
-            with suppress(DvtoolError):
-                made.update(item.path for item in read_tracked(root, path) if item.is_directory)
-    return [path for path in found if not made or _is_own(root, path, made)]
-
-
-def _is_own(root: bytes, path: bytes, made: set[bytes]) -> bool:
-    above, name = split(path)
-    while above and above not in made:
-        above = split(above)[0]
-    if not above:
-        return True
-    try:
-        return name != DEFINITION_NAME and bool(read_tracked(root, path))
-    except (FormatError, UnsafeInput):
-        return False
-
-
-def _walk(root: bytes, directory: bytes, *, definitions: bool = False) -> Iterable[bytes]:
-    with os.scandir(os.path.join(root, directory)) as listing:
-        found = list(listing)
-    names = {entry.name for entry in found}
-    for entry in found:
-        path = join(directory, entry.name)
-        if entry.name == DEFINITION_NAME:
-            # A link too: who reads it refuses to follow.
-            is_own = definitions and not entry.is_dir(follow_symlinks=False)
-        else:
-            is_own = (entry.name.endswith(POINTER_SUFFIX) or entry.name == LOCK_NAME) and entry.is_file(
-                follow_symlinks=False
-            )
-        if is_own:
-            yield path
-        elif entry.is_dir(follow_symlinks=False) and entry.name not in (b".git", b".dvtool"):
-            is_tracked = entry.name + POINTER_SUFFIX in names
-            if not is_tracked and not os.path.isdir(os.path.join(root, path, b".dvtool")):
-                yield from _walk(root, path, definitions=definitions)
 
 
 def read_pointer(root: bytes, path: bytes) -> Pointer:
