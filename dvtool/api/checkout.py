@@ -21,6 +21,8 @@ from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
+from dvtool.project.adoptkeep import Keeper
+from dvtool.project.adoptkeep import keeper_of
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.open import Project
 from dvtool.project.oplog import Recorder
@@ -132,6 +134,7 @@ def checkout(
         tracked, errors = bring_here(project, tracked, selected, cache, reporter)
         selected = _selected(project, tracked, request)
         cache.forget()
+    keeper = keeper_of(project, cache, reporter)
     done: list[Applied] = []
     unreadable: list[Left] = []
     with open_worktree(project, cache) as worktree, begin(project, "checkout") as operation:
@@ -146,19 +149,20 @@ def checkout(
         _refuse_git_tracked(project, selected)
         if not request.targets:
             # Before the rest: what stood for a directory may stand now for directories in it, or the other way round.
-            gone = [(plan, None) for plan in _vanished(project, worktree, applying, tracked, request)]
-            done += _carried_out(worktree, applying, operation, gone, request)
+            gone = [(plan, None) for plan in _vanished(project, worktree, applying, tracked, request, keeper)]
+            done += _carried_out(worktree, applying, operation, gone, request, keeper)
         plans: list[tuple[CheckoutPlan, Tracked | None]] = []
         for one in selected:
             try:
                 wanted = _wanted(one, worktree.stored_page)
-                plan = applying.plan(one.path, wanted, one.item.path, force=request.force, relink=request.relink)
+                force, relink = request.force, request.relink
+                plan = applying.plan(one.path, wanted, one.item.path, force=force, relink=relink, is_kept=keeper)
             except (MissingData, IntegrityError) as error:
                 unreadable.append(Left(one.path, "its listing is not in the cache", one.item.can_come))
                 errors.append(error)
                 continue
             plans.append((plan, one.item))
-        done += _carried_out(worktree, applying, operation, plans, request)
+        done += _carried_out(worktree, applying, operation, plans, request, keeper)
     if unreadable or any(one.placed.missing for one in done):
         errors += damage_errors(cache)
         dropped = Dropped(worktree.state_dir).read()
@@ -203,7 +207,12 @@ def _in_git(project: Project, paths: list[bytes]) -> set[bytes]:
 
 
 def _vanished(
-    project: Project, worktree: Worktree, applying: Applying, tracked: TrackedPaths, request: CheckoutRequest
+    project: Project,
+    worktree: Worktree,
+    applying: Applying,
+    tracked: TrackedPaths,
+    request: CheckoutRequest,
+    keeper: Keeper | None,
 ) -> Iterable[CheckoutPlan]:
     """Paths that were tracked here but whose pointer another revision does not have."""
     gone = applying.vanished({item.path for item in tracked})
@@ -214,7 +223,7 @@ def _vanished(
             if not request.dry_run:
                 worktree.memo.drop_applied(path)
             continue
-        yield applying.plan(path, None, path, force=request.force, relink=False)
+        yield applying.plan(path, None, path, force=request.force, relink=False, is_kept=keeper)
 
 
 def _carried_out(
@@ -223,9 +232,12 @@ def _carried_out(
     operation: Recorder,
     plans: Sequence[tuple[CheckoutPlan, Tracked | None]],
     request: CheckoutRequest,
+    keeper: Keeper | None,
 ) -> list[Applied]:
     if request.dry_run:
         return [Applied(plan) for plan, _ in plans]
+    if keeper is not None:
+        keeper.bring()
     note_plans(worktree, operation, plans)
     return [applying.apply(plan, item) for plan, item in plans]
 

@@ -28,7 +28,7 @@ def migrated_lines(result: MigrateResult, *, verbose: bool) -> Iterator[str]:
     yield f"{verb} {show(result.root)}: {', '.join(parts) or 'settings'}; no data was read, copied or sent"
     yield from (f"note: {note}" for note in result.notes)
     if result.is_done:
-        yield "next: dvtool checkout (looks at the data once), then git commit -m 'Move to dvtool'; `dvtool undo` undoes it"
+        yield "next: dvtool checkout (looks at the data once), then git commit; `dvtool undo` takes it back"
 
 
 def as_document(result: MigrateResult) -> dict[str, Any]:
