@@ -76,9 +76,7 @@ class IgnoreRules:
     *name*: of such files.
     """
 
-    def __init__(
-        self, root: bytes, read: Callable[[bytes], bytes] | None = None, *, name: bytes = IGNORE_FILE
-    ) -> None:
+    def __init__(self, root: bytes, read: Callable[[bytes], bytes] | None = None, *, name: bytes = IGNORE_FILE) -> None:
         self._read = read or partial(_content, root, name)
         self.name = name
         self._found = False
