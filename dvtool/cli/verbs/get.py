@@ -22,9 +22,7 @@ from dvtool.cli.session import Session
 @click.argument("path", type=PATH)
 @click.option("-o", "--out", "output", type=PATH, metavar="PATH", help="Where it goes; default: here, by its name.")
 @click.option("--rev", metavar="REV", help="A branch, tag or commit of that repository; default: its default branch.")
-@click.option(
-    "-r", "--remote", metavar="NAME", help="Which of its remotes; default: as its settings say."
-)
+@click.option("-r", "--remote", metavar="NAME", help="Which of its remotes; default: as its settings say.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Requests at once.")
 @click.option("-f", "--force", is_flag=True, help="Replace what is at the place that it goes to.")
 @json_option
