@@ -57,7 +57,7 @@ def plan_lfs_migration(layout: Layout, git: GitRepo) -> Migration:
         files[target] = encode_pointer(pointer)
         converted.append(Converted("pointer", path, target))
         ignored.setdefault(split(path)[0], []).append(managed_line(split(path)[1]))
-        if _read(layout, path) == each.data:
+        if _size(layout, path) == len(each.data) and _read(layout, path) == each.data:
             # Not fetched yet: what stands there is the text that Git has.
             files[path] = None
     if not converted:
@@ -108,6 +108,13 @@ def _settings(layout: Layout, git: GitRepo, files: dict[bytes, bytes | None]) ->
     if not os.path.lexists(os.path.join(layout.root, IGNORE_FILE)):
         files[IGNORE_FILE] = first[IGNORE_FILE]
     return notes
+
+
+def _size(layout: Layout, path: bytes) -> int | None:
+    try:
+        return os.lstat(os.path.join(layout.root, path)).st_size
+    except OSError:
+        return None
 
 
 def _read(layout: Layout, path: bytes) -> bytes | None:

@@ -126,7 +126,10 @@ class LfsRemote(HttpRemote):
 
     def _checked(self, url: str) -> str:
         """A link is followed as a redirect would be: to a web server, never from TLS to none."""
-        scheme = urlsplit(url).scheme
+        try:
+            scheme = urlsplit(url).scheme if urlsplit(url).hostname else ""
+        except ValueError:
+            scheme = ""
         is_secure = self._options.base.startswith("https:")
         if scheme not in ("http", "https") or (is_secure and scheme == "http"):
             raise StorageError(
