@@ -105,7 +105,7 @@ def known_roots(project: Project, roots: Iterable[Root]) -> dict[Root, list[Root
         files = adoption.aliases.files(root.oid for root in adopted)
         for root, known in found.items():
             if not root.directory:
-                known += [Root(False, files[root.oid].oid)] if root.oid in files else []
+                known.extend([Root(False, files[root.oid].oid)] if root.oid in files else [])
                 continue
             tree = adoption.aliases.tree(root.oid)
             if tree is not None and adoption.has_listing(tree):
@@ -115,5 +115,5 @@ def known_roots(project: Project, roots: Iterable[Root]) -> dict[Root, list[Root
             with suppress(FormatError, UnsafeInput):
                 directory = adoption.directory(root.oid, b"a directory")
                 below = adoption.aliases.files(file.stated for file in directory.files) if directory else {}
-                known += [Root(False, oid) for oid in dict.fromkeys(file.oid for file in below.values())]
+                known.extend(Root(False, oid) for oid in dict.fromkeys(file.oid for file in below.values()))
     return found
