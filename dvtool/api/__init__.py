@@ -37,6 +37,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "dvtool.api.drop": ("DropRequest", "DropResult", "drop"),
     "dvtool.api.get": ("GetRequest", "GetResult", "get"),
     "dvtool.api.importing": ("Imported", "ImportRequest", "import_data"),
+    "dvtool.api.importurl": ("GetUrlRequest", "ImportUrlRequest", "get_url", "import_url"),
     "dvtool.api.init": ("InitRequest", "InitResult", "init"),
     "dvtool.api.install": ("InstallPlan", "InstallRequest", "install", "plan_install"),
     "dvtool.api.lint": ("Finding", "LintResult", "lint"),

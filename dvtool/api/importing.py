@@ -91,23 +91,11 @@ def import_data(project: Project, request: ImportRequest, reporter: Reporter = S
             f"{where.url}: a password in a URL would be committed with the pointer",
             hint="leave it out of the URL: Git asks its credential helper (docs/how-to/credentials.md)",
         )
-    path = _output(project, request.output, name)
+    path = output_in(project, request.output, name)
     known = check_free(project, path, is_dir=False)
     url = recorded_url(project, where)
-    if known is not None and not _is_same(known, url, inside) and not request.force:
-        raise UsageError(
-            f"{show(path)} is tracked already",
-            path=path,
-            hint=f"`dvtool update {show(path)}` brings a newer version, -o NAME takes another place, --force this one"
-            if known.pointer.source
-            else "name another place with -o, or replace it with --force",
-        )
-    if known is None and os.path.lexists(os.path.join(project.root, path)) and not request.force:
-        raise UsageError(
-            f"{show(path)} is there already, and nothing is replaced",
-            path=path,
-            hint="name another place with -o, or replace it with --force (its bytes stay in the cache)",
-        )
+    if known is None or not _is_same(known, url, inside):
+        refuse_taken(project, path, known, force=request.force)
     cache = open_cache(project)
     with open_source(
         request.url,
@@ -126,6 +114,26 @@ def import_data(project: Project, request: ImportRequest, reporter: Reporter = S
         allow_source(project, where)
         changed = known is None or known.pointer.digest != entry.digest
     return imported(item, report.bytes_received, changed=changed, git_files=recorded.git_files)
+
+
+def refuse_taken(project: Project, path: bytes, known: Tracked | None, *, force: bool) -> None:
+    """Raise `UsageError` where something stands at *path* that is not to be replaced."""
+    if force:
+        return
+    if known is not None:
+        raise UsageError(
+            f"{show(path)} is tracked already",
+            path=path,
+            hint=f"`dvtool update {show(path)}` brings a newer version, -o NAME takes another place, --force this one"
+            if known.pointer.source
+            else "name another place with -o, or replace it with --force",
+        )
+    if os.path.lexists(os.path.join(project.root, path)):
+        raise UsageError(
+            f"{show(path)} is there already, and nothing is replaced",
+            path=path,
+            hint="name another place with -o, or replace it with --force (its bytes stay in the cache)",
+        )
 
 
 def tracked_import(known: Tracked | None, path: bytes, entry: Entry, origin: Origin) -> Tracked:
@@ -167,7 +175,7 @@ def imported(item: Tracked, received: int, *, changed: bool, git_files: tuple[by
     )
 
 
-def _output(project: Project, stated: bytes | None, name: bytes) -> bytes:
+def output_in(project: Project, stated: bytes | None, name: bytes) -> bytes:
     """As `cp` does, into a directory that is there."""
     full = os.path.join(project.environment.cwd, stated if stated is not None else name)
     if stated is not None and os.path.isdir(full) and not os.path.lexists(full.rstrip(b"/") + b".dvt"):

@@ -93,6 +93,10 @@ def _update(project: Project, request: UpdateRequest, item: Tracked, reporter: R
     origin = item.pointer.source
     assert origin is not None
     where = show(item.pointer_path)
+    if origin.url:
+        from dvtool.api.importurl import update_url
+
+        return update_url(project, request, item, origin, reporter)
     rev = origin.rev if request.rev is None else request.rev
     with open_stated(project, origin, where, reporter, rev=rev) as source:
         if source.commit == origin.commit and rev == origin.rev:

@@ -57,8 +57,10 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),
         "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
         "import": Verb("import_:import_", "Track data of another repository, and where it came from."),
+        "import-url": Verb("import_url:import_url", "Track a file of a server, and where it came from."),
         "update": Verb("update:update", "Bring imported data to what its source has now."),
         "get": Verb("get:get", "Download a file or directory from another repository."),
+        "get-url": Verb("get_url:get_url", "Download a file of a server."),
         "whereis": Verb("whereis:whereis", "Say which remotes, and the cache, hold tracked data."),
     },
     "Care": {

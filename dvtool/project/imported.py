@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dvtool.errors import MissingData
 from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import Reporter
@@ -27,7 +28,10 @@ from dvtool.project.reading import FetchReport
 from dvtool.project.source import Source
 from dvtool.project.source import open_source
 from dvtool.remote.reach import is_inside
+from dvtool.remote.redact import redact
 from dvtool.store.cache import Cache
+from dvtool.transfer.types import FetchResult
+from dvtool.transfer.types import MissingItem
 from dvtool.transfer.types import Wanted
 from dvtool.workspace.pointers import Tracked
 
@@ -56,6 +60,9 @@ def allow_source(project: Project, place: Place) -> None:
         directory = os.fsencode(place.url[len("file://") :])
     if not directory and not is_inside(place.host):
         return
+    if b"," in directory:
+        # The setting is a list with commas: who wants it there names a directory above.
+        return
     if not is_allowed(allowed_sources(project), place.url, directory, place.host):
         known = project.config.find(KEY)
         before = project.config.choices(KEY) if known is not None and known.origin.level is Level.LOCAL else ()
@@ -80,6 +87,22 @@ def open_stated(project: Project, origin: Origin, where: str, reporter: Reporter
     )
 
 
+def _from_url(project: Project, cache: Cache, item: Tracked, one: Wanted, reporter: Reporter) -> Fetched:
+    """What no remote has and a URL may still give."""
+    from dvtool.project.fromurl import fetch_url
+
+    origin = item.pointer.source
+    assert origin is not None
+    nothing = FetchResult(0, 0, (), ())
+    try:
+        fetch_url(project, cache, origin, show(item.pointer_path), reporter)
+    except MissingData as error:
+        reporter.note(error.message)
+        missing = MissingItem(item.path, one.oid, one.size)
+        return Fetched((redact(origin.url),), nothing._replace(missing=(missing,)))
+    return Fetched((redact(origin.url),), nothing._replace(objects=1, bytes_received=one.size))
+
+
 def fetch_imported(
     project: Project, cache: Cache, wanted: Iterable[tuple[Tracked, Wanted]], how: Bring, reporter: Reporter
 ) -> FetchReport:
@@ -90,12 +113,14 @@ def fetch_imported(
     from dvtool.transfer.fetch import fetch as run_fetch
 
     by_source: dict[tuple[str, str, str], list[tuple[Tracked, Wanted]]] = {}
+    parts: list[Fetched] = []
     for item, one in wanted:
         here = run_fetch(cache, (), [one], dry_run=True, only=how.only)
         origin = item.pointer.source
-        if here.missing and origin is not None:
+        if here.missing and origin is not None and origin.url:
+            parts.append(_from_url(project, cache, item, one, reporter))
+        elif here.missing and origin is not None:
             by_source.setdefault((origin.repo, origin.commit, origin.remote), []).append((item, one))
-    parts: list[Fetched] = []
     for some in by_source.values():
         first = some[0][0]
         assert first.pointer.source is not None

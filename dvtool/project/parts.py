@@ -192,7 +192,8 @@ def address_of(project: Project, name: str | None = None) -> Address:
         require_remote(project, settings)
     origins = {key: in_words(origin) for key, origin in settings.origins.items()}
     options = {**settings.options, **_limits(project.config, settings)}
-    return Address(settings.name, settings.url, options, settings.base_dir, environ, origins)
+    elsewhere = project.is_elsewhere
+    return Address(settings.name, settings.url, options, settings.base_dir, environ, origins, elsewhere)
 
 
 def _limits(config: Config, settings: RemoteSettings) -> dict[str, str]:

@@ -19,7 +19,8 @@ from dvtool.remote.redact import redact
 class Address:
     """Remote *name* at *url*. *settings*: the texts below ``remote.NAME`` without ``url``; relative
     paths in either start at *base_dir* (absolute). *environ*: the user's variables. *origins*: in
-    words where each setting stands ("the local config", "$DVTOOL_REMOTE_ORIGIN_PASSWORD")."""
+    words where each setting stands ("the local config", "$DVTOOL_REMOTE_ORIGIN_PASSWORD"). *outside_only*: it is not
+    the user's word, so that what answers may not lead to this machine or into its network."""
 
     name: str
     url: str
@@ -27,6 +28,7 @@ class Address:
     base_dir: bytes
     environ: Mapping[str, str]
     origins: Mapping[str, str] = field(default_factory=dict)
+    outside_only: bool = False
 
     @property
     def rest(self) -> str:

@@ -20,11 +20,13 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Network:
     """``verify``: check certificates by the usual authorities, not at all, or by those in a file. ``proxy``:
     URL of the proxy for this server, maybe with a password in it; None: none. ``certificate``: files with the
-    client's own certificate and its key, for a server that asks for one."""
+    client's own certificate and its key, for a server that asks for one. ``outside_only``: redirects may not lead to
+    this machine or into its network."""
 
     verify: bool | str
     proxy: str | None
     certificate: tuple[str, str | None] | None = None
+    outside_only: bool = False
 
 
 def network_of(address: Address, server: str, *, ca_variables: tuple[str, ...] = ()) -> Network:
@@ -33,7 +35,8 @@ def network_of(address: Address, server: str, *, ca_variables: tuple[str, ...] =
     Settings: ``ssl_verify`` (true, false, a path), ``proxy`` (a URL, or ``none``). Raises `ConfigError`.
     """
     read = SettingsReader(address)
-    return Network(_verify(address, read, server, (*ca_variables, *_CA_VARIABLES)), _proxy(address, read, server))
+    verify = _verify(address, read, server, (*ca_variables, *_CA_VARIABLES))
+    return Network(verify, _proxy(address, read, server), outside_only=address.outside_only)
 
 
 def _verify(address: Address, read: SettingsReader, server: str, variables: tuple[str, ...]) -> bool | str:

@@ -24,12 +24,14 @@ from typing import TypeVar
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import StorageError
+from dvtool.errors import UnsafeInput
 from dvtool.remote.calls import Calls
 from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import one_line
 from dvtool.remote.failures import retry_after
 from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.network import Network
+from dvtool.remote.reach import is_inside
 from dvtool.remote.redact import redact
 
 if TYPE_CHECKING:
@@ -117,6 +119,10 @@ class Http:
                         yield response
                         return
                     here, there = response.url, _joined(response.url, target, self._place)
+                if self._network.outside_only and there.host != here.host and is_inside(there.host or ""):
+                    raise UnsafeInput(
+                        f"{self._place.host} redirects into this machine's own network, which was not followed"
+                    )
                 if there.origin() != here.origin():
                     # Not aiohttp's own redirects: those take every header along but one.
                     headers = {name: value for name, value in (headers or {}).items() if name in _OPEN_HEADERS}

@@ -59,7 +59,7 @@ def open_remote(address: Address) -> Remote:
     Raises `ConfigError` for a scheme or a setting that is not known, `UnsafeInput` for a URL that
     could start something else than a driver.
     """
-    return _governed(open_bare(address), address)
+    return governed(open_bare(address), address)
 
 
 def open_bare(address: Address) -> Remote:
@@ -70,7 +70,7 @@ def open_bare(address: Address) -> Remote:
     return driver
 
 
-def _governed(driver: Remote, address: Address) -> Remote:
+def governed(driver: Remote, address: Address) -> Remote:
     """*driver* with its rate, its number of requests at once and its retries."""
     read = SettingsReader(address)
     meter = Meter(read.byte_count("bandwidth"))
