@@ -4,6 +4,7 @@ states them, stored under BLAKE3, and both remembered together."""
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
+from dvtool.errors import UnsafeInput
 from dvtool.formats.dvcplaces import object_key
 from dvtool.formats.dvcplaces import shard_of
 from dvtool.hashing.digests import digest_of
@@ -72,24 +74,29 @@ class LocalStore:
         return os.path.join(self.root, os.fsencode(object_key(stated, is_manifest=is_manifest)))
 
     def size(self, stated: ObjectId) -> int | None:
-        """Bytes of the file there, None for none."""
+        """Bytes of the file there, None for none; a link is none."""
         try:
-            return os.lstat(self.path(stated)).st_size
+            status = os.lstat(self.path(stated))
         except OSError:
             return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def manifest(self, stated: ObjectId) -> bytes | None:
         """A manifest, verified; None where it is not there or not right."""
         try:
-            with open(self.path(stated, is_manifest=True), "rb") as file:
-                data = file.read(MANIFEST_BYTES)
-        except OSError:
+            folder, name = self.opened(stated, is_manifest=True)
+            try:
+                with open(open_file(folder, name), "rb") as file:
+                    data = file.read(MANIFEST_BYTES)
+            finally:
+                os.close(folder)
+        except (OSError, UnsafeInput):
             return None
         return data if is_right(stated, data) else None
 
-    def opened(self, stated: ObjectId) -> tuple[int, bytes]:
-        """The folder that the file lies in, open, and its name there. Raises ``OSError``."""
-        folder, _, name = os.fsencode(object_key(stated)).rpartition(b"/")
+    def opened(self, stated: ObjectId, *, is_manifest: bool = False) -> tuple[int, bytes]:
+        """The folder that the file lies in, open, and its name there. Raises ``OSError``, `UnsafeInput`."""
+        folder, _, name = os.fsencode(object_key(stated, is_manifest=is_manifest)).rpartition(b"/")
         root = open_root(self.root)
         try:
             return open_dir(root, folder), name
@@ -119,7 +126,7 @@ def hash_stored(store: LocalStore, stated: ObjectId) -> tuple[ObjectId, int] | N
     """Address and size of a file there; None where it is not there or not what its name says."""
     try:
         folder, name = store.opened(stated)
-    except OSError:
+    except (OSError, UnsafeInput):
         return None
     digest = blake3_digest(stated)
     try:
@@ -190,7 +197,7 @@ def _copy(writer: CacheWriter, aliases: Aliases, store: LocalStore, need: Need) 
     digest = blake3_digest(need.stated)
     try:
         folder, name = store.opened(need.stated)
-    except OSError:
+    except (OSError, UnsafeInput):
         return False
     try:
         fd = open_file(folder, name)
@@ -212,7 +219,7 @@ def _copy(writer: CacheWriter, aliases: Aliases, store: LocalStore, need: Need) 
         if signature_of(before) != signature_of(after):
             raise StorageError(f"{show(store.path(need.stated))} changed while being read")
         aliases.put(need.stated, oid, after.st_size)
-    except OSError:
+    except (OSError, UnsafeInput):
         return False
     finally:
         os.close(folder)
