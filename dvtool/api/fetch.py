@@ -104,11 +104,13 @@ def fetch(
         return report
 
 
-def fetch_wanted(project: Project, wanted: Sequence[Wanted], reporter: Reporter = SILENT) -> FetchReport:
+def fetch_wanted(
+    project: Project, wanted: Sequence[Wanted], reporter: Reporter = SILENT, *, only: Only = EVERYTHING
+) -> FetchReport:
     """The same for these objects, whatever they belong to."""
     with Remotes(project) as remotes:
         chains = Routes(project.config).for_reading(wanted, (), reporter)
-        return _Work(project, FetchRequest(), remotes, reporter).fetch_all(chains, wanted)
+        return _Work(project, FetchRequest(only=only), remotes, reporter).fetch_all(chains, wanted)
 
 
 class _Work:

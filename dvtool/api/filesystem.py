@@ -10,6 +10,7 @@ import io
 import os
 import posixpath
 import weakref
+from collections.abc import Iterable
 from datetime import datetime
 from datetime import timezone
 from functools import partial
@@ -18,6 +19,7 @@ from urllib.parse import parse_qsl
 
 from fsspec.spec import AbstractFileSystem
 
+from dvtool.api.bringparts import bring_parts
 from dvtool.api.process import environment
 from dvtool.api.rangedfile import RangedFile
 from dvtool.api.rangedfile import SizedReader
@@ -117,6 +119,7 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         """What is right below a directory; a file is its own only entry."""
         name = self._strip_protocol(path)
         found = self._found(name)
+        self._bring_listings(found.path)
         if found.kind != DIRECTORY:
             return [_info(found, name)] if detail else [name]
         listed = [self._listed(each) for each in self._view.tree.children(found.path)]
@@ -139,6 +142,7 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             return {} if detail else []
         if top.kind != DIRECTORY:
             return {name: _info(top, name)} if detail else [name]
+        self._bring_listings(top.path, below=True)
         tree = self._view.tree
         if not (detail or withdirs or maxdepth):
             below = tree.names(top.path)
@@ -174,7 +178,10 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         paths = self.expand_path(path, recursive=recursive)
         if on_error != "raise" or (len(paths) == 1 and paths[0] == self._strip_protocol(path)):
             return super().cat(path, recursive=recursive, on_error=on_error, **kwargs)
-        tracked = {name: one for name in paths if (one := self._found(name)).entry is not None and one.kind == FILE}
+        found = {name: self._found(name) for name in paths}
+        if self._bring_files(found.values()):
+            found = {name: self._found(name) for name in paths}
+        tracked = {name: one for name, one in found.items() if one.entry is not None and one.kind == FILE}
         together = self._view.contents.whole(tracked.values())
         whole = {name: together[one.path] for name, one in tracked.items()}
         return {name: whole[name] if name in whole else self.cat_file(name) for name in paths if self.isfile(name)}
@@ -206,6 +213,8 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             raise OSError(code, os.strerror(code), path)
         if found.place:
             return SizedReader(io.FileIO(found.place), found.size or 0)
+        if self._bring_files([found]):
+            found = self._found(path)
         contents = self._view.contents
         if found.blob:
             data = contents.git_blob(found.blob)
@@ -216,8 +225,28 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         size = found.entry.size
         return SizedReader(RangedFile(size, found.entry.raw, partial(_read, contents, found)), size)
 
+    def _bring_listings(self, path: bytes, *, below: bool = False) -> None:
+        """What only a fetch can bring, as it does not lie on remotes of ours: without the files."""
+        items = self._view.tree.unlisted(path, below=below)
+        if items:
+            bring_parts(self._view.project, [(item, b"") for item in items], listings=True)
+            self._view.forget()
+
+    def _bring_files(self, found: Iterable[Found]) -> bool:
+        """The same for files, whole. True when there were any."""
+        lacking = [(one.item, one.path) for one in found if self._view.contents.is_elsewhere(one)]
+        if lacking:
+            parts = [(item, path[len(item.path) + 1 :]) for item, path in lacking if item is not None]
+            bring_parts(self._view.project, parts)
+            self._view.forget()
+        return bool(lacking)
+
     def _found(self, name: str) -> Found:
-        found = self._view.tree.at(os.fsencode(name))
+        path = os.fsencode(name)
+        items = self._view.tree.unlisted(path)
+        if items and items[0].path != path:
+            self._bring_listings(path)
+        found = self._view.tree.at(path)
         if found is None:
             where = f" at {self.rev}" if self.rev is not None else ""
             raise FileNotFoundError(errno.ENOENT, f"the project has no such path{where}", name)
@@ -227,6 +256,13 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         """Its own path with what it is; of a link what it leads to."""
         led = self._view.tree.at(found.path) if found.kind == LINK else None
         return found.path, led or found
+
+    def __reduce__(self) -> Any:
+        # Elsewhere the current directory is another.
+        repo = self.repo
+        if repo is None or os.path.isdir(os.path.join(self._cwd, repo)):
+            repo = os.path.join(self._cwd, repo or "")
+        return partial(type(self), repo=repo, rev=self.rev, remote=self.remote), ()
 
     @property
     def _view(self) -> DataView:
@@ -287,8 +323,11 @@ def _info(found: Found, name: str) -> dict[str, Any]:
     }
     entry = found.entry
     if entry is not None and found.kind != LINK:
-        is_usual = entry.algorithm == BLAKE3_CODE
-        info["digest"] = f"blake3:{entry.raw.hex()}" if is_usual else str(entry.digest)
+        if entry.algorithm == BLAKE3_CODE and len(entry.raw) == 32:
+            info["digest"] = f"blake3:{entry.raw.hex()}"
+        else:
+            stated = found.item.pointer.digest if found.item is not None and found.kind == DIRECTORY else entry.digest
+            info["digest"] = str(stated)
     if found.modified is not None:
         info["mtime"] = found.modified
     if found.target:

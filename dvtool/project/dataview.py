@@ -37,7 +37,7 @@ class DataView:
     ) -> None:
         for name in names:
             project.config.remote(name)
-        self._project = project
+        self.project = project
         self._rev = rev
         self._reporter = reporter
         self._blobs_here = blobs_here
@@ -68,13 +68,14 @@ class DataView:
     def forget(self) -> None:
         """Look again at the next use."""
         self._tree = None
+        self._cache.forget()
 
     def close(self) -> None:
         """Ends the connections."""
         self.contents.close()
 
     def _opened(self, commit: str | None) -> FileTree:
-        project = self._project
+        project = self.project
         if commit is None:
             return FileTree(project, self._cache, DiskFiles(project.root), open_tracked(project), self._reporter)
         plain = GitFiles(project, commit, sizes=self._blobs_here)
@@ -85,6 +86,6 @@ class DataView:
 
         if rev == self._commit:
             return rev
-        if self._project.git is None:
+        if self.project.git is None:
             raise UsageError("this project works without Git, so there are no other revisions")
-        return resolve(self._project.git, rev)
+        return resolve(self.project.git, rev)

@@ -16,9 +16,11 @@ from dvtool.errors import StorageError
 from dvtool.errors import storage_error
 from dvtool.formats.pack import DATA
 from dvtool.model.digest import ObjectId
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
 from dvtool.project.open import Project
 from dvtool.project.plainfiles import Found
@@ -66,6 +68,16 @@ class Contents:
     def bytes_received(self) -> int:
         """What came from remotes, indexes not counted."""
         return sum(each.bytes_received for each in self._open.values())
+
+    def is_elsewhere(self, found: Found) -> bool:
+        """Whether none of our remotes has it, and the cache neither: it was imported, or another tool keeps it."""
+        if found.entry is None or found.item is None or found.kind != FILE:
+            return False
+        oid = found.entry.oid
+        if is_adopted(oid):
+            return True
+        with self._lock:
+            return (found.item.is_imported or found.item.stated is not None) and not self._cache.has_blob(oid)
 
     def read(self, found: Found, start: int, stop: int, *, ahead: int = 0) -> bytes:
         """The bytes from *start* to *stop* of tracked content, which lie inside it.

@@ -16,6 +16,7 @@ from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import Upper
 from dvtool.formats.tree import decode_page
 from dvtool.model.digest import ObjectId
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import is_below
 from dvtool.model.paths import join
 from dvtool.model.paths import show
@@ -90,6 +91,18 @@ class FileTree:
                     return found
                 path, found = target, led
         raise UsageError(f"{show(path)}: links lead to each other", path=path)
+
+    def unlisted(self, path: bytes, *, below: bool = False) -> list[Tracked]:
+        """Directories around the path, or at it and below, of which not even the listing is to be had from remotes of
+        ours: it comes from where they were imported, or from another tool's remote."""
+        owner = self._tracked.owner(path)
+        items = [owner] if owner is not None else self._tracked.below(path) if below else []
+        return [item for item in items if item.is_directory and self._is_elsewhere(item)]
+
+    def _is_elsewhere(self, item: Tracked) -> bool:
+        oid = item.pointer.digest.oid
+        with self._lock:
+            return is_adopted(oid) or (item.is_imported and not self._cache.has_meta(oid, TREE))
 
     def children(self, path: bytes) -> list[Found]:
         """What is right below a directory."""

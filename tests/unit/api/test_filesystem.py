@@ -149,7 +149,11 @@ def test_a_branch_that_goes_on_is_followed(tmp_path: Path, monkeypatch: pytest.M
     assert DvtoolFileSystem(repo=str(bench.root), rev=first).cat("a.txt") == b"old"
 
 
-def test_another_repository_by_url(pushed: Workbench) -> None:
+def test_another_repository_by_url(pushed: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsafeInput, match="a directory on this machine"):
+        DvtoolFileSystem(repo=pushed.root.as_uri(), rev="v1").find("images")
+    monkeypatch.setenv("DVTOOL_CORE_SOURCES", str(pushed.root.parent))
+    DvtoolFileSystem.clear_instance_cache()
     fs = DvtoolFileSystem(repo=pushed.root.as_uri(), rev="v1")
     assert fs.commit == pushed.git("rev-parse", "v1").strip()
     assert not fs.exists("README")
@@ -207,7 +211,11 @@ def test_wrong_options_are_told_at_once(
         DvtoolFileSystem(repo=str(pushed.root), **options)
 
 
-def test_travels_to_other_processes(pushed: Workbench) -> None:
+def test_travels_to_other_processes(pushed: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pushed.root)
+    here = pickle.dumps(DvtoolFileSystem())
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(here).cat("table.csv") == b"id,x\n1,2\n"
     fs = DvtoolFileSystem(repo=str(pushed.root), rev="v1")
     assert pickle.loads(pickle.dumps(fs)).cat("table.csv") == b"id,x\n1,2\n"
     assert fs.cat("table.csv") == b"id,x\n1,2\n"
