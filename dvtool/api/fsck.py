@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace
 
+from dvtool.api.fsckadopted import with_adopted
 from dvtool.api.fsckheal import heal_cache
 from dvtool.api.fsckremote import repair_remote
 from dvtool.api.fsckscope import EVERYTHING
 from dvtool.api.fsckscope import Scope
+from dvtool.api.fsckscope import adopted_in
 from dvtool.api.fsckscope import as_options
 from dvtool.api.fsckscope import wanted_in
 from dvtool.api.fsckworkspace import repair_workspace
@@ -166,10 +168,11 @@ def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], report
             cache = open_cache(project)
             return check_remote(cache, remote, wanted, choice, state_dir, jobs=request.jobs, reporter=reporter)
 
+        adopted = [one for one in adopted_in(project, request.scope) if routes.may_hold(one.remote, settings.name)]
         report = check(request.choice)
         plan = plan_remote_repair(report.findings)
         if not request.repair or plan.is_nothing:
-            return FsckResult(report)
+            return FsckResult(with_adopted(report, remote, adopted))
         with begin(project, "fsck", required=False) as operation:
             operation.record(lasting=_LASTING, summary=f"remote {remote.name}")
             if plan.store_file:
@@ -179,7 +182,7 @@ def _remote(project: Project, request: FsckRequest, wanted: list[Wanted], report
             repair_remote(
                 project, remote, plan, wanted, request.scope, reporter, jobs=request.jobs, now=request.choice.now
             )
-        return FsckResult(check(Choice(now=request.choice.now)), report)
+        return FsckResult(with_adopted(check(Choice(now=request.choice.now)), remote, adopted), report)
 
 
 def raise_for(result: FsckResult) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from dvtool.formats.lock import MAX_BYTES as LOCK_BYTES
 from dvtool.formats.pack import TREE
-from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.project.history import tracked_at
 from dvtool.project.open import Project
@@ -50,8 +49,17 @@ EVERYTHING = Scope()
 def wanted_in(project: Project, scope: Scope, *, here: bool = False) -> list[Wanted]:
     """Everything that has to be there; *here*: also what no remote is to have, if it stands in this clone.
 
-    Raises `UsageError`, `FormatError`, `UnsafeInput`.
+    Adopted data is not in it: it lies in a store that is not ours. Raises `UsageError`, `FormatError`, `UnsafeInput`.
     """
+    return [one for one in _wanted(project, scope, here=here) if not one.stated]
+
+
+def adopted_in(project: Project, scope: Scope) -> list[Wanted]:
+    """The adopted data of the same scope."""
+    return [one for one in _wanted(project, scope, here=False) if one.stated]
+
+
+def _wanted(project: Project, scope: Scope, *, here: bool) -> list[Wanted]:
     routes = Routes(project.config)
     is_needed = _Needed(project, here=here)
     selected = select(open_tracked(project), relative_paths(project, scope.targets))
@@ -94,9 +102,6 @@ class _Needed:
         self._cache = open_cache(project) if here else None
 
     def __call__(self, item: Tracked) -> bool:
-        # Data that was adopted under another digest lies in a store that is not ours.
-        if item.stated is not None or is_adopted(item.pointer.digest.oid):
-            return False
         return item.pushed or self._is_here(item)
 
     def _is_here(self, item: Tracked) -> bool:

@@ -225,6 +225,14 @@ def test_what_the_remote_lacks_is_told_by_path_and_the_rest_comes(repo: DvcRepo)
     assert clone.files("data") == V2
 
 
+def test_fsck_looks_for_what_the_remote_of_dvc_must_have(repo: DvcRepo) -> None:
+    clone = repo.clone()
+    assert "sound" in clone.cli.done("fsck", "--remote", "store", "-A")
+    (repo.remote / repo.key(md5(LARGE))).unlink()
+    refused(clone.cli("fsck", "--remote", "store"), 4, "store does not hold all", "dvc push")
+    assert "missing   model.bin" in clone.cli.done("status", "--cloud")
+
+
 def test_gc_keeps_what_dvc_files_name(repo: DvcRepo) -> None:
     clone = repo.clone()
     clone.cli.done("fetch", "--all-tags")
