@@ -101,7 +101,7 @@ class RemoteFiles:
             found = {oid: self._held[oid] for oid in files if oid in self._held}
             items = [Item(oid, DATA, BYTES, size) for oid, size in files.items() if oid not in found]
             if items:
-                found.update(self._received(items))
+                found.update(self._received(items).items())
             return found
 
     def _layout(self, oid: ObjectId, size: int) -> _Layout:
@@ -157,7 +157,7 @@ class RemoteFiles:
         if failed:
             with self._lock:
                 items = [Item(ObjectId(piece.digest), DATA, BYTES, piece.length) for piece in failed.values()]
-                found.update(self._received(items))
+                found.update(self._received(items).items())
         return found
 
     def _received(self, items: Sequence[Item], *, keep: bool = True) -> dict[ObjectId, bytes]:
