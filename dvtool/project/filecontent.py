@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from threading import RLock
+from typing import NamedTuple
 from typing import TypeVar
 
 from dvtool.errors import ConfigError
@@ -18,11 +19,14 @@ from dvtool.formats.pack import DATA
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
+from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
+from dvtool.project.imported import open_stated
 from dvtool.project.open import Project
+from dvtool.project.parts import open_cache
 from dvtool.project.plainfiles import Found
 from dvtool.project.remotes import Remotes
 from dvtool.project.routes import Routes
@@ -35,6 +39,13 @@ from dvtool.workspace.pointers import Tracked
 R = TypeVar("R")
 _MOST_OF_GIT = 1 << 30
 _BATCH_BYTES = 32 << 20
+
+
+class _Origin(NamedTuple):
+    """Another repository, from which something was imported, and the tracked path there."""
+
+    contents: Contents
+    item: Tracked
 
 
 class Contents:
@@ -55,6 +66,7 @@ class Contents:
         self._remotes = Remotes(project)
         self._chains: dict[str, tuple[str, ...]] = {}
         self._open: dict[str, RemoteFiles] = {}
+        self._origins: dict[Origin, _Origin | None] = {}
 
     def close(self) -> None:
         """Ends the connections."""
@@ -62,22 +74,31 @@ class Contents:
             for each in self._open.values():
                 each.close()
             self._open.clear()
+            for origin in self._origins.values():
+                if origin is not None:
+                    origin.contents.close()
+            self._origins.clear()
             self._remotes.__exit__(None, None, None)
 
     @property
     def bytes_received(self) -> int:
         """What came from remotes, indexes not counted."""
-        return sum(each.bytes_received for each in self._open.values())
+        origins = (each.contents.bytes_received for each in self._origins.values() if each is not None)
+        return sum(each.bytes_received for each in self._open.values()) + sum(origins)
 
     def is_elsewhere(self, found: Found) -> bool:
-        """Whether none of our remotes has it, and the cache neither: it was imported, or another tool keeps it."""
+        """Whether it can only be fetched whole: another tool keeps it, or Git in the repository that it is from."""
         if found.entry is None or found.item is None or found.kind != FILE:
             return False
         oid = found.entry.oid
         if is_adopted(oid):
             return True
+        if not found.item.is_imported and found.item.stated is None:
+            return False
         with self._lock:
-            return (found.item.is_imported or found.item.stated is not None) and not self._cache.has_blob(oid)
+            if self._cache.has_blob(oid):
+                return False
+        return found.item.stated is not None or self._origin(found.item) is None
 
     def read(self, found: Found, start: int, stop: int, *, ahead: int = 0) -> bytes:
         """The bytes from *start* to *stop* of tracked content, which lie inside it.
@@ -92,6 +113,8 @@ class Contents:
         data = self._local(entry, start, stop)
         if data is not None:
             return data
+        if found.item.is_imported and (origin := self._origin(found.item)) is not None:
+            return origin.contents.read(found._replace(item=origin.item), start, stop, ahead=ahead)
         oid, size = entry.oid, entry.size
         return self._in_turn(
             found.path, found.item, lambda files: files.read(oid, size, start, stop, ahead=ahead), entry, start, stop
@@ -106,7 +129,7 @@ class Contents:
             data = self._local(one.entry, 0, one.entry.size)
             if data is not None:
                 result[one.path] = data
-            elif one.entry.size >= CHUNKED_FROM:
+            elif one.entry.size >= CHUNKED_FROM or (one.item is not None and one.item.is_imported):
                 result[one.path] = self.read(one, 0, one.entry.size)
             else:
                 batch.append(one)
@@ -175,6 +198,24 @@ class Contents:
             path=path,
             hint=f"somebody who has the data can run `dvtool push`; dvtool whereis --check {show(path)}",
         )
+
+    def _origin(self, item: Tracked) -> _Origin | None:
+        """Where an imported path can be read by parts; None where what it is from has it in other ways.
+
+        Raises `UnsafeInput` where the user did not say that it may be read; as `open_stated`.
+        """
+        stated = item.pointer.source
+        assert stated is not None
+        with self._lock:
+            if stated not in self._origins:
+                source = open_stated(self._project, stated, show(item.pointer_path), self._reporter)
+                owner = source.tracked.owner(source.inside(stated.path))
+                found = None
+                if owner is not None and owner.stated is None:
+                    contents = Contents(source.project, open_cache(source.project), (), self._reporter)
+                    found = _Origin(contents, owner)
+                self._origins[stated] = found
+            return self._origins[stated]
 
     def _chain(self, path: bytes, item: Tracked) -> tuple[str, ...]:
         with self._lock:

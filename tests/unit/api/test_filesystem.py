@@ -4,6 +4,8 @@ import errno
 import os
 import pickle
 import random
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from dvtool.errors import NotInRepository
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.hashing.digests import object_id
+from tests.support.cli import git_project
 from tests.support.pushed import pushed_project
 from tests.support.trees import Executable
 from tests.support.trees import Link
@@ -302,3 +305,25 @@ def test_what_another_process_fetched_is_found(tmp_path: Path) -> None:
     (bench.root / "a.txt").unlink()
     push(bench.project, PushRequest(now=NOW))
     assert fs.cat("a.txt") == b"a"
+
+
+def test_what_was_imported_is_read_from_where_it_came_from(
+    pushed: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVTOOL_CORE_SOURCES", str(pushed.root.parent))
+    cli = git_project(tmp_path / "mine")
+    for name in ("large.bin", "images", "README"):
+        cli.done("import", pushed.root.as_uri(), name, "--rev", "v2")
+    for words in (("add", "-A"), ("commit", "-q", "-m", "imported")):
+        subprocess.run(["git", *words], cwd=cli.at, check=True)
+    for name in ("large.bin", "images", "README"):
+        gone = cli.at / name
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    shutil.rmtree(cli.at / ".git/dvtool/cache")
+    for rev in (None, "HEAD"):
+        fs = DvtoolFileSystem(repo=str(cli.at), rev=rev)
+        assert fs.cat_file("large.bin", 9_000_000, 9_000_100) == LARGE[9_000_000:9_000_100]
+        assert 0 < fs.bytes_received < len(LARGE) / 3
+        assert fs.find("images") == INSIDE
+        assert fs.cat("images/*.png") == {"images/1.png": b"one", "images/odd \udcff?.png": b"odd"}
+        assert fs.cat("README") == b"read me\n"
