@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,3 +169,31 @@ def test_text_and_bytes(project: Workbench) -> None:
 def test_the_project_around_a_path(project: Workbench, tmp_path: Path) -> None:
     assert dvtool.api.open_here().root == dvtool.api.open_here(project.root / ".git/..").root
     assert dvtool.api.open_here(project.root).environment.cwd == str(project.root).encode()
+
+
+def test_a_program_ends_without_a_word(project: Workbench) -> None:
+    program = "import dvtool.api; dvtool.api.DvtoolFileSystem(); print(dvtool.api.read('small/t.tsv'))"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=project.root, capture_output=True, text=True, check=False
+    )
+    assert (run.stdout, run.stderr) == ("id\tx\n1\t2\n\n", "")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_worker_processes_read_beside_each_other(project: Workbench, method: str) -> None:
+    program = f"""
+import fsspec, multiprocessing
+fs = fsspec.filesystem("dvtool", rev="v1")
+def size(number):
+    return len(fs.cat_file("big.csv", number << 20, (number << 20) + 1000))
+if __name__ == "__main__":
+    print(size(0))
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        print(pool.map(size, range(6)))
+"""
+    path = project.root.parent / f"{method}.py"
+    path.write_text(program)
+    run = subprocess.run(
+        [sys.executable, str(path)], cwd=project.root, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (run.stdout, run.stderr) == (f"1000\n{[1000] * 6}\n", "")
