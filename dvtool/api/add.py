@@ -385,15 +385,16 @@ class _Composer:
 
 def _tracked(target: _Target, entry: Entry) -> Tracked:
     path = target.path
-    extra, remote = ("", "") if target.owner is None else (target.owner.pointer.extra, target.owner.pointer.remote)
     pointer_path = target.owner.pointer_path if target.owner is not None else pointer_path_of(path)
     name = split(path)[1]
     digest = blake3_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
-        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra, remote=remote)
+        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)
     else:
-        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra, remote=remote)
-    return Tracked(pointer_path, pointer) if target.owner is None else target.owner._replace(pointer=pointer)
+        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable)
+    if target.owner is None:
+        return Tracked(pointer_path, pointer)
+    return target.owner._replace(pointer=pointer.with_notes_of(target.owner.pointer))
 
 
 def _directory_pointer(old: Pointer, tree: TreeRef) -> Pointer:

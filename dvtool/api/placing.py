@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from dvtool.api.checkout import note_plans
+from dvtool.disk.durable import make_dirs
 from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
+from dvtool.errors import storage_error
 from dvtool.model.paths import show
+from dvtool.model.paths import split
 from dvtool.model.ports import Reporter
 from dvtool.project.cacheroots import keep_in_shared_cache
 from dvtool.project.newpath import check_new_path
@@ -60,6 +64,10 @@ def place(project: Project, cache: Cache, item: Tracked, how: Placing, reporter:
         durable = is_durable(project)
         if not how.data:
             operation.prepare(summary=show(item.path))
+            try:
+                make_dirs(os.path.join(project.root, split(item.path)[0]))
+            except OSError as error:
+                raise storage_error(error, "write", error.filename or item.path) from error
             return record_pointers(project, [item], durable=durable)
         applying = Applying(worktree, link_types(project), reporter, now=how.now)
         plan = applying.plan(item.path, item.as_entry, item.path, force=how.force, relink=False)

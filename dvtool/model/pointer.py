@@ -55,6 +55,10 @@ class Pointer(NamedTuple):
     remote: str = ""
     source: Source | None = None
 
+    def with_notes_of(self, old: Pointer) -> Pointer:
+        """The same with what an older version says besides of what it stands for."""
+        return self._replace(extra=old.extra, remote=old.remote, source=old.source)
+
     def same_content(self, other: Pointer) -> bool:
         """True when both stand for the same bytes and mode, whatever the name."""
         mine = (self.kind, self.digest, self.executable)

@@ -68,7 +68,7 @@ class Source:
     or above the path that was asked for, with the settings of that commit; of a repository without dvtool, one without
     settings. Its root is no worktree, unless ``is_local``: then it stands on this disk, with a cache that may have the
     data. ``tracked`` and `read` take paths relative to that root; `inside` makes such of what is relative to the top
-    of the repository.
+    of the repository, or to the directory in it (``offset``) that the user named as the repository.
     """
 
     url: str
@@ -77,6 +77,7 @@ class Source:
     project: Project
     is_local: bool
     repo: GitRepo
+    offset: bytes = b""
 
     def __enter__(self) -> Source:
         return self
@@ -101,8 +102,9 @@ class Source:
         return read_file_at(self.repo, self.commit, self.project.layout.to_git(path), limit=limit)
 
     def inside(self, path: bytes) -> bytes:
-        """A path relative to the top of the repository, relative to the root."""
-        return self.project.layout.from_git(path) if path else b""
+        """A path as the user gives it, relative to the root."""
+        path = join(self.offset, path) if path else self.offset
+        return self.project.layout.from_git(path) if path and path + b"/" != self.prefix else b""
 
 
 def open_source(
@@ -242,20 +244,29 @@ def _at(
         reporter.end()
     root = root_around(repo, commit, path)
     if root is not None:
-        for name in _CONFIGS:
-            text = read_file_at(repo, commit, join(root, name))
-            if text is not None:
-                make_dirs(os.path.dirname(os.path.join(top, root, name)), 0o700)
-                write_file(os.path.join(top, root, name), text, durable=False)
+        _write_settings(repo, commit, root, top)
     own = {"GIT_DIR": os.fsdecode(repo.git_dir), "GIT_WORK_TREE": os.fsdecode(top)}
     around = _environment(environment, {**repo.environ, **own})
     seen = GitRepo(top, repo.git_dir, repo.common_dir, around.environ)
     if root is not None:
         project = open_project(os.path.join(top, root), around, overrides)
+        newest = None if is_local or project.config.remotes() else _known(repo, DEFAULT)
+        if newest is not None and root_around(repo, newest, path) == root:
+            # An old commit, from before there was a remote: the data may have been pushed since.
+            _write_settings(repo, newest, root, top)
+            project = open_project(os.path.join(top, root), around, overrides)
     else:
         layout = plan_layout(top, seen, around)
         project = Project(top, layout, load_config(layout, around, overrides), seen, around)
     return Source(place.url, rev, commit, replace(project, is_elsewhere=not is_local), is_local, seen)
+
+
+def _write_settings(repo: GitRepo, commit: str, root: bytes, top: bytes) -> None:
+    for name in _CONFIGS:
+        text = read_file_at(repo, commit, join(root, name))
+        if text is not None:
+            make_dirs(os.path.dirname(os.path.join(top, root, name)), 0o700)
+            write_file(os.path.join(top, root, name), text, durable=False)
 
 
 def _local(
@@ -266,6 +277,7 @@ def _local(
     if not os.path.isdir(place.directory):
         raise UsageError(f"there is no directory {show(place.directory)}", path=place.directory, hint="or write a URL")
     repo = find_git(place.directory, around.environ)
+    offset = b""
     if repo is None:
         if not is_repository(place.directory):
             raise UsageError(f"{show(place.directory)} is no Git repository", path=place.directory)
@@ -273,14 +285,16 @@ def _local(
         commit = _resolved(bare_repository(place.directory, environment.environ, is_own=False), rev, place)
         repo = bare_repository(place.directory, environment.environ, is_own=True)
     else:
-        path = join(os.path.realpath(place.directory)[len(repo.worktree) + 1 :], path)
+        offset = os.path.realpath(place.directory)[len(repo.worktree) + 1 :]
+        path = join(offset, path) if path else offset
         commit = _resolved(repo, rev, place)
     root = root_around(repo, commit, path)
     full = os.path.join(repo.worktree, root or b"").rstrip(b"/")
     if root is not None and any(os.path.lexists(os.path.join(full, name)) for name in _CONFIGS):
-        return Source(place.url, rev, commit, open_project(full, around, overrides), True, repo)
+        return Source(place.url, rev, commit, open_project(full, around, overrides), True, repo, offset)
     folder = source_folder(os.fsdecode(repo.common_dir), environment)
-    return _at(folder, repo, commit, rev, place, environment, path, overrides, SILENT, is_local=True)
+    found = _at(folder, repo, commit, rev, place, environment, path, overrides, SILENT, is_local=True)
+    return replace(found, offset=offset)
 
 
 def _resolved(repo: GitRepo, rev: str | None, place: Place) -> str:

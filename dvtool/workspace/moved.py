@@ -203,10 +203,9 @@ def _new_pointer(path: bytes, entry: Entry, source: Spot) -> Tracked:
     name = split(path)[1]
     is_whole = source.owner is not None and source.tree_owner is None
     before = source.owner.pointer if source.owner is not None and is_whole else None
-    extra, remote = ("", "") if before is None else (before.extra, before.remote)
     digest = blake3_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
-        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files, extra=extra, remote=remote)
+        pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)
     else:
-        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable, extra=extra, remote=remote)
-    return Tracked(pointer_path_of(path), pointer)
+        pointer = Pointer(name, Kind.FILE, digest, entry.size, executable=entry.executable)
+    return Tracked(pointer_path_of(path), pointer if before is None else pointer.with_notes_of(before))
