@@ -253,9 +253,9 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         return found
 
     def _listed(self, found: Found) -> tuple[bytes, Found]:
-        """Its own path with what it is; of a link what it leads to."""
+        """Its own path with what it is: of a link the file that it leads to. Who walks does not walk through links."""
         led = self._view.tree.at(found.path) if found.kind == LINK else None
-        return found.path, led or found
+        return found.path, led if led is not None and led.kind == FILE else found
 
     def __reduce__(self) -> Any:
         # Elsewhere the current directory is another.

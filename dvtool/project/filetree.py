@@ -10,7 +10,6 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from dvtool.errors import MissingData
-from dvtool.errors import UsageError
 from dvtool.formats.pack import TREE
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import Upper
@@ -19,7 +18,6 @@ from dvtool.model.digest import ObjectId
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import is_below
 from dvtool.model.paths import join
-from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -74,23 +72,25 @@ class FileTree:
                 path = above
 
     def at(self, path: bytes) -> Found | None:
-        """What is at a path, links inside the project followed; a link that leads nowhere is given as it is."""
+        """What is at a path, links inside the project followed; one that leads nowhere, or to itself, stays a link."""
         with self._reading():
             found = self._at(path)
+            link: Found | None = None
             for _ in range(_MOST_LINKS):
                 if found is None:
                     other = self._around_link(path)
                     if other is None:
-                        return None
+                        return link
                     path, found = other, self._at(other)
                     continue
                 if found.kind != LINK:
                     return found
+                link = link or found
                 target = _led_to(found)
-                if target is None or (led := self._at(target)) is None:
-                    return found
-                path, found = target, led
-        raise UsageError(f"{show(path)}: links lead to each other", path=path)
+                if target is None:
+                    return link
+                path, found = target, self._at(target)
+            return link
 
     def unlisted(self, path: bytes, *, below: bool = False) -> list[Tracked]:
         """Directories around the path, or at it and below, of which not even the listing is to be had from remotes of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ class DiskFiles:
         except (FileNotFoundError, NotADirectoryError):
             return Found(path, LINK, target=os.readlink(full)) if os.path.islink(full) else None
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                return Found(path, LINK, target=os.readlink(full)) if os.path.islink(full) else None
             raise storage_error(error, "read", path) from error
 
     def children(self, path: bytes) -> Iterator[Found]:
@@ -77,6 +80,9 @@ class DiskFiles:
             own = prefix + entry.name
             try:
                 found = _on_disk(own, entry.path, entry.stat())
+                if found is not None and found.kind == DIRECTORY and entry.is_symlink():
+                    # Who walks does not walk through it.
+                    found = Found(own, LINK, target=os.readlink(entry.path))
             except OSError:
                 found = self.at(own)
             if found is not None:

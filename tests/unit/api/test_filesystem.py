@@ -108,6 +108,19 @@ def test_links_are_followed_inside_the_project_alone(fs: DvtoolFileSystem) -> No
         fs.open("images/out")
 
 
+def test_links_that_lead_to_each_other_stay_links(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path / "repo")
+    bench.track({"dir": {"a": Link("b"), "b": Link("a"), "self": Link("self/x"), "up": Link("../dir")}})
+    for rev in (None, "HEAD"):
+        fs = DvtoolFileSystem(repo=str(bench.root), rev=rev)
+        kinds = {info["name"]: info["type"] for info in fs.ls("dir")}
+        assert kinds == {"dir/a": "link", "dir/b": "link", "dir/self": "link", "dir/up": "link"}
+        assert [top for top, _, _ in fs.walk("")].count("dir/up") == 0
+        assert fs.isdir("dir/up/up/up") and not fs.exists("dir/a/b")
+        with pytest.raises(FileNotFoundError):
+            fs.cat_file("dir/a")
+
+
 def test_reads_whole_and_in_part_without_the_cache(fs: DvtoolFileSystem, pushed: Workbench) -> None:
     with fs.open("large.bin") as file:
         file.seek(10_000_000)
