@@ -36,11 +36,12 @@ __all__ = ["FollowRequest", "FollowResult", "Followed", "follow"]
 class FollowRequest:
     """``before``: the commit that stood there until now; empty where it is not known. ``uncommitted``: what changed
     is not in ``HEAD`` yet. ``known_only``: where there is no such commit nothing is brought, and not everything.
-    ``now``: Unix seconds."""
+    ``rebased``: a rebase has ended, though its notes may still be there. ``now``: Unix seconds."""
 
     before: str = ""
     uncommitted: bool = False
     known_only: bool = False
+    rebased: bool = False
     now: float = 0.0
 
 
@@ -70,7 +71,7 @@ def follow(environment: Environment, request: FollowRequest, reporter: Reporter 
     if repo is None:
         return FollowResult()
     known = read_followed(repo)
-    if is_rebasing(repo):
+    if not request.rebased and is_rebasing(repo):
         if known is None and request.before:
             write_followed(repo, request.before)
         return FollowResult()

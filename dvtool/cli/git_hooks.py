@@ -96,7 +96,7 @@ def post_rewrite(session: Session, args: tuple[str, ...]) -> None:
     """Bring the data along after a rebase."""
     command = session.environ.get("PRE_COMMIT_REWRITE_COMMAND") or (args[0] if args else "")
     if command != "amend":
-        _follow(session, "ORIG_HEAD")
+        _follow(session, "ORIG_HEAD", rebased=True)
 
 
 @verb("post-commit", examples=("dvtool git-hook post-commit",))
@@ -108,7 +108,9 @@ def post_commit(session: Session, args: tuple[str, ...]) -> None:
     _follow(session, "HEAD~1", known_only=True)
 
 
-def _follow(session: Session, before: str, *, uncommitted: bool = False, known_only: bool = False) -> None:
+def _follow(
+    session: Session, before: str, *, uncommitted: bool = False, known_only: bool = False, rebased: bool = False
+) -> None:
     if "DVTOOL_STAGE" in session.environ:
         # The run around that stage has the workspace, and looks at what is there when the stage ends.
         return
@@ -119,7 +121,9 @@ def _follow(session: Session, before: str, *, uncommitted: bool = False, known_o
     from dvtool.api.follow import follow
     from dvtool.ui.followed import followed_lines
 
-    result = follow(session.environment, FollowRequest(before, uncommitted, known_only, time.time()), session.reporter)
+    result = follow(
+        session.environment, FollowRequest(before, uncommitted, known_only, rebased, time.time()), session.reporter
+    )
     for line in followed_lines(result):
         session.note(line)
     for error in result.errors:
