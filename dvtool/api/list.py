@@ -6,17 +6,21 @@ import os
 import stat
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
+from dvtool.model.digest import is_adopted
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import LINK
 from dvtool.model.tree import Entry
@@ -116,10 +120,27 @@ def list_source(source: Source, request: ListRequest, reporter: Reporter = SILEN
     from dvtool.project.source import source_path
 
     path = source.inside(source_path(request.path))
+    tracked = _with_listings(source, path, reporter)
     if not source.is_local:
         # Git would fetch each file to tell how long it is.
         request = replace(request, sizes=False)
-    return _listed(source.project, request, source.commit, source.tracked, path, reporter)
+    return _listed(source.project, request, source.commit, tracked, path, reporter)
+
+
+def _with_listings(source: Source, path: bytes, reporter: Reporter) -> TrackedPaths:
+    """What another tool tracks there has listings of ours only once its own were read."""
+    tracked = source.tracked
+    owner = tracked.owner(path)
+    items = [owner] if owner is not None else tracked.below(path)
+    unknown = [item for item in items if item.is_directory and is_adopted(item.pointer.digest.oid)]
+    if not unknown:
+        return tracked
+    from dvtool.api.bringparts import bring_parts
+    from dvtool.project.parts import settled
+
+    with suppress(DvtoolError):
+        bring_parts(source.project, [(item, b"") for item in unknown], reporter, listings=True)
+    return settled(source.project, tracked)
 
 
 def _listed(
@@ -221,7 +242,9 @@ class _Walk:
             return Listed(path, depth, "link", True, entry.size, target=entry.target)
         kind = "directory" if entry.kind == DIRECTORY else "file"
         digest = str(entry.digest) if self._request.digests else None
-        return Listed(path, depth, kind, True, entry.size, entry.files, digest, entry.executable)
+        # Listings of other tools do not say how long their files are.
+        size = entry.size if entry.size or entry.algorithm == BLAKE3_CODE else None
+        return Listed(path, depth, kind, True, size, entry.files, digest, entry.executable)
 
     def _entry(self, path: bytes, entry: Entry, depth: int) -> Iterator[Listed]:
         is_opened = entry.kind == DIRECTORY and entry.files > 0 and self._goes_deeper(depth)

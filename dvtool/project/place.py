@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
+from dvtool.git.clone import is_repository
 from dvtool.git.clone import shown_url
+from dvtool.model.paths import is_below
 from dvtool.project.environment import Environment
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
@@ -79,6 +81,13 @@ def is_url(text: str) -> bool:
     """Whether it names another repository by the look of it: ``scheme://...``, or ``user@host:path``."""
     scp = _SCP.fullmatch(text)
     return _SCHEME.match(text) is not None or (scp is not None and "@" in text and not os.path.lexists(text))
+
+
+def is_other_repository(text: str, cwd: bytes) -> bool:
+    """Whether it is a directory where another repository begins than the one around *cwd*."""
+    place = os.path.realpath(os.path.join(cwd, os.fsencode(text)))
+    begins = os.path.lexists(os.path.join(place, b".git")) or is_repository(place)
+    return begins and not is_below(os.path.realpath(cwd), place)
 
 
 def host_of(url: str) -> str:

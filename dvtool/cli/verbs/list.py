@@ -59,6 +59,7 @@ def list_(
     from dvtool.api.list import list_paths
     from dvtool.api.list import list_source
     from dvtool.api.list import raise_for
+    from dvtool.project.place import is_other_repository
     from dvtool.project.place import is_url
     from dvtool.ui.listing import json_lines
     from dvtool.ui.listing import list_lines
@@ -66,7 +67,8 @@ def list_(
     levels = level or (None if recursive or as_tree else 1)
     if len(places) > 2:
         raise UsageError("list takes a path, or a repository and a path in it")
-    is_other = len(places) == 2 or (len(places) == 1 and is_url(os.fsdecode(places[0])))
+    first = os.fsdecode(places[0]) if places else ""
+    is_other = len(places) == 2 or is_url(first) or (bool(first) and is_other_repository(first, session.cwd))
     path = places[1] if len(places) == 2 else places[0] if places and not is_other else b"."
     request = ListRequest(
         path,
