@@ -24,6 +24,7 @@ from dvtool.formats.lock import encode_lock
 from dvtool.formats.pointer import encode_pointer
 from dvtool.formats.settings import check_in_project
 from dvtool.git.worktree import tracked
+from dvtool.model.digest import Digest
 from dvtool.model.paths import DEFINITION_NAME
 from dvtool.model.paths import LOCK_NAME
 from dvtool.model.paths import POINTER_SUFFIX
@@ -32,6 +33,7 @@ from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 from dvtool.pipeline.definition import parse
 from dvtool.pipeline.edittext import block
 from dvtool.pipeline.types import Definition
@@ -45,6 +47,7 @@ from dvtool.project.layout import Layout
 from dvtool.project.migration import CONFIG
 from dvtool.project.migration import Converted
 from dvtool.project.migration import Migration
+from dvtool.workspace.dvcpointers import source_of
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 
@@ -167,16 +170,24 @@ class _Planner:
             )
         if not out.push:
             self._notes.append(f"{show(out.path)}: `push: false` has no counterpart; its pointer says so in a note")
+        digest = digest_of_entry(out.algorithm, out.digest)
         return Pointer(
             split(out.path)[1],
             Kind.DIRECTORY if out.is_directory else Kind.FILE,
-            digest_of_entry(out.algorithm, out.digest),
+            digest,
             out.size,
             (out.nfiles or 0) if out.is_directory else 1,
             out.executable and not out.is_directory,
             _extra(out, file),
             out.remote,
+            self._source(file, digest, where),
         )
+
+    def _source(self, file: DvcFile, digest: Digest, where: str) -> Source | None:
+        found = source_of(file, digest, where)
+        if found is None and file.deps:
+            self._notes.append(f"{where}: where it came from ({file.deps[0].entry.path}) has no counterpart here")
+        return found
 
     def _pipeline(self, path: bytes) -> None:
         folder = split(path)[0]

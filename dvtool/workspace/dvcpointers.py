@@ -8,6 +8,7 @@ from dvtool.errors import FormatError
 from dvtool.formats.dvcentry import MD5_TEXT
 from dvtool.formats.dvcentry import is_url
 from dvtool.formats.dvcentry import resolve
+from dvtool.formats.dvcfile import DvcFile
 from dvtool.formats.dvcfile import DvcOut
 from dvtool.formats.dvcfile import decode_dvcfile
 from dvtool.formats.dvclock import decode_dvclock
@@ -17,6 +18,7 @@ from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
+from dvtool.model.pointer import Source
 from dvtool.workspace.pointers import Tracked
 
 SUFFIX = b".dvc"
@@ -41,10 +43,10 @@ def dvc_items(path: bytes, data: bytes, where: str, uncached: set[bytes] | None 
     file = decode_dvcfile(data, where, split(path)[0])
     if uncached is not None:
         uncached.update(out.path for out in file.outs if not out.cached)
-    return [item for out in file.outs if out.cached and (item := _item(path, out, where)) is not None]
+    return [item for out in file.outs if out.cached and (item := _item(path, out, where, file)) is not None]
 
 
-def _item(path: bytes, out: DvcOut, where: str) -> Tracked | None:
+def _item(path: bytes, out: DvcOut, where: str, file: DvcFile) -> Tracked | None:
     if not out.digest:
         if out.is_versioned or out.files:
             raise FormatError(
@@ -57,7 +59,26 @@ def _item(path: bytes, out: DvcOut, where: str) -> Tracked | None:
     files = (out.nfiles or 0) if out.is_directory else 1
     digest = digest_of(out.algorithm, out.digest)
     pointer = Pointer(split(out.path)[1], kind, digest, out.size or 0, files, out.executable, remote=out.remote)
+    pointer = pointer._replace(source=source_of(file, digest, where))
     return Tracked(path, pointer, out.path, may_push=out.push)
+
+
+def source_of(file: DvcFile, digest: Digest, where: str) -> Source | None:
+    """Where an import of DVC's came from; None for data of the project's own, and for what has no counterpart here: a
+    directory of this machine, a remote of DVC's."""
+    if len(file.outs) != 1 or len(file.deps) != 1 or file.commands:
+        return None
+    dep = file.deps[0]
+    if dep.source is not None:
+        if not dep.source.commit or not dep.source.url:
+            return None
+        path = b"" if dep.entry.path in ("", ".") else resolve(b"", dep.entry.path, where)
+        remote = dep.source.remote if isinstance(dep.source.remote, str) else ""
+        return Source(digest, dep.source.url, dep.source.rev, dep.source.commit, path, remote)
+    url = dep.entry.path
+    if not is_url(url) or url.startswith("remote://") or not dep.entry.etag:
+        return None
+    return Source(digest, url=url, etag=dep.entry.etag)
 
 
 def _locked(path: bytes, data: bytes, where: str) -> Iterator[Tracked]:
