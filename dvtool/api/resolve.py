@@ -187,7 +187,8 @@ def _look(
                 text = decided(merging, file, text, [(one, request.side) for one in chosen])
         except DvtoolError as error:
             failed.append(NotMerged(file.path, error))
-            if not file.is_readable and not file.is_staged:
+            # Until the listing can be had, ours can be worked with: both sides are in Git.
+            if error is merging.unread and not file.is_readable and not file.is_staged:
                 found.append(_Decided(file, file.sides.ours, [], []))
             continue
         if not file.is_staged or chosen:

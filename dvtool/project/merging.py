@@ -6,7 +6,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple
 
+from dvtool.errors import DvtoolError
 from dvtool.errors import FormatError
+from dvtool.errors import MissingData
+from dvtool.errors import StorageError
 from dvtool.formats.pack import TREE
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
@@ -79,7 +82,10 @@ class Merged(NamedTuple):
 
 
 class Merging:
-    """A context manager; what was merged is in the cache, and kept there, once it is left without an error."""
+    """A context manager; what was merged is in the cache, and kept there, once it is left without an error.
+
+    ``unread``: why a listing could not be had.
+    """
 
     def __init__(self, project: Project, reporter: Reporter = SILENT, *, is_offline: bool = False) -> None:
         self._project = project
@@ -90,6 +96,7 @@ class Merging:
         self._writer: CacheWriter | None = None
         self._pages: PageSource | None = None
         self._made: list[Tracked] = []
+        self.unread: DvtoolError | None = None
 
     def __enter__(self) -> Merging:
         return self
@@ -154,7 +161,11 @@ class Merging:
             return self._cache.read_meta(oid, TREE) if pending is None else pending
         if self._pages is None:
             self._pages = self._stack.enter_context(PageSource(self._project, self._open_writer(), self._reporter))
-        return self._pages.get(oid)
+        try:
+            return self._pages.get(oid)
+        except (MissingData, StorageError) as error:
+            self.unread = error
+            raise
 
     def put(self, page: bytes) -> ObjectId:
         """Store a page."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 from dvtool.formats.lock import Content
 from dvtool.formats.lock import LockedStage
@@ -146,6 +147,18 @@ def _crowded_cache(world: World) -> None:
             writer.put_tree(encode_leaf([link_entry(b"link", b"%d" % number)]))
             writer.commit()
     _write(world, V2)
+
+
+def _unmerged(world: World) -> None:
+    """Git has merged the lines of a pointer, and left its markers in it."""
+    _first(world)
+    _write(world, V2)
+    record(world, "v2")
+    world.git("checkout", "-q", "v1")
+    world.dvtool("checkout")
+    create_tree(world.repo / "data", {"a.txt": "ours\n", "ours.bin": content("ours", LOOSE)})
+    record(world, "ours")
+    subprocess.run(["git", "merge", "-q", "v2"], cwd=world.place, check=False, capture_output=True)
 
 
 def _without_data(world: World) -> None:
@@ -379,6 +392,7 @@ CASES = (
     Case("repro-first", ("repro",), _defined, stores=True, aside=True, starts=True),
     Case("repro-again", ("repro",), _ran_once, stores=True, aside=True, starts=True),
     Case("repro-restored", ("repro",), _ran_twice, stores=True, aside=True),
+    Case("resolve", ("resolve", "--theirs", "data"), _unmerged, stores=True, stages=True),
     Case("checkout-fresh", ("checkout",), _without_data),
     Case("checkout-switch", ("checkout",), _other_version, warm=True),
     Case("checkout-absent", ("checkout",), _absent, ends=(4,)),

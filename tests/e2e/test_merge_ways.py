@@ -358,6 +358,21 @@ def test_offline_both_stay_until_one_command(repo: MergeRepo, tmp_path: Path) ->
     assert ours.is_clean()
 
 
+def test_offline_without_the_driver_ours_can_be_worked_with(repo: MergeRepo, tmp_path: Path) -> None:
+    repo.cli.done("install", "-q", "--uninstall")
+    ours, _ = shared(repo, tmp_path)
+    before = (ours.at / "d.dvt").read_bytes()
+    (tmp_path / "store").rename(tmp_path / "away")
+    assert ours.merge("origin/theirs").code == 1
+    assert ours.cli("status").code == 9
+    assert ours.cli("resolve").code in (4, 7)
+    assert (ours.at / "d.dvt").read_bytes() == before
+    assert ours.cli("status").code == 0
+    (tmp_path / "away").rename(tmp_path / "store")
+    assert "merged d.dvt" in ours.cli.done("resolve")
+    assert ours.unmerged() == []
+
+
 def test_a_linked_worktree_and_a_project_further_down(tmp_path: Path) -> None:
     top = new_repo(tmp_path / "top")
     sub = MergeRepo(top.at / "models" / "one")
