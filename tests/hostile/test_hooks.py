@@ -21,7 +21,7 @@ HOOKS = (
 )
 
 
-@pytest.mark.parametrize("case", CASES[::20], ids=str)
+@pytest.mark.parametrize("case", CASES[::40], ids=str)
 def test_hooks_touch_nothing_outside(case: Hostile, hostile_template: Path, tmp_path: Path) -> None:
     scene = made(case, hostile_template, tmp_path / "place")
     cli = CommandLine(scene.mine)
