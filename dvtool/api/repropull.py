@@ -23,7 +23,9 @@ from dvtool.pipeline.outlook import Foreseen
 from dvtool.pipeline.outputs import tracked_output
 from dvtool.pipeline.types import Action
 from dvtool.pipeline.types import DepKind
+from dvtool.project.bringing import Bring
 from dvtool.project.foresight import foresee
+from dvtool.project.imported import fetch_imported
 from dvtool.project.open import Project
 from dvtool.project.oplog import Recorder
 from dvtool.project.parts import link_types
@@ -32,6 +34,7 @@ from dvtool.project.pipelines import open_pipeline
 from dvtool.project.remotes import Remotes
 from dvtool.project.routes import Routes
 from dvtool.project.sharedruns import receive_runs
+from dvtool.project.transfers import imports_now
 from dvtool.project.transfers import wanted_now
 from dvtool.project.transfers import wanted_of
 from dvtool.store.gaps import Gap
@@ -87,7 +90,11 @@ def pull_for(
         _fetch(project, worktree, _outputs(routes, *look(pull=True)), reporter)
         # What did not come cannot be restored: what reads tracked data to make it again needs that.
         absent = _absent(*look(pull=False))
-        _fetch(project, worktree, wanted_now(routes, absent, unpushed=True), reporter)
+        own = [one for one in absent if not one.item.is_imported]
+        _fetch(project, worktree, wanted_now(routes, own, unpushed=True), reporter)
+        if len(own) < len(absent):
+            fetch_imported(project, worktree.cache, imports_now(routes, absent), Bring(), reporter)
+            worktree.cache.forget()
         _place(project, worktree, absent, request, operation, reporter)
 
 

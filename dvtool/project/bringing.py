@@ -32,6 +32,7 @@ from dvtool.model.tree import directory_entry
 from dvtool.model.tree import file_entry
 from dvtool.model.tree import link_entry
 from dvtool.project.filetree import FileTree
+from dvtool.project.open import Project
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import open_cache
 from dvtool.project.plainfiles import Found
@@ -102,8 +103,16 @@ def not_there(source: Source, path: bytes) -> UsageError:
     return UsageError(f"{show(path)} is not in {source.url} at {at}", path=path, hint=hint)
 
 
-def bring_wanted(source: Source, cache: Cache, wanted: Sequence[Wanted], how: Bring, reporter: Reporter) -> FetchReport:
-    """Fetch from where *source* keeps its data what *cache* lacks."""
+def bring_wanted(
+    source: Source,
+    cache: Cache,
+    wanted: Sequence[Wanted],
+    how: Bring,
+    reporter: Reporter,
+    home: Project | None = None,
+) -> FetchReport:
+    """Fetch from where *source* keeps its data what *cache* lacks. *home*: the project that learns what adopted digests
+    stand for; None is the source's own."""
     project = source.project
     if source.is_local:
         from dvtool.transfer.fromcache import copy_from_cache
@@ -129,7 +138,7 @@ def bring_wanted(source: Source, cache: Cache, wanted: Sequence[Wanted], how: Br
             return FetchReport((Fetched((source.url,), FetchResult(0, 0, missing, ())),))
 
         def run(remote: Sequence[Remote], some: Sequence[Wanted]) -> FetchResult:
-            return _run(source, cache, remote, some, how, reporter)
+            return _run(source, cache, remote, some, how, reporter, home or project)
 
         parts = []
         for route in routes:
@@ -140,7 +149,13 @@ def bring_wanted(source: Source, cache: Cache, wanted: Sequence[Wanted], how: Br
 
 
 def _run(
-    source: Source, cache: Cache, remotes: Sequence[Remote], wanted: Sequence[Wanted], how: Bring, reporter: Reporter
+    source: Source,
+    cache: Cache,
+    remotes: Sequence[Remote],
+    wanted: Sequence[Wanted],
+    how: Bring,
+    reporter: Reporter,
+    home: Project,
 ) -> FetchResult:
     project = source.project
     jobs = how.jobs or int(project.config.remote(remotes[0].name).options.get("jobs", "0"))
@@ -151,7 +166,7 @@ def _run(
         return result
     from dvtool.project.adoptbring import fetch_adopted
 
-    came = fetch_adopted(project, cache, remotes, adopted, jobs=jobs, only=how.only, dry_run=False, reporter=reporter)
+    came = fetch_adopted(home, cache, remotes, adopted, jobs=jobs, only=how.only, dry_run=False, reporter=reporter)
     return came.plus(result)
 
 

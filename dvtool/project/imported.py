@@ -129,9 +129,9 @@ def fetch_imported(
                 origin = item.pointer.source
                 assert origin is not None
                 owner = source.tracked.owner(source.inside(origin.path))
-                if owner is None or owner.stated is not None:
+                if owner is None or (owner.stated is not None and item.stated is None):
                     # What Git or another tool keeps there has our digests only once it was read.
                     parts += bring(source, origin.path, cache, how, reporter).report.parts
-            report = bring_wanted(source, cache, [one._replace(remote="") for _, one in some], how, reporter)
+            report = bring_wanted(source, cache, [one._replace(remote="") for _, one in some], how, reporter, project)
             parts += report.parts
     return FetchReport(tuple(parts))
