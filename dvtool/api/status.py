@@ -107,6 +107,7 @@ class StatusResult:
     ``has_outputs``: outputs of stages are in ``workspace``, which `commit` takes over and `add` does not.
     ``stages_error``: why nothing is known of stages: a definition cannot be read.
     ``unmerged``: pointers and locks that a merge left in conflict. ``beside``: where DVC's files disagree with ours.
+    ``foreign``: the tool whose project this is, "dvc", where dvtool only reads it.
     """
 
     tracked: int
@@ -123,6 +124,7 @@ class StatusResult:
     stages_error: FormatError | ConfigError | None = None
     unmerged: tuple[Unmerged, ...] = ()
     beside: tuple[Beside, ...] = ()
+    foreign: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -166,6 +168,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
             stages_error=stages.error,
             unmerged=unmerged,
             beside=beside,
+            foreign=project.foreign,
         )
     from dvtool.api.status_compare import compare
 
@@ -188,6 +191,7 @@ def status(project: Project, request: StatusRequest, reporter: Reporter = SILENT
         stages.error,
         unmerged,
         beside,
+        project.foreign,
     )
 
 

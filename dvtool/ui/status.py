@@ -23,12 +23,13 @@ SHOWN = 20
 
 def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> Iterator[str]:
     """The differences under one heading a step: what to do next stands in the heading. *whole*: each file."""
-    recording = "dvtool commit" if result.has_outputs else "dvtool add PATH"
+    tool = result.foreign or "dvtool"
+    recording = f"{tool} commit" if result.has_outputs else f"{tool} add PATH"
     sections = (
         (f"Changed in the worktree (record with: {recording}):", result.workspace),
         ("Not in the worktree (bring with: dvtool checkout, or dvtool pull):", result.missing),
         ("Recorded, not in the last commit (git add, then git commit):", result.committed),
-        ("Not on the remote (upload with: dvtool push):", result.cloud or ()),
+        (f"Not on the remote (upload with: {tool} push):", result.cloud or ()),
     )
     any_shown = bool(result.unmerged)
     if result.unmerged:
@@ -57,7 +58,7 @@ def status_lines(result: StatusResult, paint: Paint, *, whole: bool = False) -> 
         yield from stage_status_lines(result.stages, paint, whole=whole)
         any_shown = True
     if not result.tracked and not result.stage_count and result.stages_error is None:
-        yield "Nothing is tracked yet. Start with: dvtool add PATH"
+        yield f"Nothing is tracked yet. Start with: {tool} add PATH"
     elif not any_shown:
         stages = f"{count(result.stage_count, 'stage')}, " if result.stage_count else ""
         yield f"Up to date: {stages}{count(result.tracked, 'tracked path')}, {count(result.files_seen, 'file')}."

@@ -101,6 +101,7 @@ def test_what_the_user_changed_is_told_by_path(repo: DvcRepo) -> None:
     (repo.at / "data/none").mkdir()
     (repo.at / "model.bin").unlink()
     out = repo.cli.done("status")
+    assert "record with: dvc " in out
     assert "modified  data/deep/c.txt" in out
     assert "added     data/more.txt" in out
     assert "passed" not in out
