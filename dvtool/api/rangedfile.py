@@ -62,8 +62,8 @@ class RangedFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any, /) -> int:
-        """As much as fits, unless the file ends."""
-        data = self._next(len(buffer))
+        """As much as fits, unless the file ends, or it is too much for once."""
+        data = self._next(min(len(buffer), _STEP))
         buffer[: len(data)] = data
         return len(data)
 

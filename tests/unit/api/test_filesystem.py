@@ -340,3 +340,15 @@ def test_what_was_imported_is_read_from_where_it_came_from(
         assert fs.find("images") == INSIDE
         assert fs.cat("images/*.png") == {"images/1.png": b"one", "images/odd \udcff?.png": b"odd"}
         assert fs.cat("README") == b"read me\n"
+
+
+def test_any_stretch_is_what_it_should_be(pushed: Workbench) -> None:
+    chance = random.Random(7)
+    fs = DvtoolFileSystem(repo=str(pushed.root), rev="v1", skip_instance_cache=True)
+    with fs.open("large.bin") as file:
+        for _ in range(200):
+            start = chance.randrange(len(LARGE))
+            length = chance.choice((1, 1_000, 300_000, 5_000_000))
+            file.seek(start)
+            assert file.read(length) == LARGE[start : start + length]
+    fs.close()
