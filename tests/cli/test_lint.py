@@ -34,7 +34,7 @@ def test_everything_that_is_wrong_is_said_at_once(repo: DataRepo, at: Path) -> N
     (at / "dvtool.yaml").write_text("stages:\n  a:\n    cmd: x\n    outz: [q]\n")
     repo.git("add", "-f", "model.bin")
     ran = repo.cli("lint")
-    assert ran.code == 1
+    assert ran.code == 6, "what is unsafe is the gravest of it"
     assert rules(repo.cli) == {
         ("format", "markers.dvt", None),
         ("unsafe", "outside.dvt", 2),
@@ -50,6 +50,7 @@ def test_everything_that_is_wrong_is_said_at_once(repo: DataRepo, at: Path) -> N
 def test_stages_that_do_not_fit_together(repo: DataRepo, at: Path) -> None:
     (at / "dvtool.yaml").write_text("stages:\n  a:\n    cmd: x\n    outs: [data/out]\n")
     assert rules(repo.cli) == {("pipeline", "dvtool.yaml", 4)}
+    assert repo.cli("lint").code == 1
 
 
 def test_what_git_would_take_is_advice(repo: DataRepo, at: Path) -> None:
