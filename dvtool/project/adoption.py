@@ -277,8 +277,18 @@ def _directory(stated: ObjectId, data: bytes, path: bytes) -> _Directory:
 
 
 def local_stores(project: Project) -> tuple[bytes, ...]:
-    """Caches of other tools on this disk that are read."""
+    """Caches of other tools on this disk that are read.
+
+    Not one in the project that lies behind a link: the link may be in Git, and lead to somebody's other files.
+    """
     found = [project.adopts] if project.adopts else [os.path.join(project.root, path) for path in _CACHES]
     if project.git is not None:
         found.append(os.path.join(project.git.common_dir, b"lfs", b"objects"))
-    return tuple(found)
+    return tuple(path for path in found if not _is_led_astray(project.root, path))
+
+
+def _is_led_astray(root: bytes, path: bytes) -> bool:
+    top = os.path.realpath(root)
+    if not path.startswith(root + b"/"):
+        return False
+    return os.path.realpath(path) != os.path.join(top, path[len(root) + 1 :])

@@ -32,9 +32,10 @@ def with_dvc_settings(
     layout: Layout, environment: Environment, ours: Mapping[Level, Mapping[Key, Found]]
 ) -> dict[Level, dict[Key, Found]]:
     """Ours, and what DVC's file of the same place says where ours says nothing."""
-    return {
-        level: {**_found(level, path), **ours.get(level, {})} for level, path in _files(layout, environment).items()
-    }
+    found: dict[Level, dict[Key, Found]] = {each: {} for each in (Level.LOCAL, Level.PROJECT, Level.USER, Level.SYSTEM)}
+    for level, path in reversed(_files(layout, environment)):
+        found[level].update(_found(level, path))
+    return {level: {**theirs, **ours.get(level, {})} for level, theirs in found.items()}
 
 
 def dvc_cache(layout: Layout, environment: Environment) -> bytes:
@@ -42,7 +43,7 @@ def dvc_cache(layout: Layout, environment: Environment) -> bytes:
 
     What the committed file says counts inside the project alone: a clone must not read somebody's files by it.
     """
-    for level, file in _files(layout, environment).items():
+    for level, file in _files(layout, environment):
         try:
             stated = _translated(level, file).cache_dir
         except DvtoolError:
@@ -60,24 +61,35 @@ def dvc_cache(layout: Layout, environment: Environment) -> bytes:
 def versioned_remotes(layout: Layout, environment: Environment) -> frozenset[str]:
     """Remotes whose objects lie under names of the user's files, by the server's versions: those are not read."""
     found: set[str] = set()
-    for level, path in _files(layout, environment).items():
+    for level, path in _files(layout, environment):
         found.update(_translated(level, path).versioned)
     return frozenset(found)
 
 
-def _files(layout: Layout, environment: Environment) -> dict[Level, bytes]:
+def _files(layout: Layout, environment: Environment) -> tuple[tuple[Level, bytes], ...]:
+    """DVC's files, the strongest first. One of the user's own that somebody has committed counts as committed."""
+
     def folder(variable: str, *default: bytes) -> bytes:
         stated = environment.environ.get(variable, "")
         return os.fsencode(stated) if stated else os.path.join(*default, b"dvc")
 
     home = os.path.dirname(os.path.dirname(layout.user_config))
     system = os.path.dirname(os.path.dirname(layout.system_config))
-    return {
-        Level.LOCAL: os.path.join(layout.root, _LOCAL),
-        Level.PROJECT: os.path.join(layout.root, DVC_CONFIG),
-        Level.USER: os.path.join(folder("DVC_GLOBAL_CONFIG_DIR", home), b"config"),
-        Level.SYSTEM: os.path.join(folder("DVC_SYSTEM_CONFIG_DIR", system), b"config"),
-    }
+    own = os.path.join(layout.root, _LOCAL)
+    return (
+        (Level.PROJECT if _is_committed(layout, own) else Level.LOCAL, own),
+        (Level.PROJECT, os.path.join(layout.root, DVC_CONFIG)),
+        (Level.USER, os.path.join(folder("DVC_GLOBAL_CONFIG_DIR", home), b"config")),
+        (Level.SYSTEM, os.path.join(folder("DVC_SYSTEM_CONFIG_DIR", system), b"config")),
+    )
+
+
+def _is_committed(layout: Layout, path: bytes) -> bool:
+    if layout.git is None or not os.path.lexists(path):
+        return False
+    from dvtool.git.worktree import tracked
+
+    return bool(tracked(layout.git, [layout.to_git(_LOCAL)]))
 
 
 def _translated(level: Level, path: bytes) -> Translation:

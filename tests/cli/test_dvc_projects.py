@@ -328,5 +328,23 @@ def test_a_committed_cache_directory_outside_of_the_project_is_not_read(tmp_path
     repo.commit("one")
     assert repo.cli("checkout").code == 4
     repo.put(".dvc/config.local", f"[cache]\n    dir = {other.cache}\n".encode())
+    repo.git("add", "-f", ".dvc/config.local")
+    assert repo.cli("checkout").code == 4
+    repo.git("rm", "-q", "--cached", ".dvc/config.local")
     repo.cli.done("checkout")
     assert (repo.at / "data").read_bytes() == b"secret\n"
+
+
+def test_a_cache_behind_a_link_in_the_project_is_not_read(tmp_path: Path) -> None:
+    other = DvcRepo(tmp_path / "other")
+    other.add("secret", b"secret\n")
+    repo = DvcRepo(tmp_path / "repo")
+    repo.add("data", b"secret\n")
+    shutil.rmtree(repo.cache)
+    (repo.at / "data").unlink()
+    repo.cache.symlink_to(other.cache)
+    repo.commit("one")
+    assert repo.cli("checkout").code == 4
+    assert not (repo.at / "data").exists()
+    assert repo.cli("pull").code == 7
+    assert not (repo.at / "data").exists()
