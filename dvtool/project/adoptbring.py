@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import ExitStack
 from contextlib import suppress
 
 from dvtool.errors import DvtoolError
@@ -110,13 +111,19 @@ def _standing(
     return found
 
 
-def copy_adopted(project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter) -> list[Wanted]:
+def copy_adopted(
+    project: Project, cache: Cache, wanted: Sequence[Wanted], reporter: Reporter, *, home: Project | None = None
+) -> list[Wanted]:
     """Copy what the other tool's cache on this disk has of *wanted* into *cache*; those that are not whole after that.
 
-    Raises `StorageError`, `Locked`.
+    *home*: the project that learns what it is; None is the one whose cache is read. Raises `StorageError`, `Locked`.
     """
     left: list[Wanted] = []
-    with Adoption(project, cache) as adoption:
+    with Adoption(project, cache) as there, ExitStack() as stack:
+        adoption = there
+        if home is not None:
+            adoption = stack.enter_context(Adoption(home, cache))
+            adoption.stores = (*adoption.stores, *there.stores)
         for one in wanted:
             try:
                 whole = [Need(one.stated, one.path)]

@@ -124,7 +124,7 @@ def bring_wanted(
         if any(one.stated for one in wanted):
             from dvtool.project.adoptbring import copy_adopted
 
-            left = copy_adopted(project, cache, [one for one in wanted if one.stated], reporter)
+            left = copy_adopted(project, cache, [one for one in wanted if one.stated], reporter, home=home)
             wanted = [one for one in wanted if not one.stated or one in left]
     came = run_fetch(cache, (), [one for one in wanted if not one.stated], dry_run=True, only=how.only)
     if not came.missing and not any(one.stated for one in wanted):
