@@ -254,7 +254,7 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
 
     def _listed(self, found: Found) -> tuple[bytes, Found]:
         """Its own path with what it is: of a link the file that it leads to. Who walks does not walk through links."""
-        led = self._view.tree.at(found.path) if found.kind == LINK else None
+        led = self._view.tree.at(found.path) if found.kind == LINK and found.target else None
         return found.path, led if led is not None and led.kind == FILE else found
 
     def __reduce__(self) -> Any:

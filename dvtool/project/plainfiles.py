@@ -126,13 +126,16 @@ class GitFiles:
         self._project = project
         self._commit = commit
         self._sizes = sizes
+        self._targets: dict[str, bytes] = {}
 
     def at(self, path: bytes) -> Found | None:
         above, name = split(path)
-        return Found(b"", DIRECTORY) if not path else self._folders.get(above, {}).get(name)
+        found = Found(b"", DIRECTORY) if not path else self._folders.get(above, {}).get(name)
+        return found if found is None or found.kind != LINK else self._with_targets([found])[0]
 
     def children(self, path: bytes) -> Iterator[Found]:
-        yield from self._folders.get(path, {}).values()
+        found = list(self._folders.get(path, {}).values())
+        yield from self._with_targets(found) if self._sizes else found
 
     def below(self, path: bytes) -> Iterator[bytes]:
         for found in self._folders.get(path, {}).values():
@@ -140,6 +143,15 @@ class GitFiles:
                 yield from self.below(found.path)
             else:
                 yield found.path
+
+    def _with_targets(self, found: list[Found]) -> list[Found]:
+        """Where the links among them lead: that is what Git keeps as their bytes."""
+        from dvtool.git.blobs import read_blobs
+
+        unread = {one.blob for one in found if one.kind == LINK} - self._targets.keys()
+        if unread and self._project.git is not None:
+            self._targets.update(read_blobs(self._project.git, unread))
+        return [one._replace(target=self._targets[one.blob]) if one.kind == LINK else one for one in found]
 
     @cached_property
     def _folders(self) -> dict[bytes, dict[bytes, Found]]:
@@ -163,12 +175,5 @@ class GitFiles:
         if file.mode == "160000":
             return Found(path, DIRECTORY)
         if file.mode == "120000":
-            target = b"".join(self._read(file.sha))
-            return Found(path, LINK, len(target), target=target)
+            return Found(path, LINK, file.size, blob=file.sha)
         return Found(path, FILE, file.size, file.mode == "100755", blob=file.sha)
-
-    def _read(self, sha: str) -> Iterator[bytes]:
-        from dvtool.git.blobs import read_blobs
-
-        assert self._project.git is not None
-        yield from (data for _, data in read_blobs(self._project.git, [sha]))

@@ -108,6 +108,23 @@ def test_links_are_followed_inside_the_project_alone(fs: DvtoolFileSystem) -> No
         fs.open("images/out")
 
 
+def test_links_of_gits_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(tmp_path / "repo")
+    bench.create({"own": {"file": "text", "lnk": Link("file"), "up": Link("../own"), "away": Link("/etc/hosts")}})
+    bench.commit()
+    monkeypatch.setenv("DVTOOL_CORE_SOURCES", str(tmp_path))
+    for repo, kind in ((str(bench.root), "file"), (bench.root.as_uri(), "link")):
+        fs = DvtoolFileSystem(repo=repo, rev="main" if kind == "file" else None)
+        assert {info["name"]: info["type"] for info in fs.ls("own")} == {
+            "own/away": "link",
+            "own/file": "file",
+            "own/lnk": kind,
+            "own/up": "link",
+        }
+        assert fs.cat("own/lnk") == b"text" == fs.cat("own/up/up/lnk")
+        assert fs.info("own/lnk")["type"] == "file" and fs.info("own/away")["destination"] == "/etc/hosts"
+
+
 def test_links_that_lead_to_each_other_stay_links(tmp_path: Path) -> None:
     bench = Workbench(tmp_path / "repo")
     bench.track({"dir": {"a": Link("b"), "b": Link("a"), "self": Link("self/x"), "up": Link("../dir")}})
