@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dvtool.errors import MissingData
+from dvtool.errors import UnsafeInput
+from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import Reporter
+from dvtool.project.adoptrestate import is_as_stated
 from dvtool.project.bringing import Bring
 from dvtool.project.bringing import bring
 from dvtool.project.bringing import bring_wanted
@@ -74,9 +77,12 @@ def open_stated(project: Project, origin: Origin, where: str, reporter: Reporter
 
     Raises `UnsafeInput` where the user did not say that it may be read; as `open_source`.
     """
-    require_source(project, origin.repo, where)
     environment = replace(project.environment, cwd=project.root)
-    host = place_of(origin.repo, environment).host
+    try:
+        host = place_of(origin.repo, environment).host
+    except (UnsafeInput, UsageError) as error:
+        raise UnsafeInput(f"{where}: {error.message}", path=where, hint=error.hint) from error
+    require_source(project, origin.repo, where)
     return open_source(
         origin.repo,
         origin.commit if rev is None else rev or None,
@@ -125,13 +131,19 @@ def fetch_imported(
         first = some[0][0]
         assert first.pointer.source is not None
         with open_stated(project, first.pointer.source, show(first.pointer_path), reporter) as source:
-            for item, _ in some:
+            left: list[Wanted] = []
+            for item, one in some:
                 origin = item.pointer.source
                 assert origin is not None
                 owner = source.tracked.owner(source.inside(origin.path))
                 if owner is None or (owner.stated is not None and item.stated is None):
                     # What Git or another tool keeps there has our digests only once it was read.
-                    parts += bring(source, origin.path, cache, how, reporter).report.parts
-            report = bring_wanted(source, cache, [one._replace(remote="") for _, one in some], how, reporter, project)
+                    came = bring(source, origin.path, cache, how, reporter)
+                    parts += came.report.parts
+                    is_whole = owner is None and bool(one.stated) and not came.report.missing
+                    if is_whole and is_as_stated(project, cache, one.stated, came.entry):
+                        continue
+                left.append(one._replace(remote=""))
+            report = bring_wanted(source, cache, left, how, reporter, project)
             parts += report.parts
     return FetchReport(tuple(parts))

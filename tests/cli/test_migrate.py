@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,33 @@ def test_notes_are_kept(repo: DvcRepo) -> None:
     repo.cli.done("migrate")
     assert "desc: 'what: it is'" in (repo.at / "data.dvt").read_text().replace('"', "'")
     assert is_clean(repo)
+
+
+def test_an_import_keeps_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "folder").mkdir(parents=True)
+    (source / "folder/a").write_bytes(b"plain\n")
+    for args in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run(["git", *args], cwd=source, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=source, check=True, capture_output=True, text=True).stdout
+    made = DvcRepo(tmp_path / "repo")
+    made.add("file", b"plain\n")
+    made.add("folder", {"a": b"plain\n"})
+    for name, path in (("file", "folder/a"), ("folder", "folder")):
+        dep = f"deps:\n- path: {path}\n  repo:\n    url: {source}\n    rev_lock: {commit}"
+        made.put(f"{name}.dvc", dep.encode() + (made.at / f"{name}.dvc").read_bytes())
+    made.commit("one")
+    made.cli.done("migrate")
+    made.git("commit", "-qm", "moved")
+    assert f"  commit: {commit}" in (made.at / "file.dvt").read_text()
+    clone = made.clone()
+    refused(clone.cli("pull"), 6, "core.sources")
+    # Git keeps it there, by no digest at all.
+    clone.cli.environ["DVTOOL_CORE_SOURCES"] = os.fspath(source)
+    clone.cli.done("pull")
+    assert (clone.at / "file").read_bytes() == b"plain\n"
+    assert clone.files("folder") == {"a": b"plain\n"}
+    assert is_clean(clone)
 
 
 @pytest.mark.parametrize(
