@@ -13,6 +13,7 @@ from dvtool.disk.beneath import open_root
 from dvtool.disk.durable import discard
 from dvtool.disk.durable import part_name
 from dvtool.disk.space import require_space
+from dvtool.errors import ConfigError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
@@ -75,7 +76,13 @@ def open_url(
     """
     from dvtool.remote.onefile import open_one
 
-    remote, key = open_one(_address(url, environment, project, stated_by))
+    address = _address(url, environment, project, stated_by)
+    try:
+        remote, key = open_one(address)
+    except (ConfigError, UnsafeInput) as error:
+        if not stated_by:
+            raise
+        raise UnsafeInput(f"{stated_by}: {error.message}", path=stated_by, hint=error.hint) from error
     with closing(remote):
         reporter.begin(f"looking at {redact(url)}")
         item = remote.stat(key)

@@ -10,6 +10,7 @@ from tests.hostile.scene import HELLO
 from tests.hostile.scene import Scene
 from tests.hostile.scene import blake
 from tests.hostile.scene import pointer
+from tests.hostile.verbs import EVERY
 from tests.hostile.verbs import READ_POINTERS
 
 
@@ -144,6 +145,51 @@ def _two(first: tuple[str, str], second: tuple[str, str]) -> Step:
     return build
 
 
+ORIGINS = {
+    "file": 'repo: "../outside/repo"',
+    "file-url": 'repo: "file:///etc"',
+    "command": 'repo: "ext::sh -c touch% marker"',
+    "loopback": 'repo: "http://127.0.0.1:1/r.git"',
+    "metadata": 'repo: "http://169.254.169.254/r.git"',
+    "ssh-option": 'repo: "ssh://-oProxyCommand=touch%20marker/r"',
+}
+ORIGIN_URLS = {
+    "file": 'url: "../outside/secret"',
+    "file-url": 'url: "file:///etc/passwd"',
+    "loopback": 'url: "http://127.0.0.1:1/rows.csv"',
+    "chained": 'url: "simplecache::file:///etc/passwd"',
+}
+READ_ORIGINS = frozenset({"fetch", "pull", "pull --force", "update"})
+
+
+def _origin_cases() -> list[Hostile]:
+    """Where a pointer says that its data came from is read only where the user said so."""
+    commit, digest = f"  commit: {'0' * 40}\n", f"  digest: {blake(HELLO)}\n"
+    repos = [
+        Hostile(
+            f"pointer-source-{name}",
+            _file(pointer(extra=f"source:\n  {line}\n{commit}  path: x\n{digest}")),
+            6,
+            READ_ORIGINS,
+            r"\bx\.dvt: ",
+            skip=EVERY - READ_ORIGINS,
+        )
+        for name, line in ORIGINS.items()
+    ]
+    urls = [
+        Hostile(
+            f"pointer-url-{name}",
+            _file(pointer(extra=f"source:\n  {line}\n{digest}")),
+            6,
+            frozenset({"update"}),
+            r"\bx\.dvt: ",
+            skip=EVERY - READ_ORIGINS,
+        )
+        for name, line in ORIGIN_URLS.items()
+    ]
+    return repos + urls
+
+
 LOOKING = frozenset({"status", "list", "fetch", "pull --force", "checkout", "push"})
 """Verbs that take all pointers of the worktree together. `gc` takes each by itself, and keeps what it names."""
 
@@ -167,4 +213,4 @@ def _overlap_cases() -> list[Hostile]:
 
 
 def cases() -> list[Hostile]:
-    return [*_path_cases(), *_other_cases(), *_overlap_cases()]
+    return [*_path_cases(), *_other_cases(), *_overlap_cases(), *_origin_cases()]

@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "verify": ("verify",),
     "report": ("report", "HEAD~1", "HEAD", "--md"),
     "cache key": ("cache", "key"),
+    "update": ("update",),
 }
 VERBS = {name: argv for name, argv in COMMANDS.items() if argv[0] in KNOWN}
 """Those of them that this version has, in the order in which they run."""
