@@ -10,7 +10,6 @@ from dvtool.errors import MissingData
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.oplog import Row
-from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
@@ -36,6 +35,7 @@ from dvtool.project.ownership import refuse_outputs
 from dvtool.project.pages import PageSource
 from dvtool.project.parts import find_files
 from dvtool.project.parts import is_durable
+from dvtool.project.parts import learned
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
@@ -47,6 +47,7 @@ from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.dropped import Dropped
 from dvtool.workspace.dropped import note_about
+from dvtool.workspace.known import require_known
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import TrackedPaths
 from dvtool.workspace.pointers import pointer_path_of
@@ -126,7 +127,7 @@ def add(project: Project, request: AddRequest, reporter: Reporter = SILENT) -> A
         worktree.lock("dvtool add")
         paths = relative_paths(project, request.targets)
         files = find_files(project)
-        tracked = open_tracked(project, data_in=paths, found=files)
+        tracked = learned(project, open_tracked(project, data_in=paths, found=files), reporter, cache)
         targets = _plan(project, worktree, tracked, paths)
         if not request.outputs:
             _refuse_outputs(targets)
@@ -351,6 +352,7 @@ class _Composer:
         if base is not None and base.kind == DIRECTORY:
             standing = edit_tree(self._pages.get, self._writer.put_tree, subtree(base), parts)
             base = directory_entry(base.name, standing)
+        require_known(self._pages.get, owner, tree)
         return _New(owner._replace(pointer=_directory_pointer(owner.pointer, tree)), base)
 
     def _was_dropped(self, owner: Tracked, below: bytes) -> bool:
@@ -380,6 +382,8 @@ class _Composer:
                 path=owner.path,
                 hint=f"dvtool fetch {show(owner.path)}, or dvtool add --force to record it exactly as it stands",
             ) from error
+        if recorded is not None and recorded.kind == DIRECTORY:
+            require_known(get, owner, subtree(recorded))
         return current if recorded is None else recorded
 
 
@@ -387,7 +391,7 @@ def _tracked(target: _Target, entry: Entry) -> Tracked:
     path = target.path
     pointer_path = target.owner.pointer_path if target.owner is not None else pointer_path_of(path)
     name = split(path)[1]
-    digest = blake3_digest(ObjectId(entry.raw))
+    digest = blake3_digest(entry.oid)
     if entry.kind == DIRECTORY:
         pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)
     else:

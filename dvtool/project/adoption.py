@@ -32,7 +32,6 @@ from dvtool.model.digest import is_adopted
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
-from dvtool.model.pointer import Pointer
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
 from dvtool.model.tree import DIRECTORY
@@ -258,12 +257,12 @@ def _is_unknown(item: Tracked) -> bool:
 
 def _as_stated(item: Tracked) -> Tracked:
     """The item as its file has it."""
-    pointer: Pointer = item.pointer
+    pointer = item.pointer
     if item.stated is not None:
-        return item._replace(pointer=pointer._replace(digest=item.stated))
+        return item._replace(pointer=item.as_stated)
     if pointer.digest.algorithm is Algorithm.BLAKE3:
         return item
-    return item._replace(stated=pointer.digest)
+    return item._replace(stated=pointer.digest, totals=(pointer.size, pointer.files))
 
 
 def _directory(stated: ObjectId, data: bytes, path: bytes) -> _Directory:

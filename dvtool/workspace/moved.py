@@ -13,9 +13,12 @@ from dvtool.disk.beneath import open_dir
 from dvtool.disk.signature import StatSignature
 from dvtool.disk.signature import signature_of
 from dvtool.errors import DvtoolError
+from dvtool.errors import MissingData
 from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import is_adopted
+from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
@@ -29,6 +32,7 @@ from dvtool.store.trees import PutPage
 from dvtool.store.trees import lookup
 from dvtool.store.trees import subtree
 from dvtool.workspace.filereading import pack_signature
+from dvtool.workspace.known import require_known
 from dvtool.workspace.moving import move_entry
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
@@ -182,6 +186,7 @@ def _base_at(get: GetPage, spot: Spot, base: Callable[[bytes], Entry | None]) ->
 
 def _edited(get: GetPage, put: PutPage, owner: Tracked, changes: Changes) -> Tracked:
     tree = edit_tree(get, put, owner.tree, changes)
+    require_known(get, owner, tree)
     pointer = owner.pointer._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files)
     return owner._replace(pointer=pointer)
 
@@ -203,6 +208,13 @@ def _new_pointer(path: bytes, entry: Entry, source: Spot) -> Tracked:
     name = split(path)[1]
     is_whole = source.owner is not None and source.tree_owner is None
     before = source.owner.pointer if source.owner is not None and is_whole else None
+    owner = source.owner
+    if owner is not None and is_whole and owner.stated is not None:
+        return Tracked(pointer_path_of(path), owner.as_stated._replace(name=name))
+    if is_adopted(entry.oid):
+        raise MissingData(
+            f"{show(source.path)} was never here", path=source.path, hint=f"dvtool fetch {show(source.path)}"
+        )
     digest = blake3_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
         pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)

@@ -52,6 +52,7 @@ class Tracked(NamedTuple):
     An output of a stage has its lock in place of a pointer file: ``output`` is its path then, ``stage`` whose it is.
     ``may_push``: whether it allows remotes to have it. ``stated``: of adopted data, what the file says; the pointer has
     BLAKE3 in its place as soon as that is known. ``lacking``: of how many files of a directory it is not.
+    ``totals``: of what is stated, bytes and files as the file has them.
     """
 
     pointer_path: bytes
@@ -61,6 +62,7 @@ class Tracked(NamedTuple):
     may_push: bool = True
     stated: Digest | None = None
     lacking: int = 0
+    totals: tuple[int, int] = (0, 0)
 
     @property
     def path(self) -> bytes:
@@ -71,6 +73,14 @@ class Tracked(NamedTuple):
     def source(self) -> str:
         """What says so, for messages."""
         return f"stage {self.stage} in {show(self.pointer_path)}" if self.stage else show(self.pointer_path)
+
+    @property
+    def as_stated(self) -> Pointer:
+        """The pointer as its file has it."""
+        if self.stated is None:
+            return self.pointer
+        size, files = self.totals
+        return self.pointer._replace(digest=self.stated, size=size, files=files)
 
     @property
     def is_directory(self) -> bool:

@@ -348,3 +348,51 @@ def test_a_cache_behind_a_link_in_the_project_is_not_read(tmp_path: Path) -> Non
     assert not (repo.at / "data").exists()
     assert repo.cli("pull").code == 7
     assert not (repo.at / "data").exists()
+
+
+@pytest.fixture
+def moved_in(tmp_path: Path) -> DvcRepo:
+    """A clone of a project that has moved to dvtool, where DVC's remote lacks one file of a directory."""
+    repo = DvcRepo(tmp_path / "repo")
+    repo.add("data", V1)
+    repo.add("one.bin", b"one")
+    repo.push()
+    repo.commit("one")
+    repo.cli.done("migrate", "-q")
+    repo.commit("moved in")
+    (repo.remote / repo.key(md5(b"c\n"))).unlink()
+    clone = repo.clone()
+    assert clone.cli("pull").code == 4
+    return clone
+
+
+def test_what_was_never_here_is_not_recorded_anew(moved_in: DvcRepo) -> None:
+    before = (moved_in.at / "data.dvt").read_bytes()
+    moved_in.put("data/new.txt", b"new\n")
+    refused(moved_in.cli("add", "data/new.txt"), 4, "deep/c.txt", "dvtool fetch data")
+    refused(moved_in.cli("add", "data"), 4, "deep/c.txt", "dvtool fetch data")
+    refused(moved_in.cli("move", "data/a.csv", "data/b.csv"), 4, "deep/c.txt")
+    assert (moved_in.at / "data.dvt").read_bytes() == before
+    moved_in.cli.done("add", "--force", "data")
+    assert b"files: 3" in (moved_in.at / "data.dvt").read_bytes()
+
+
+def test_a_move_states_what_was_stated(moved_in: DvcRepo) -> None:
+    before = (moved_in.at / "data.dvt").read_text()
+    moved_in.cli.done("move", "data", "other")
+    assert (moved_in.at / "other.dvt").read_text() == before.replace("path: data", "path: other")
+    moved_in.cli.done("move", "one.bin", "two.bin")
+    assert f"md5:{md5(b'one')}" in (moved_in.at / "two.bin.dvt").read_text()
+
+
+def test_a_push_sends_nothing_that_dvc_has_stored_and_says_so(moved_in: DvcRepo) -> None:
+    before = sorted(moved_in.remote.rglob("*"))
+    ran = moved_in.cli("push")
+    assert ran.code == 0, ran
+    assert "left out: 2 paths" in ran.err
+    assert sorted(moved_in.remote.rglob("*")) == before
+    (moved_in.remote / moved_in.key(md5(b"one"))).unlink()
+    refused(moved_in.cli("push"), 4, "one.bin", "dvc push", "dvtool add")
+    moved_in.cli.done("add", "one.bin")
+    moved_in.cli.done("push")
+    moved_in.cli.done("status", "--cloud")
