@@ -126,7 +126,8 @@ def keys(server: Seaweed, url: str) -> set[str]:
 
 def clone_of(made: Path, place: Path, server: Seaweed) -> CommandLine:
     subprocess.run(["git", "clone", "-q", os.fspath(made), os.fspath(place)], check=True)
-    return CommandLine(place, server.environment)
+    # The import came from a directory of this machine, which only its user can allow.
+    return CommandLine(place, {**server.environment, "DVTOOL_CORE_SOURCES": os.fspath(made.parent / "source")})
 
 
 def is_up_to_date(cli: CommandLine) -> bool:
@@ -171,6 +172,7 @@ def test_moved_over_nothing_is_uploaded_read_or_run(made: Made, seaweed: Seaweed
     assert data_of(cli.at) == contents["v3"]
     # A fresh clone of what was moved over: all comes from where DVC has put it.
     clone = clone_of(cli.at, tmp_path / "clone", seaweed)
+    clone.environ["DVTOOL_CORE_SOURCES"] = os.fspath(place.parent / "source")
     clone.done("pull")
     assert data_of(clone.at) == contents["v3"]
     assert [each["state"] for each in clone("repro", "--json").document["stages"]] == ["skipped"]
