@@ -234,8 +234,11 @@ class _Planner:
                         hint="push the data with DVC to a plain remote, take this one out, then run it again",
                     )
                 )
-        if shared.cache_dir or own.cache_dir:
-            self._notes.append(f"DVC's cache at {own.cache_dir or shared.cache_dir} is not used: `dvtool pull` fetches")
+        if shared.cache_dir and not own.cache_dir and not self._keep:
+            own_file = show(dvcfiles.LOCAL_CONFIG)
+            self._notes.append(
+                f"DVC's cache at {shared.cache_dir} is only looked at where `[cache] dir` in {own_file} says so"
+            )
         return tuple((each.key, each.value) for each in own.settings)
 
     def _translated(self, path: bytes) -> Translation:

@@ -28,6 +28,7 @@ from dvtool.formats import dvclock
 from dvtool.formats import dvcmanifest
 from dvtool.formats import dvcsettings
 from dvtool.formats import index
+from dvtool.formats import lfspointer
 from dvtool.formats import oplog
 from dvtool.formats import planfile
 from dvtool.formats import pointer
@@ -208,6 +209,12 @@ def _dvc_settings(data: bytes) -> None:
         settings.parse_value(each.key, each.value)
 
 
+def _lfs(data: bytes) -> None:
+    found = lfspointer.decode_lfs_pointer(data)
+    assert found is None or (len(found.digest) == 32 and 0 <= found.size < 1 << 63)
+    assert not any(map(lfspointer.is_lfs_line, lfspointer.without_lfs(data).splitlines(keepends=True)))
+
+
 def _of_dvc(name: str) -> tuple[bytes, ...]:
     return tuple(path.read_bytes() for path in sorted((GOLDEN / "dvc").glob(name)))
 
@@ -267,6 +274,7 @@ _DEFINITION_WORDS = (
     b"\\u0000",
     b"trusted: ",
 )
+_LFS = lfspointer.VERSION + b"\noid sha256:" + b"ab" * 32 + b"\nsize 12\n"
 _CONFIG = b"""# ours\n[dvtool]\n    version = 1\n[core]\n    remote = origin ; the one
     repo_id = 0123456789abcdef0123456789abcdef
 [remote "origin"]\n    url = "s3://bucket/a\\tb"\n    jobs = 4\n['remote "b"']\r\nurl=../x # y\r\n"""
@@ -314,6 +322,7 @@ TARGETS = [
     Target("dvc-lock", lambda data: dvclock.decode_dvclock(data, WHERE), _of_dvc("dvc.lock"), _YAML_WORDS),
     Target("dvc-run", lambda data: dvclock.decode_dvc_run(data, WHERE), _of_dvc("run"), _YAML_WORDS),
     Target("dvc-manifest", _dvc_manifest, _of_dvc("*.dir"), (b"[]", b'"relpath"', b"..", b"/", b"\\ud800", b".git")),
+    Target("lfs-pointer", _lfs, (_LFS,), (b"ext-0-x sha256:", b"size -1", b"\\r\\n", b"9" * 20)),
     Target("dvc-config", _dvc_settings, _of_dvc("config"), (b"[", b"]", b'"', b"'", b"=", b"#", b",", b"remote://")),
     Target("plan", _plan, (_PLAN,), (b"null", b"[]", b'"', b"1e999", b'"..', b"\\ud800")),
     Target("definition-edit", _definition_edit, (*_DEFINITION, *_YAML), (*_YAML_WORDS, b"stages:", b"\r\n", b"\t")),
