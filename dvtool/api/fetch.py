@@ -246,7 +246,7 @@ def raise_for(report: FetchReport) -> None:
     if report.damaged:
         hint = f"in a clone that has the data: dvtool fsck --remote {report.damaged[0].remote} --deep --repair"
     if len(causes) == 1:
-        causes[0].hint = hint
+        causes[0].hint = (causes[0].hint if report.broken else None) or hint
         raise causes[0]
     left = [part for part in report.parts if part.result.missing or part.result.damaged or part.result.broken]
     names = " or ".join(dict.fromkeys(name for part in left for name in part.remotes))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import Reporter
-from dvtool.project.adoptrestate import is_as_stated
 from dvtool.project.bringing import Bring
 from dvtool.project.bringing import bring
 from dvtool.project.bringing import bring_wanted
@@ -28,6 +30,7 @@ from dvtool.project.reach import require_source
 from dvtool.project.reach import with_allowed
 from dvtool.project.reading import Fetched
 from dvtool.project.reading import FetchReport
+from dvtool.project.routes import Routes
 from dvtool.project.source import Source
 from dvtool.project.source import open_source
 from dvtool.remote.reach import is_inside
@@ -128,22 +131,49 @@ def fetch_imported(
         elif here.missing and origin is not None:
             by_source.setdefault((origin.repo, origin.commit, origin.remote), []).append((item, one))
     for some in by_source.values():
-        first = some[0][0]
-        assert first.pointer.source is not None
-        with open_stated(project, first.pointer.source, show(first.pointer_path), reporter) as source:
-            left: list[Wanted] = []
-            for item, one in some:
-                origin = item.pointer.source
-                assert origin is not None
-                owner = source.tracked.owner(source.inside(origin.path))
-                if owner is None or (owner.stated is not None and item.stated is None):
-                    # What Git or another tool keeps there has our digests only once it was read.
-                    came = bring(source, origin.path, cache, how, reporter)
-                    parts += came.report.parts
-                    is_whole = owner is None and bool(one.stated) and not came.report.missing
-                    if is_whole and is_as_stated(project, cache, one.stated, came.entry):
-                        continue
-                left.append(one._replace(remote=""))
-            report = bring_wanted(source, cache, left, how, reporter, project)
-            parts += report.parts
+        try:
+            parts += _from_source(project, cache, some, how, reporter)
+        except DvtoolError as error:
+            # One source that is gone keeps nothing else from coming; somebody may have pushed its data here.
+            parts += _from_ours(project, cache, some, how, error, reporter)
     return FetchReport(tuple(parts))
+
+
+def _from_source(
+    project: Project, cache: Cache, some: Sequence[tuple[Tracked, Wanted]], how: Bring, reporter: Reporter
+) -> list[Fetched]:
+    parts: list[Fetched] = []
+    first = some[0][0]
+    assert first.pointer.source is not None
+    with open_stated(project, first.pointer.source, show(first.pointer_path), reporter) as source:
+        for item, _ in some:
+            origin = item.pointer.source
+            assert origin is not None
+            owner = source.tracked.owner(source.inside(origin.path))
+            if owner is None or (owner.stated is not None and item.stated is None):
+                # What Git or another tool keeps there has our digests only once it was read.
+                parts += bring(source, origin.path, cache, how, reporter).report.parts
+        wanted = [one._replace(remote="") for _, one in some]
+        parts += bring_wanted(source, cache, wanted, how, reporter, project).parts
+    return parts
+
+
+def _from_ours(
+    project: Project,
+    cache: Cache,
+    some: Sequence[tuple[Tracked, Wanted]],
+    how: Bring,
+    failure: DvtoolError,
+    reporter: Reporter,
+) -> list[Fetched]:
+    from dvtool.project.remotes import Remotes
+    from dvtool.transfer.fetch import fetch as run_fetch
+
+    wanted = [one for _, one in some]
+    for name in Routes(project.config).reading_order():
+        with suppress(DvtoolError), Remotes(project) as remotes:
+            came = run_fetch(cache, (remotes.get(name),), wanted, jobs=how.jobs, reporter=reporter, only=how.only)
+            if not (came.missing or came.damaged or came.broken):
+                reporter.note(f"{failure.message}; {name} had it")
+                return [Fetched((name,), came)]
+    return [Fetched((), FetchResult(0, 0, (), (), broken=(failure,)))]

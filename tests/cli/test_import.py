@@ -281,3 +281,23 @@ def test_a_moved_import_keeps_its_source(source: DataRepo, project: DataRepo) ->
     project.cli.done("move", "data", "moved")
     project.cli.done("update", "--rev", "v2", "moved")
     assert (project.at / "moved/a.txt").read_text() == "one\ntwo\n"
+
+
+def test_a_source_that_is_gone_keeps_nothing_else_from_coming(
+    source: DataRepo, project: DataRepo, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    project.cli.done("remote", "add", "-q", "-d", "mine", str(tmp_path / "mine"))
+    project.write({"own.txt": "own\n"})
+    project.add("own.txt")
+    project.cli.done("import", "../repo", "data")
+    project.commit("imported")
+    project.cli.done("push", "-q")
+    project.lose_cache()
+    (project.at / "own.txt").unlink()
+    shutil.rmtree(project.at / "data")
+    source.at.rename(tmp_path / "elsewhere")
+    ran = project.cli("pull")
+    assert ran.code == 2, ran
+    assert "there is no directory" in ran.err
+    assert (project.at / "own.txt").read_text() == "own\n"
