@@ -10,7 +10,7 @@ from dvtool.errors import MissingData
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.formats.oplog import Row
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import POINTER_SUFFIX
 from dvtool.model.paths import check_path
 from dvtool.model.paths import join
@@ -391,7 +391,7 @@ def _tracked(target: _Target, entry: Entry) -> Tracked:
     path = target.path
     pointer_path = target.owner.pointer_path if target.owner is not None else pointer_path_of(path)
     name = split(path)[1]
-    digest = blake3_digest(entry.oid)
+    digest = as_digest(entry.oid)
     if entry.kind == DIRECTORY:
         pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)
     else:
@@ -402,4 +402,4 @@ def _tracked(target: _Target, entry: Entry) -> Tracked:
 
 
 def _directory_pointer(old: Pointer, tree: TreeRef) -> Pointer:
-    return old._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files)
+    return old._replace(digest=as_digest(tree.oid), size=tree.size, files=tree.files)

@@ -16,7 +16,7 @@ from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats.oplog import Row
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
@@ -43,7 +43,7 @@ from dvtool.transfer.stream import push_stream
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.pointers import pointer_path_of
 
-_NO_DIGEST = blake3_digest(ObjectId(bytes(32)))
+_NO_DIGEST = as_digest(ObjectId(bytes(32)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def add_to_remote(project: Project, request: AddToRemoteRequest, reporter: Repor
         old = owner or Tracked(pointer_path_of(path), Pointer(split(path)[1], Kind.FILE, _NO_DIGEST, 0))
         remote = project.config.remote(request.remote or Routes(project.config).owner(old) or None).name
         sent, executable = _send(project, request, remote, path, source, reporter)
-        digest = blake3_digest(sent.oid)
+        digest = as_digest(sent.oid)
         item = old._replace(
             pointer=old.pointer._replace(kind=Kind.FILE, digest=digest, size=sent.size, files=1, executable=executable)
         )

@@ -10,7 +10,7 @@ from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import StorageError
 from dvtool.formats.records import Root
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import is_below
 from dvtool.model.paths import show
@@ -223,13 +223,13 @@ def raise_for(report: FetchReport) -> None:
     """Raise the error that a fetch ends with, if it left anything undone."""
     causes: list[DvtoolError] = [
         IntegrityError(
-            f"{show(item.path)}: {blake3_digest(item.oid)} is damaged on {item.remote} ({item.key})", path=item.path
+            f"{show(item.path)}: {as_digest(item.oid)} is damaged on {item.remote} ({item.key})", path=item.path
         )
         for item in report.damaged
     ]
     causes += [
         MissingData(
-            f"{show(item.path)} is not on {' or '.join(part.remotes)} ({str(blake3_digest(item.oid))[:_SHORT]})",
+            f"{show(item.path)} is not on {' or '.join(part.remotes)} ({str(as_digest(item.oid))[:_SHORT]})",
             path=item.path,
         )
         for part in report.parts

@@ -12,7 +12,7 @@ from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.project.lastnames import LastName
 from dvtool.store.collect import DeadObject
 from dvtool.store.unnamed import Marks
@@ -62,7 +62,7 @@ class GcObjects:
         for number, (kind, size, end, owner) in enumerate(zip(self._kinds, self._sizes, self._ends, self._owners)):
             oid = ObjectId(bytes(self._oids[number * _OID_BYTES : (number + 1) * _OID_BYTES]))
             top, commit = owners[owner]
-            yield GcObject(str(blake3_digest(oid)), KINDS[kind], size, bytes(self._names[start:end]), top, commit)
+            yield GcObject(str(as_digest(oid)), KINDS[kind], size, bytes(self._names[start:end]), top, commit)
             start = end
 
     @property

@@ -22,7 +22,7 @@ from dvtool.formats.pack import TREE
 from dvtool.formats.tree import Leaf
 from dvtool.formats.tree import decode_page
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.ports import SILENT
@@ -66,7 +66,7 @@ class Recoverable(NamedTuple):
 
     @property
     def digest(self) -> str:
-        return str(blake3_digest(self.oid))
+        return str(as_digest(self.oid))
 
     @property
     def entry(self) -> Entry:
@@ -280,7 +280,7 @@ def _restore(
 ) -> tuple[Restored, tuple[DvtoolError, ...]]:
     placed = restore_entry(cache, item.entry, target, reporter)
     errors = [problem.error for problem in placed.problems]
-    errors += [MissingData(f"{blake3_digest(oid)} is not in the cache", path=target) for _, oid in placed.missing]
+    errors += [MissingData(f"{as_digest(oid)} is not in the cache", path=target) for _, oid in placed.missing]
     return Restored(target, placed.bytes_written, len(errors)), tuple(errors)
 
 

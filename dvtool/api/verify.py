@@ -14,7 +14,7 @@ from dvtool.errors import UsageError
 from dvtool.formats.lock import LockedStage
 from dvtool.formats.lock import decode_lock
 from dvtool.formats.pack import TREE
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
@@ -238,5 +238,5 @@ def _lacking(
             for item in (missing or {}).values():
                 owner = tracked.owner(item.path)
                 pointer = owner.pointer_path if owner is not None else b""
-                lacking.append(Lacking(item.path, pointer, str(blake3_digest(item.oid)), item.size, tuple(names)))
+                lacking.append(Lacking(item.path, pointer, str(as_digest(item.oid)), item.size, tuple(names)))
     return tuple(sorted(lacking))

@@ -16,7 +16,8 @@ from dvtool.formats.sealed import check_form
 from dvtool.formats.sealed import seal
 from dvtool.formats.sealed import unseal
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
+from dvtool.model.digest import is_adopted
 from dvtool.model.digest import parse_digest
 
 STORE_VERSION = 1
@@ -116,9 +117,17 @@ def encode_root_record(record: RootRecord) -> bytes:
             "commits": sorted(set(record.commits)),
             "packs": sorted(set(record.packs)),
             "repository": record.repository,
-            "roots": sorted([int(root.directory), str(blake3_digest(root.oid))] for root in set(record.roots)),
+            "roots": sorted([int(root.directory), str(as_digest(root.oid))] for root in set(record.roots)),
         },
     )
+
+
+def _stored(text: object) -> ObjectId:
+    """What has an address of its own: adopted digests have none, so no store promises to keep them."""
+    oid = parse_digest(str(text)).oid
+    if is_adopted(oid):
+        raise ValueError(text)
+    return oid
 
 
 def decode_root_record(data: bytes, where: str) -> RootRecord:
@@ -128,7 +137,7 @@ def decode_root_record(data: bytes, where: str) -> RootRecord:
         record = RootRecord(
             repository=_matching(_REPOSITORY, body["repository"]),
             commits=tuple(_matching(_COMMIT, commit) for commit in body["commits"]),
-            roots=tuple(Root(directory == 1, parse_digest(text).oid) for directory, text in body["roots"]),
+            roots=tuple(Root(directory == 1, _stored(text)) for directory, text in body["roots"]),
             packs=tuple(_matching(_PACK_KEY, key) for key in body["packs"]),
             author=str(body["author"]),
         )

@@ -75,7 +75,7 @@ def is_adopted(oid: bytes) -> bool:
     return len(oid) != OBJECT_ID_BYTES
 
 
-def blake3_digest(oid: ObjectId) -> Digest:
+def as_digest(oid: ObjectId) -> Digest:
     """The digest that an address stands for."""
     return Digest(algorithm_of_code(oid[0]), oid[1:]) if is_adopted(oid) else Digest(Algorithm.BLAKE3, oid)
 

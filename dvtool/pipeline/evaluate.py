@@ -12,7 +12,7 @@ from dvtool.errors import StageFailed
 from dvtool.errors import StorageError
 from dvtool.formats.lock import Content
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.pointer import Kind
 from dvtool.pipeline.process import shell_words
@@ -42,7 +42,7 @@ class Evaluator:
         """
         if dep.name not in self._known:
             text = self._printed(dep) if dep.kind is DepKind.COMMAND else self._version(dep)
-            content = None if text is None else Content(Kind.FILE, blake3_digest(object_id(text)), len(text))
+            content = None if text is None else Content(Kind.FILE, as_digest(object_id(text)), len(text))
             self._known[dep.name] = content
         return self._known[dep.name]
 

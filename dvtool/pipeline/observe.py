@@ -14,7 +14,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import split
 from dvtool.model.pointer import Kind
 from dvtool.model.ports import SILENT
@@ -140,7 +140,7 @@ class Observer(Sight):
             return None
         except OSError as error:
             raise storage_error(error, "read", path) from error
-        return Content(Kind.FILE, blake3_digest(oid), status.st_size, 1, bool(status.st_mode & 0o100))
+        return Content(Kind.FILE, as_digest(oid), status.st_size, 1, bool(status.st_mode & 0o100))
 
     def files_below(self, top: bytes) -> Iterable[bytes]:
         root, ignore = self._worktree.root, self._worktree.ignore

@@ -13,7 +13,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 from dvtool.formats.lock import value_text
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.pointer import Kind
 from dvtool.pipeline.globs import matches
@@ -125,4 +125,4 @@ class Sight:
 
 
 def _of_text(text: bytes) -> Content:
-    return Content(Kind.FILE, blake3_digest(object_id(text)), len(text))
+    return Content(Kind.FILE, as_digest(object_id(text)), len(text))

@@ -27,7 +27,7 @@ from dvtool.formats.dvcmanifest import decode_manifest
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import join
 from dvtool.model.paths import show
@@ -111,11 +111,11 @@ class Adoption:
             if (known := trees.get(oid)) is None:
                 return item
             tree = known.tree
-            pointer = item.pointer._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files)
+            pointer = item.pointer._replace(digest=as_digest(tree.oid), size=tree.size, files=tree.files)
             return item._replace(pointer=pointer, lacking=known.lacking)
         if (file := files.get(oid)) is None:
             return item
-        return item._replace(pointer=item.pointer._replace(digest=blake3_digest(file.oid), size=file.size), lacking=0)
+        return item._replace(pointer=item.pointer._replace(digest=as_digest(file.oid), size=file.size), lacking=0)
 
     def _trees(self, wanted: dict[ObjectId, bytes]) -> dict[ObjectId, KnownTree]:
         found: dict[ObjectId, KnownTree] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Remote
@@ -53,7 +53,7 @@ def require_adopted(config: Config, remotes: Remotes, going: Sequence[Route], re
     if not lacking:
         return
     causes = [
-        MissingData(f"{show(one.path)} ({blake3_digest(one.stated)}) is not on {name} as DVC stores it", path=one.path)
+        MissingData(f"{show(one.path)} ({as_digest(one.stated)}) is not on {name} as DVC stores it", path=one.path)
         for name, one in lacking
     ]
     hint = f"`dvc push` brings it there; or state it anew, and push that: dvtool add {show(lacking[0][1].path)}"

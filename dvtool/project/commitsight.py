@@ -18,7 +18,7 @@ from dvtool.git.listing import GitFile
 from dvtool.git.listing import files_at
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -119,7 +119,7 @@ class CommitSight(Sight):
         if not changes:
             return None
         tree = edit_tree(self._page, self._put, empty_tree(self._put), changes)
-        return Content(Kind.DIRECTORY, blake3_digest(tree.oid), tree.size, tree.files)
+        return Content(Kind.DIRECTORY, as_digest(tree.oid), tree.size, tree.files)
 
     def _git_entry(self, path: bytes, found: GitFile) -> Entry:
         if found.mode == _SUBMODULE:

@@ -21,7 +21,7 @@ from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.errors import storage_error
 from dvtool.formats.settings import carries_secret
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import Remote
@@ -148,7 +148,7 @@ def fetch_url(project: Project, cache: Cache, origin: Origin, where: str, report
         entry = bring_url(found, cache, reporter)
     if entry.digest != origin.digest:
         raise IntegrityError(
-            f"{redact(origin.url)} gives {blake3_digest(entry.oid)}, and {where} states {origin.digest}", path=where
+            f"{redact(origin.url)} gives {as_digest(entry.oid)}, and {where} states {origin.digest}", path=where
         )
 
 

@@ -21,7 +21,7 @@ from dvtool.formats.settings import needs_trust
 from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.project.config import Config
 from dvtool.project.config import Found
 from dvtool.project.config import Level
@@ -91,7 +91,7 @@ def standing_of(config: Config, environ: Mapping[str, str], name: str) -> Standi
 def digest_of(stated: tuple[Found, ...]) -> str:
     """Names those exact values: ``blake3:`` and 64 digits."""
     text = "".join(f"{found.key.name} = {quote(found.text)}\n" for found in stated)
-    return str(blake3_digest(object_id(text.encode("utf-8"))))
+    return str(as_digest(object_id(text.encode("utf-8"))))
 
 
 def require(standing: Standing) -> None:

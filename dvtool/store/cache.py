@@ -19,7 +19,7 @@ from dvtool.formats.pack import DATA
 from dvtool.formats.pack import META
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.store.foreign import Proofs
@@ -209,7 +209,7 @@ class Cache:
         self._check_version()
         place = self.packs.find(oid, META)
         if place is None or place.kind != kind:
-            raise MissingData(f"{blake3_digest(oid)} is not in the cache")
+            raise MissingData(f"{as_digest(oid)} is not in the cache")
         return self._read_place(oid, place)
 
     def read_blob(self, oid: ObjectId) -> bytes:
@@ -219,7 +219,7 @@ class Cache:
         if place is not None:
             return self._read_place(oid, place)
         if not self.has_loose(oid):
-            raise MissingData(f"{blake3_digest(oid)} is not in the cache")
+            raise MissingData(f"{as_digest(oid)} is not in the cache")
         path = self.loose_path(oid)
         with open(path, "rb") as file:
             data = file.read()
@@ -254,7 +254,7 @@ class Cache:
                 self.packs.forget()
             other = self.packs.find(oid, place.pack.pack_class)
             if other is None:
-                raise MissingData(f"{blake3_digest(oid)} is not in the cache")
+                raise MissingData(f"{as_digest(oid)} is not in the cache")
             return self._read_place(oid, other)
 
     def in_pack_order(self, oids: Iterable[ObjectId]) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:

@@ -26,7 +26,7 @@ from dvtool.hashing.digests import digest_of
 from dvtool.hashing.digests import new_hasher
 from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.model.ports import Expecting
 from dvtool.model.ports import Remote
@@ -106,7 +106,7 @@ class LocalStore:
 
 def is_right(stated: ObjectId, data: bytes) -> bool:
     """Whether these are the bytes that the digest states."""
-    digest = blake3_digest(stated)
+    digest = as_digest(stated)
     return digest_of(data, digest.algorithm) == digest
 
 
@@ -128,7 +128,7 @@ def hash_stored(store: LocalStore, stated: ObjectId) -> tuple[ObjectId, int] | N
         folder, name = store.opened(stated)
     except (OSError, UnsafeInput):
         return None
-    digest = blake3_digest(stated)
+    digest = as_digest(stated)
     try:
         fd = open_file(folder, name)
         try:
@@ -194,7 +194,7 @@ def _copy(writer: CacheWriter, aliases: Aliases, store: LocalStore, need: Need) 
     size = store.size(need.stated)
     if size is None:
         return False
-    digest = blake3_digest(need.stated)
+    digest = as_digest(need.stated)
     try:
         folder, name = store.opened(need.stated)
     except (OSError, UnsafeInput):
@@ -394,7 +394,7 @@ class _Bringing:
                 self._keep(writer)
 
     def _large(self, writer: CacheWriter, value: _Value, progress: Reporter) -> None:
-        digest = blake3_digest(value.need.stated)
+        digest = as_digest(value.need.stated)
         other = new_hasher(digest.algorithm)
         with writer.loose_temporary() as temporary:
             try:

@@ -22,7 +22,7 @@ from dvtool.formats.pack import RECORD_PLAIN_LIMIT
 from dvtool.formats.recipe import Piece
 from dvtool.formats.recipe import Recipe
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.ports import Remote
 from dvtool.store.cache import Cache
@@ -81,7 +81,7 @@ class RemoteFiles:
         Raises `MissingData`, `IntegrityError`, `StorageError`.
         """
         if is_adopted(oid):
-            raise MissingData(f"{blake3_digest(oid)} is not on the remote")
+            raise MissingData(f"{as_digest(oid)} is not on the remote")
         if size < CHUNKED_FROM:
             return self.whole({oid: size})[oid][start:stop]
         layout = self._layout(oid, size)
@@ -180,12 +180,12 @@ class RemoteFiles:
     def _error(self, oid: ObjectId, failure: Failure) -> MissingData | IntegrityError:
         if failure.damaged:
             return IntegrityError(
-                f"remote {failure.remote}: {failure.key} does not hold the right bytes of {blake3_digest(oid)}",
+                f"remote {failure.remote}: {failure.key} does not hold the right bytes of {as_digest(oid)}",
                 path=failure.key,
                 hint=f"in a clone that has the data: dvtool fsck --remote {failure.remote} --deep --repair",
             )
         name = self._session.remotes[0].name
-        return MissingData(f"{blake3_digest(oid)} is not on {name}")
+        return MissingData(f"{as_digest(oid)} is not on {name}")
 
     def _keep(self, objects: Iterable[tuple[bytes, bytes]]) -> None:
         for digest, data in objects:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dvtool.api.fsck import FsckResult
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.store.fsck.values import Counts
 from dvtool.store.fsck.values import Finding
@@ -94,7 +94,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "store": finding.store or "cache",
         "place": finding.place,
         "why": finding.why,
-        "digest": None if finding.digest is None else str(blake3_digest(finding.digest)),
+        "digest": None if finding.digest is None else str(as_digest(finding.digest)),
         "paths": [{"path": path} for path in finding.paths],
         "affected": finding.affected,
         "fix": finding.fix or None,

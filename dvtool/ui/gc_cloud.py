@@ -9,7 +9,7 @@ from datetime import timezone
 from dvtool.api.gc_cloud import GcCloudResult
 from dvtool.formats.durations import show_duration
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.transfer.collect.types import DAY
 from dvtool.transfer.collect.types import times_for
 from dvtool.ui.counts import count
@@ -37,7 +37,7 @@ def cloud_lines(result: GcCloudResult) -> Iterator[str]:
         of = f" of {', '.join(commits[:5])}{' and others' if len(commits) > 5 else ''}" if commits else ""
         yield f"{count(len(plan.released), 'root record')}{of}: no longer kept"
     for missing in plan.missing[:_MISSING_SHOWN]:
-        yield f"{missing.needed_by} needs {blake3_digest(ObjectId(missing.digest))}, which is not there"
+        yield f"{missing.needed_by} needs {as_digest(ObjectId(missing.digest))}, which is not there"
     if plan.missing_count > _MISSING_SHOWN:
         more = f"{plan.missing_count - _MISSING_SHOWN:,} more that are needed and not there"
         yield f"  and {more}: dvtool fsck --remote {result.remote}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dvtool.api.push import PushedTo
 from dvtool.api.push import PushReport
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
 from dvtool.project.reading import FetchReport
 from dvtool.transfer.push import PushPlan
@@ -74,7 +74,7 @@ def _planned(plans: Sequence[PushPlan]) -> dict[str, object]:
     return {
         "objects": sum(plan.objects for plan in plans),
         "bytes": sum(plan.bytes for plan in plans),
-        "missing": [{"path": item.path, "digest": str(blake3_digest(item.oid))} for item in missing],
+        "missing": [{"path": item.path, "digest": str(as_digest(item.oid))} for item in missing],
     }
 
 
@@ -106,9 +106,9 @@ def fetch_json(result: FetchReport, *, dry_run: bool) -> dict[str, object]:
         "bytes_received": result.bytes_received,
         "plain_bytes": result.plain_bytes if dry_run else None,
         "left_out": {"files": result.left_out, "bytes": result.left_out_bytes},
-        "missing": [{"path": item.path, "digest": str(blake3_digest(item.oid))} for item in result.missing],
+        "missing": [{"path": item.path, "digest": str(as_digest(item.oid))} for item in result.missing],
         "damaged": [
-            {"path": item.path, "digest": str(blake3_digest(item.oid)), "remote": item.remote, "key": item.key}
+            {"path": item.path, "digest": str(as_digest(item.oid)), "remote": item.remote, "key": item.key}
             for item in result.damaged
         ],
     }

@@ -13,7 +13,7 @@ from dvtool.disk.durable import write_all
 from dvtool.errors import FormatError
 from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import parse_digest
 
 _FILE = b"kept.jsonl"
@@ -42,7 +42,7 @@ class Kept:
             json.dumps(
                 {
                     "path": base64.b64encode(kept.path).decode("ascii"),
-                    "digest": str(blake3_digest(kept.oid)),
+                    "digest": str(as_digest(kept.oid)),
                     "size": kept.size,
                     "executable": kept.executable,
                     "when": kept.when,

@@ -16,7 +16,7 @@ from dvtool.errors import DvtoolError
 from dvtool.errors import MissingData
 from dvtool.errors import storage_error
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -187,7 +187,7 @@ def _base_at(get: GetPage, spot: Spot, base: Callable[[bytes], Entry | None]) ->
 def _edited(get: GetPage, put: PutPage, owner: Tracked, changes: Changes) -> Tracked:
     tree = edit_tree(get, put, owner.tree, changes)
     require_known(get, owner, tree)
-    pointer = owner.pointer._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files)
+    pointer = owner.pointer._replace(digest=as_digest(tree.oid), size=tree.size, files=tree.files)
     return owner._replace(pointer=pointer)
 
 
@@ -215,7 +215,7 @@ def _new_pointer(path: bytes, entry: Entry, source: Spot) -> Tracked:
         raise MissingData(
             f"{show(source.path)} was never here", path=source.path, hint=f"dvtool fetch {show(source.path)}"
         )
-    digest = blake3_digest(ObjectId(entry.raw))
+    digest = as_digest(ObjectId(entry.raw))
     if entry.kind == DIRECTORY:
         pointer = Pointer(name, Kind.DIRECTORY, digest, entry.size, entry.files)
     else:

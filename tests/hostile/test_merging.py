@@ -11,7 +11,7 @@ from dvtool.formats.lock import encode_lock
 from dvtool.formats.pointer import decode_pointer
 from dvtool.formats.pointer import encode_pointer
 from dvtool.formats.tree import encode_leaf
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.tree import MAX_DEPTH
 from dvtool.model.tree import TreeRef
 from dvtool.model.tree import directory_entry
@@ -90,7 +90,7 @@ def point_at_towers(repo: MergeRepo, levels: int, names: tuple[bytes, ...]) -> b
 
 def pointing(repo: MergeRepo, tree: TreeRef) -> bytes:
     pointer = decode_pointer((repo.at / "d.dvt").read_bytes(), "ours")
-    return encode_pointer(pointer._replace(digest=blake3_digest(tree.oid), size=tree.size, files=tree.files))
+    return encode_pointer(pointer._replace(digest=as_digest(tree.oid), size=tree.size, files=tree.files))
 
 
 def test_directories_without_end(repo: MergeRepo) -> None:

@@ -11,7 +11,7 @@ from dvtool.formats.lock import Storing
 from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_lock
 from dvtool.formats.pointer import decode_pointer
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 from tests.support.datarepo import DataRepo
 
@@ -55,4 +55,4 @@ def _content(repo: DataRepo, path: str, how: Storing) -> Content:
     from dvtool.hashing.digests import object_id
 
     data = (repo.at / path).read_bytes()
-    return Content(Kind.FILE, blake3_digest(object_id(data)), len(data))
+    return Content(Kind.FILE, as_digest(object_id(data)), len(data))

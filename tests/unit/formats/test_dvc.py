@@ -20,7 +20,7 @@ from dvtool.formats.dvcmanifest import decode_manifest
 from dvtool.formats.dvcmanifest import encode_manifest
 from dvtool.formats.dvcsettings import translate
 
-GOLDEN = Path(__file__).parents[2] / "golden/formats/dvc"
+GOLDEN = Path(__file__).parents[2] / "golden/dvc"
 HASH = "0cc175b9c0f1b6a831c399e269772661"
 
 

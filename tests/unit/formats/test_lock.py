@@ -21,7 +21,7 @@ from dvtool.formats.lock import decode_lock
 from dvtool.formats.lock import encode_lock
 from dvtool.formats.lock import value_text
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 
 GOLDEN = Path(__file__).parents[2] / "golden/lock/all.lock"
@@ -30,7 +30,7 @@ PIN = os.environ.get("DVTOOL_PIN") == "1"
 
 def content(number: int, *, size: int = 7, files: int | None = None, executable: bool = False) -> Content:
     kind = Kind.FILE if files is None else Kind.DIRECTORY
-    return Content(kind, blake3_digest(ObjectId(bytes([number]) * 32)), size, 1 if files is None else files, executable)
+    return Content(kind, as_digest(ObjectId(bytes([number]) * 32)), size, 1 if files is None else files, executable)
 
 
 EVERYTHING = {

@@ -15,12 +15,12 @@ from dvtool.formats.lock import encode_lock
 from dvtool.formats.lockmerge import LockMerge
 from dvtool.formats.lockmerge import merge_locks
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 
 
 def content(text: str) -> Content:
-    return Content(Kind.FILE, blake3_digest(object_id(text.encode())), len(text))
+    return Content(Kind.FILE, as_digest(object_id(text.encode())), len(text))
 
 
 def stage(out: str, value: float = 1, storing: Storing | None = None) -> LockedStage:

@@ -9,7 +9,7 @@ from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import algorithm_of_code
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.digest import is_adopted
 from dvtool.model.digest import parse_digest
 
@@ -55,7 +55,7 @@ def test_unknown_numbers_are_refused(code: int) -> None:
 
 def test_only_blake3_is_an_address() -> None:
     oid = ObjectId(bytes(32))
-    assert blake3_digest(oid).oid == oid
+    assert as_digest(oid).oid == oid
     assert not is_adopted(oid)
 
 
@@ -63,4 +63,4 @@ def test_only_blake3_is_an_address() -> None:
 def test_adopted_digests_have_names_that_no_store_knows(algorithm: Algorithm) -> None:
     digest = Digest(algorithm, bytes(range(algorithm.size)))
     assert is_adopted(digest.oid)
-    assert blake3_digest(digest.oid) == digest
+    assert as_digest(digest.oid) == digest

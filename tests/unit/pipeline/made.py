@@ -9,7 +9,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import Json
 from dvtool.formats.lock import LockedStage
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 from dvtool.pipeline.types import Definition
 from dvtool.pipeline.types import Dep
@@ -56,7 +56,7 @@ def definition(*stages: Stage, file: bytes = ROOT) -> Definition:
 
 
 def content(number: int, *, executable: bool = False) -> Content:
-    return Content(Kind.FILE, blake3_digest(ObjectId(bytes([number]) * 32)), number, 1, executable)
+    return Content(Kind.FILE, as_digest(ObjectId(bytes([number]) * 32)), number, 1, executable)
 
 
 def locked(

@@ -6,7 +6,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import LockedStage
 from dvtool.formats.lock import Storing
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 from dvtool.pipeline.claims import Claims
 from dvtool.pipeline.types import Definition
@@ -14,7 +14,7 @@ from dvtool.pipeline.types import Mark
 from dvtool.pipeline.types import Stage
 
 HERE, THERE = b"dvtool.yaml", b"sub/dvtool.yaml"
-CONTENT = Content(Kind.FILE, blake3_digest(object_id(b"x")), 1)
+CONTENT = Content(Kind.FILE, as_digest(object_id(b"x")), 1)
 
 
 def made(*outs: str, **storing: Storing) -> LockedStage:

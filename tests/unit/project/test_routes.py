@@ -10,7 +10,7 @@ from dvtool.errors import ConfigError
 from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
 from dvtool.model.ports import SILENT
@@ -60,7 +60,7 @@ def routes(place: Place, config: bytes = CONFIG) -> Routes:
 def item(path: bytes, remote: str = "", *, directory: bool = False) -> Tracked:
     kind = Kind.DIRECTORY if directory else Kind.FILE
     name = path.rpartition(b"/")[2]
-    return Tracked(pointer_path_of(path), Pointer(name, kind, blake3_digest(ObjectId(bytes(32))), 1, remote=remote))
+    return Tracked(pointer_path_of(path), Pointer(name, kind, as_digest(ObjectId(bytes(32))), 1, remote=remote))
 
 
 def wanted(found: Routes, *items: Tracked) -> list[Wanted]:

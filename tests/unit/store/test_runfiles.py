@@ -12,7 +12,7 @@ from dvtool.formats.lock import Content
 from dvtool.formats.lock import LockedStage
 from dvtool.formats.runentry import encode_entry
 from dvtool.hashing.digests import object_id
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind as Type
 from dvtool.model.ports import SILENT
 from dvtool.store.cache import Cache
@@ -46,7 +46,7 @@ def key(number: int) -> str:
 
 
 def entry(number: int, made: bytes = HERE) -> bytes:
-    content = Content(Type.FILE, blake3_digest(object_id(made)), len(made))
+    content = Content(Type.FILE, as_digest(object_id(made)), len(made))
     return encode_entry(key(number), LockedStage(commands=(f"run {number}",), outs={b"out": content}))
 
 

@@ -10,7 +10,7 @@ from dvtool.hashing.digests import object_id
 from dvtool.model.digest import Algorithm
 from dvtool.model.digest import Digest
 from dvtool.model.digest import ObjectId
-from dvtool.model.digest import blake3_digest
+from dvtool.model.digest import as_digest
 from dvtool.model.pointer import Kind
 from dvtool.model.pointer import Pointer
 from dvtool.model.pointer import Source
@@ -26,18 +26,18 @@ PAGES = Pages()
 
 
 def file(text: str, **more: object) -> Pointer:
-    pointer = Pointer(b"f", Kind.FILE, blake3_digest(object_id(text.encode())), len(text))
+    pointer = Pointer(b"f", Kind.FILE, as_digest(object_id(text.encode())), len(text))
     return pointer._replace(**more)  # type: ignore[arg-type]
 
 
 def directory(node: Mapping[bytes, Node], **more: object) -> Pointer:
     tree: TreeRef = PAGES.tree({**node})
-    pointer = Pointer(b"d", Kind.DIRECTORY, blake3_digest(tree.oid), tree.size, tree.files)
+    pointer = Pointer(b"d", Kind.DIRECTORY, as_digest(tree.oid), tree.size, tree.files)
     return pointer._replace(**more)  # type: ignore[arg-type]
 
 
 def imported(text: str, commit: str) -> Pointer:
-    return file(text, source=Source(blake3_digest(object_id(text.encode())), repo="../up", commit=commit * 40))
+    return file(text, source=Source(as_digest(object_id(text.encode())), repo="../up", commit=commit * 40))
 
 
 def merged(base: Pointer | None, ours: Pointer, theirs: Pointer) -> PointerMerge:
