@@ -18,6 +18,7 @@ from dvtool.pipeline.dagview import targets_in
 from dvtool.pipeline.targets import TargetRequest
 from dvtool.pipeline.targets import named_stages
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 from dvtool.project.parts import relative_path
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.pipelines import open_pipeline
@@ -41,6 +42,7 @@ class DagRequest:
 
 def dag(project: Project, request: DagRequest, reporter: Reporter = SILENT) -> View:
     """The graph. Looks at no data and starts nothing. Raises `ConfigError`, `UsageError`, `UnsafeInput`."""
+    require_own(project.layout, "dag")
     if request.outs and request.fold:
         raise UsageError("files are not folded", hint="leave out --outs or --collapse-foreach-matrix")
     with open_pipeline(project, reporter=reporter) as pipeline:

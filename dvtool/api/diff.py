@@ -110,6 +110,7 @@ def diff(project: Project, request: DiffRequest, reporter: Reporter = SILENT) ->
     targets = relative_paths(project, request.targets)
     new = learned(project, open_tracked(project), reporter) if request.new is None else _at(project, request.new)
     old = _at(project, request.old)
+    old, new = _with_listings(project, old, new, reporter)
     unread: list[Unread] = []
     absent: list[bytes] = []
     with ExitStack() as stack:
@@ -179,6 +180,21 @@ def _was_tracked(project: Project, word: bytes, revisions: list[str]) -> bool:
     path = relative_path(project, word)
     sides = [learned(project, open_tracked(project)), *(_at(project, one) for one in revisions or ["HEAD"])]
     return any(side.owner(path) is not None or side.below(path) or side.outputs_named(path) for side in sides)
+
+
+def _with_listings(
+    project: Project, old: TrackedPaths, new: TrackedPaths, reporter: Reporter
+) -> tuple[TrackedPaths, TrackedPaths]:
+    """Where the two state another content, with what another tool has listed of it."""
+    if all(item.stated is None for side in (old, new) for item in side):
+        return old, new
+    from dvtool.api.bringparts import with_listings
+
+    before, after = ({item.path: item.pointer.digest for item in side} for side in (old, new))
+    return (
+        with_listings(project, old, [item for item in old if after.get(item.path) != before[item.path]], reporter),
+        with_listings(project, new, [item for item in new if before.get(item.path) != after[item.path]], reporter),
+    )
 
 
 def _at(project: Project, rev: str) -> TrackedPaths:

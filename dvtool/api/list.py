@@ -6,15 +6,12 @@ import os
 import stat
 from collections.abc import Iterable
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
-from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
-from dvtool.model.digest import is_adopted
 from dvtool.model.paths import join
 from dvtool.model.paths import show
 from dvtool.model.paths import split
@@ -112,6 +109,8 @@ def list_paths(project: Project, request: ListRequest, reporter: Reporter = SILE
     path = relative_path(project, request.path)
     commit = None if request.rev is None else _commit(project, request.rev)
     tracked = open_tracked(project) if commit is None else tracked_at(project, commit)
+    if path or request.levels != 1:
+        tracked = _with_listings(project, tracked, path, reporter)
     return _listed(project, request, commit, tracked, path, reporter)
 
 
@@ -120,27 +119,22 @@ def list_source(source: Source, request: ListRequest, reporter: Reporter = SILEN
     from dvtool.project.source import source_path
 
     path = source.inside(source_path(request.path))
-    tracked = _with_listings(source, path, reporter)
+    tracked = _with_listings(source.project, source.tracked, path, reporter)
     if not source.is_local:
         # Git would fetch each file to tell how long it is.
         request = replace(request, sizes=False)
     return _listed(source.project, request, source.commit, tracked, path, reporter)
 
 
-def _with_listings(source: Source, path: bytes, reporter: Reporter) -> TrackedPaths:
+def _with_listings(project: Project, tracked: TrackedPaths, path: bytes, reporter: Reporter) -> TrackedPaths:
     """What another tool tracks there has listings of ours only once its own were read."""
-    tracked = source.tracked
     owner = tracked.owner(path)
     items = [owner] if owner is not None else tracked.below(path)
-    unknown = [item for item in items if item.is_directory and is_adopted(item.pointer.digest.oid)]
-    if not unknown:
+    if all(item.stated is None for item in items):
         return tracked
-    from dvtool.api.bringparts import bring_parts
-    from dvtool.project.parts import settled
+    from dvtool.api.bringparts import with_listings
 
-    with suppress(DvtoolError):
-        bring_parts(source.project, [(item, b"") for item in unknown], reporter, listings=True)
-    return settled(source.project, tracked)
+    return with_listings(project, tracked, items, reporter)
 
 
 def _listed(

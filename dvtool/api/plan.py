@@ -33,6 +33,7 @@ from dvtool.project.foresight import foresee
 from dvtool.project.foresight import past_seconds
 from dvtool.project.foresight import to_fetch
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 from dvtool.project.pipelines import Pipeline
 from dvtool.project.pipelines import open_pipeline
 from dvtool.store.gaps import Gap
@@ -91,6 +92,7 @@ def plan(
 
     Raises `UsageError`, `ConfigError`, `FormatError`, `UnsafeInput`, `StorageError`.
     """
+    require_own(project.layout, "plan")
     with open_pipeline(project, reporter=reporter, allow_missing=request.allow_missing, pull=request.pull) as pipeline:
         found = _foreseen(pipeline, request, reporter)
         seconds = past_seconds(pipeline, reporter)

@@ -11,6 +11,7 @@ from dvtool.pipeline.targets import named_stages
 from dvtool.pipeline.types import Dep
 from dvtool.pipeline.types import Stage
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 from dvtool.project.pipelines import open_pipeline
 
 __all__ = ["StageListRequest", "StageListResult", "StageView", "stage_list"]
@@ -69,6 +70,7 @@ class StageListResult:
 
 def stage_list(project: Project, request: StageListRequest) -> StageListResult:
     """The stages in the order of their definitions. Raises `ConfigError`, `UsageError`, `UnsafeInput`."""
+    require_own(project.layout, "stage list")
     with open_pipeline(project) as pipeline:
         graph = pipeline.graph
         wanted = TargetRequest(

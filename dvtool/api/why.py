@@ -40,6 +40,7 @@ from dvtool.project.authors import last_change
 from dvtool.project.definitions import read_input
 from dvtool.project.foresight import foresee
 from dvtool.project.open import Project
+from dvtool.project.oplog import require_own
 from dvtool.project.parts import relative_path
 from dvtool.project.pastlocks import record_before
 from dvtool.project.pipelines import Pipeline
@@ -84,6 +85,7 @@ def why(project: Project, request: WhyRequest, reporter: Reporter = SILENT) -> W
 
     Raises `UsageError` for a target that no stage has to do with, `ConfigError`, `FormatError`, `UnsafeInput`.
     """
+    require_own(project.layout, "why")
     with open_pipeline(project, reporter=reporter) as pipeline:
         graph = pipeline.graph
         targets = [address for target in request.targets for address in _stages(pipeline, target)]

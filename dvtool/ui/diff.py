@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dvtool.api.diff import Change
 from dvtool.api.diff import DiffResult
 from dvtool.model.paths import show
+from dvtool.model.tree import BLAKE3_CODE
 from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import Entry
@@ -67,6 +68,8 @@ def _amount(change: Change) -> str:
     entry = new or old
     if entry is None:
         return ""
+    if any(side is not None and _is_unmeasured(side) for side in (old, new)):
+        return "size not known before a fetch"
     many = f"{count(entry.files, 'file')}, " if entry.kind == DIRECTORY else ""
     text = f"{many}{size(entry.size)}"
     if old is not None and new is not None:
@@ -75,6 +78,11 @@ def _amount(change: Change) -> str:
         if old.executable != new.executable:
             text += f", mode {'+x' if new.executable else '-x'}"
     return text
+
+
+def _is_unmeasured(entry: Entry) -> bool:
+    """Of data that another tool keeps, and that was never here, its listings say no size."""
+    return entry.kind == FILE and not entry.size and entry.algorithm != BLAKE3_CODE
 
 
 def _hashes(change: Change) -> str:
@@ -92,6 +100,9 @@ def summary(result: DiffResult) -> str:
         return "no differences"
     counted = ", ".join(f"{_files(changes):,} {name}" for name, changes in groups(result).items())
     rewritten = [change for change in result.modified if _is_rewritten(change)]
+    sides = [side for change in (*result.added, *result.deleted, *rewritten) for side in (change.old, change.new)]
+    if any(side is not None and _is_unmeasured(side) for side in sides):
+        return counted
     plus = sum(change.new.size for change in (*result.added, *rewritten) if change.new is not None)
     minus = sum(change.old.size for change in (*result.deleted, *rewritten) if change.old is not None)
     return f"{counted} (+{size(plus)}, -{size(minus)})"

@@ -396,3 +396,19 @@ def test_a_push_sends_nothing_that_dvc_has_stored_and_says_so(moved_in: DvcRepo)
     moved_in.cli.done("add", "one.bin")
     moved_in.cli.done("push")
     moved_in.cli.done("status", "--cloud")
+
+
+def test_a_clone_lists_and_compares_before_it_pulls(repo: DvcRepo) -> None:
+    clone = repo.clone()
+    assert clone.cli.done("list", "-R", "data").splitlines() == sorted(V2)
+    other = repo.clone("other")
+    out = other.cli.done("diff", "v1", "HEAD")
+    assert "data/new.txt  size not known before a fetch" in out
+    assert "data/a.csv" in out
+    assert "data/deep" not in out
+    assert out.rstrip().endswith("1 added, 0 deleted, 1 modified, 0 renamed")
+
+
+@pytest.mark.parametrize("argv", [("dag",), ("plan",), ("why",), ("stage", "list")], ids=" ".join)
+def test_stages_are_read_after_migrating(repo: DvcRepo, argv: tuple[str, ...]) -> None:
+    refused(repo.cli(*argv), 2, "dvtool migrate --dry-run")
