@@ -216,7 +216,9 @@ def _lfs(data: bytes) -> None:
 
 
 def _of_dvc(name: str) -> tuple[bytes, ...]:
-    return tuple(path.read_bytes() for path in sorted((GOLDEN / "dvc").glob(name)))
+    found = tuple(path.read_bytes() for path in sorted((GOLDEN.parent / "dvc").glob(name)))
+    assert found, f"no golden file is named {name}"
+    return found
 
 
 def _definition_edit(data: bytes) -> None:
