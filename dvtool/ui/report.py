@@ -35,15 +35,18 @@ _COMMIT = re.compile("[0-9a-f]{40,64}")
 _SHORT = 10
 
 
-def report_markdown(result: ReportResult, look: Look) -> Iterator[str]:
-    """A part for data, for parameters, for metrics; one that has nothing to say is left out."""
-    old, new = _name(result.old), _name(result.new or "worktree")
+def report_markdown(result: ReportResult, look: Look, old: str = "") -> Iterator[str]:
+    """A part for data, for parameters, for metrics; one that has nothing to say is left out.
+
+    *old*: what people call the older side, where it is no name that they gave.
+    """
+    old, new = old or _name(result.old), _name(result.new or "worktree")
     yield MARK
     yield f"## {code(old)} → {code(new)}"
     left = _LIMIT
     values: list[str] = []
     for title, part in (("Metrics", result.metrics), ("Parameters", result.params)):
-        values += _values_part(title, part, look)
+        values += _values_part(title, part, look, old)
     left -= sum(len(line) + 1 for line in values)
     if not result.data.is_empty or result.data.unread:
         yield ""
@@ -92,7 +95,7 @@ def report_json(result: ReportResult) -> dict[str, object]:
     }
 
 
-def _values_part(title: str, part: ValuesDiffResult, look: Look) -> Iterator[str]:
+def _values_part(title: str, part: ValuesDiffResult, look: Look, old: str) -> Iterator[str]:
     problems = [each for each in part.problems if each.error is not None]
     if not part.rows and not problems:
         return
@@ -100,7 +103,7 @@ def _values_part(title: str, part: ValuesDiffResult, look: Look) -> Iterator[str
     yield f"### {title}"
     yield ""
     if part.rows:
-        table = list(markdown_lines(_names(part), part.rows, look))
+        table = list(markdown_lines([old, *_names(part)[1:]], part.rows, look))
         kept = _fitting(table)
         yield from _folded(iter(kept), f"{len(part.rows):,} values") if len(part.rows) > _OPEN_ROWS else kept
         if len(kept) < len(table):

@@ -72,8 +72,11 @@ def test_a_comment_in_a_job_without_data(repo: DataRepo) -> None:
     job = job_of(repo)
     text = job.cli.done("report", "origin/base...HEAD", "--md")
     assert text.startswith(MARK)
+    # The merge base is a commit without a name; the branch is what people know.
+    assert "## `origin/base` → `HEAD`" in text
     found = tables(text)
     assert list(found) == ["Data", "Metrics", "Parameters"]
+    assert "origin/base" in found["Metrics"][0]
     assert found["Metrics"][1:] == [["metrics.json", "train.acc", "0.5", "0.75", "0.25"]]
     assert ["params.yaml", "lr", "0.1", "0.2", "0.1"] in found["Parameters"]
     assert ["added", "data/b|`c`", "3 B"] in found["Data"]

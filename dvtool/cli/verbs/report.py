@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from dvtool.cli.frame import PATH
@@ -60,7 +62,9 @@ def report(
     if as_json:
         session.json("report/1", report_json(result))
     elif as_markdown:
-        session.lines(report_markdown(result, look))
+        # Of `A...B` the older side is a commit that nobody has a name for: "main" says more.
+        branch, dots, _ = os.fsdecode(words[0]).partition("...") if words else ("", "", "")
+        session.lines(report_markdown(result, look, branch if dots else ""))
     else:
         session.lines(report_lines(result, look, session.paint))
     raise_for(result)
