@@ -163,6 +163,10 @@ class Cache:
         """Whether this process has hashed and written the loose blob itself, and nobody touched its file since."""
         return self._fresh.get(oid) == signature
 
+    def was_written(self, oid: bytes) -> bool:
+        """Whether this process wrote the loose blob; `is_fresh` says whether it is still what was written."""
+        return oid in self._fresh
+
     def removed_loose(self, oid: bytes) -> None:
         """A loose blob was taken away by this process."""
         self._loose_shards.pop(oid[0], None)

@@ -33,7 +33,7 @@ class LooseTemporary:
         partial = open_partial(directory, name) if name else None
         self._outlives = partial is not None
         self._fd, self.path = partial or open_temporary(directory)
-        self._hasher = blake3(max_threads=blake3.AUTO)
+        self._hasher = blake3()
         self._writeback = Writeback(self._fd)
         self.size = 0
 

@@ -135,6 +135,7 @@ class Checkout:
         self._start_helpers: Callable[[], Placers | None] | None = None
         if jobs > 1:
             self._start_helpers = lambda: start_placers(cache, root_fd, links, began_ns, jobs)
+        self._shares_blocks = "reflink" in links
         self._helpers: Placers | None = None
         self._given: deque[tuple[int, list[_Item]]] = deque()
         self._expect = expect
@@ -282,17 +283,22 @@ class Checkout:
     def _is_shared(self, items: list[_Item]) -> bool:
         """Whether helpers are to do their part; starts them for the first batch that is large enough."""
         if self._helpers is None and self._start_helpers is not None:
-            work = sum(1 + item.entry.size // _WEIGHT_BYTES for item in items if item.expected is None)
-            if work >= HELPERS_FROM:
+            new = [item.entry for item in items if item.expected is None and not self._is_at_hand(item.entry.raw)]
+            work = sum(1 + entry.size // _WEIGHT_BYTES for entry in new)
+            if work >= HELPERS_FROM and len(new) > 1:
                 self._helpers, self._start_helpers = self._start_helpers(), None
         return self._helpers is not None
+
+    def _is_at_hand(self, oid: bytes) -> bool:
+        """Whether a file of it shares blocks with the cache unread, which a helper, a stranger to it, would read."""
+        return self._shares_blocks and self._cache.was_written(oid)
 
     def _give(
         self, packed: list[tuple[Place, ObjectId]], other: list[ObjectId], wanted: dict[ObjectId, list[_Item]]
     ) -> tuple[list[tuple[Place, ObjectId]], list[ObjectId]]:
         """Give new files to the helpers; what stays to be done here."""
         new = {oid for oid, items in wanted.items() if all(item.expected is None for item in items)}
-        loose = [oid for oid in other if oid in new and self._cache.has_loose(oid)]
+        loose = [oid for oid in other if oid in new and self._cache.has_loose(oid) and not self._is_at_hand(oid)]
         job: list[Bytes] = []
         items: list[_Item] = []
         record: tuple[object, int] | None = None

@@ -155,3 +155,13 @@ def test_a_dead_helper_ends_the_command_and_the_next_one_goes_on(
     monkeypatch.undo()
     assert not bench.checkout().errors
     assert listing(bench.root / "data") == before
+
+
+def test_one_large_file_is_no_work_for_helpers(tmp_path: Path, crews: list[int]) -> None:
+    bench = Workbench(tmp_path / "project", {"core.checksum_jobs": "2"})
+    (bench.root / "big").write_bytes(b"b" * (2 << 20))
+    bench.add("big")
+    (bench.root / "big").unlink()
+    assert not bench.checkout().problems
+    assert (bench.root / "big").stat().st_size == 2 << 20
+    assert crews == []
