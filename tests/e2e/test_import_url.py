@@ -92,6 +92,30 @@ def test_a_file_in_a_bucket_by_its_remote(seaweed: Seaweed, project: DataRepo) -
         assert (project.at / "rows.csv").read_text() == "3,4\n"
 
 
+def test_expired_credentials_write_nothing(seaweed: Seaweed, project: DataRepo) -> None:
+    url = seaweed.new_url()
+    prefix = url.removeprefix(f"s3://{seaweed.bucket}/")
+    project.cli.done("remote", "add", "-q", "-d", "--local", "up", url)
+    for name, value in seaweed.settings.items():
+        project.cli.done("remote", "modify", "-q", "--local", "up", name, value)
+    with seaweed.client() as client:
+        client.put_object(Bucket=seaweed.bucket, Key=f"{prefix}/rows.csv", Body=b"1,2\n")
+        project.cli.done("import-url", "remote://up/rows.csv")
+        client.put_object(Bucket=seaweed.bucket, Key=f"{prefix}/rows.csv", Body=b"3,4\n")
+    project.commit("imported")
+    secret = seaweed.settings["secret_access_key"]
+    project.cli.done("remote", "modify", "-q", "--local", "up", "secret_access_key", "expired")
+    for words in (("update",), ("import-url", "remote://up/rows.csv", "again.csv")):
+        ran = project.cli(*words)
+        assert ran.code == 7, ran
+        assert project.git("status", "--porcelain") == ""
+        assert (project.at / "rows.csv").read_text() == "1,2\n"
+        assert not (project.at / "again.csv").exists()
+    project.cli.done("remote", "modify", "-q", "--local", "up", "secret_access_key", secret)
+    project.cli.done("update")
+    assert (project.at / "rows.csv").read_text() == "3,4\n"
+
+
 def test_a_file_of_this_disk(project: DataRepo, tmp_path: Path) -> None:
     (tmp_path / "my file, 1").write_text("one")
     project.cli.done("import-url", "../my file, 1", "here")

@@ -1,6 +1,6 @@
 """A server of Git LFS with the Batch API, for downloads: what its specification says, and nothing else.
 
-It stands for real servers where none can be started; `DVTOOL_TEST_GIFTLESS` names a Python that has one.
+It stands for real servers; giftless was tried by hand, see the how-to page on Git LFS.
 """
 
 from __future__ import annotations
