@@ -15,6 +15,7 @@ from dvtool.errors import UsageError
 from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import Reporter
+from dvtool.project.adoptrestate import is_as_stated
 from dvtool.project.bringing import Bring
 from dvtool.project.bringing import bring
 from dvtool.project.bringing import bring_wanted
@@ -146,15 +147,20 @@ def _from_source(
     first = some[0][0]
     assert first.pointer.source is not None
     with open_stated(project, first.pointer.source, show(first.pointer_path), reporter) as source:
-        for item, _ in some:
+        left: list[Wanted] = []
+        for item, one in some:
             origin = item.pointer.source
             assert origin is not None
             owner = source.tracked.owner(source.inside(origin.path))
             if owner is None or (owner.stated is not None and item.stated is None):
                 # What Git or another tool keeps there has our digests only once it was read.
-                parts += bring(source, origin.path, cache, how, reporter).report.parts
-        wanted = [one._replace(remote="") for _, one in some]
-        parts += bring_wanted(source, cache, wanted, how, reporter, project).parts
+                came = bring(source, origin.path, cache, how, reporter)
+                parts += came.report.parts
+                is_whole = owner is None and bool(one.stated) and not came.report.missing
+                if is_whole and is_as_stated(project, cache, one.stated, came.entry):
+                    continue
+            left.append(one._replace(remote=""))
+        parts += bring_wanted(source, cache, left, how, reporter, project).parts
     return parts
 
 
