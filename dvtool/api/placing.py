@@ -23,7 +23,10 @@ from dvtool.project.parts import open_tracked
 from dvtool.project.parts import open_worktree
 from dvtool.project.recording import Recorded
 from dvtool.project.recording import record_pointers
+from dvtool.project.routes import Routes
+from dvtool.project.transfers import wanted_of
 from dvtool.store.cache import Cache
+from dvtool.transfer.fetch import fetch
 from dvtool.workspace.applying import Applied
 from dvtool.workspace.applying import Applying
 from dvtool.workspace.pointers import Tracked
@@ -83,6 +86,26 @@ def place(project: Project, cache: Cache, item: Tracked, how: Placing, reporter:
         recorded = record_pointers(project, [item], durable=durable)
         _require(applying.apply(plan, item))
         return recorded
+
+
+def finish(project: Project, cache: Cache, item: Tracked, how: Placing, reporter: Reporter) -> None:
+    """Place what was recorded and then, by a killed command, not placed: if the cache has it all, and nothing of the
+    user's own is in the way."""
+    with open_worktree(project, cache) as worktree:
+        base = worktree.base(item.path)
+        if base is None or base.same_content(item.as_entry):
+            return
+        wanted = wanted_of(Routes(project.config), item, ())
+        if fetch(cache, (), [wanted], dry_run=True).missing:
+            return
+        with begin(project, how.verb) as operation:
+            worktree.lock(f"dvtool {how.verb}")
+            applying = Applying(worktree, link_types(project), reporter, now=how.now)
+            plan = applying.plan(item.path, item.as_entry, item.path, force=False, relink=False)
+            if plan.conflicts:
+                return
+            note_plans(worktree, operation, [(plan, item)])
+            _require(applying.apply(plan, item))
 
 
 def _require(done: Applied) -> None:

@@ -10,6 +10,7 @@ from dvtool.api.importing import brought_from
 from dvtool.api.importing import imported
 from dvtool.api.importing import tracked_import
 from dvtool.api.placing import Placing
+from dvtool.api.placing import finish
 from dvtool.api.placing import place
 from dvtool.errors import DvtoolError
 from dvtool.errors import UsageError
@@ -25,6 +26,7 @@ from dvtool.project.oplog import require_own
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.store.cache import Cache
 from dvtool.workspace.pointers import Tracked
 from dvtool.workspace.selection import select
 
@@ -99,12 +101,14 @@ def _update(project: Project, request: UpdateRequest, item: Tracked, reporter: R
         return update_url(project, request, item, origin, reporter)
     rev = origin.rev if request.rev is None else request.rev
     with open_stated(project, origin, where, reporter, rev=rev) as source:
-        if source.commit == origin.commit and rev == origin.rev:
-            return imported(item, 0, changed=False)
         cache = open_cache(project)
+        if source.commit == origin.commit and rev == origin.rev:
+            return _unchanged(project, request, item, cache, reporter)
         seen = bring(source, origin.path, cache, Bring(request.jobs, data=False), reporter)
         changed = seen.entry.digest != origin.digest
-        if request.dry_run or (not changed and rev == origin.rev):
+        if not changed and rev == origin.rev:
+            return _unchanged(project, request, item, cache, reporter)
+        if request.dry_run:
             return imported(item, 0, changed=changed)
         new = tracked_import(item, item.path, seen.entry, brought_from(source, seen.entry, origin, rev))
         if not changed:
@@ -123,3 +127,9 @@ def _update(project: Project, request: UpdateRequest, item: Tracked, reporter: R
         how = Placing("update", request.now, request.force, request.data)
         recorded = place(project, cache, new, how, reporter)
         return imported(new, came.report.bytes_received, changed=True, git_files=recorded.git_files)
+
+
+def _unchanged(project: Project, request: UpdateRequest, item: Tracked, cache: Cache, reporter: Reporter) -> Imported:
+    if request.data and not request.dry_run:
+        finish(project, cache, item, Placing("update", request.now), reporter)
+    return imported(item, 0, changed=False)

@@ -147,6 +147,16 @@ def discard(dir_fd: int | None, name: bytes) -> None:
         os.unlink(name, dir_fd=dir_fd)
 
 
+def discard_parts(directory: int) -> None:
+    """Delete what a killed writer left in *directory*, a descriptor: unfinished, and never anybody's only bytes.
+
+    For who holds the lock of those who write there.
+    """
+    for name in map(os.fsencode, os.listdir(directory)):
+        if name.startswith(PART_PREFIX):
+            discard(directory, name)
+
+
 def _link_or_rename(tmp: bytes, final: bytes) -> bool:
     try:
         os.link(tmp, final, follow_symlinks=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from dvtool.disk.durable import PART_PREFIX
-from dvtool.disk.durable import discard
+from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
@@ -142,18 +142,15 @@ def _write(root: bytes, files: dict[bytes, bytes]) -> None:
     path = root
     try:
         make_dirs(os.path.join(root, MARKER))
-        _sweep(root)
+        for directory in (root, os.path.join(root, MARKER)):
+            fd = open_root(directory)
+            try:
+                discard_parts(fd)
+            finally:
+                os.close(fd)
         # The config last: a killed init leaves no half project that counts as whole.
         for name in reversed(files):
             path = os.path.join(root, name)
             write_file(path, files[name])
     except OSError as error:
         raise storage_error(error, "write", path) from error
-
-
-def _sweep(root: bytes) -> None:
-    """Delete what a killed init left: an unfinished file is never anybody's only bytes."""
-    for directory in (root, os.path.join(root, MARKER)):
-        for name in os.listdir(directory):
-            if name.startswith(PART_PREFIX):
-                discard(None, os.path.join(directory, name))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dvtool.disk.beneath import open_dir
 from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
@@ -33,6 +36,7 @@ from dvtool.workspace.pointers import remove_pointer
 
 CONFIG = MARKER + b"/config"
 _ATTRIBUTES = b".gitattributes"
+_DEFINITION = b"dvc.yaml"
 
 
 class Converted(NamedTuple):
@@ -78,11 +82,13 @@ def carry_out(layout: Layout, environment: Environment, migration: Migration) ->
         operation.prepare(summary=f"from {migration.origin}", is_staged=layout.git is not None)
         operation.record(files=file_changes(layout, wanted))
         written = [path for path, data in migration.files.items() if data is not None]
+        _sweep(layout.root, {MARKER, *(split(path)[0] for path in written)})
         for path in sorted(written, key=lambda path: path == CONFIG):
             _write(layout.root, path, migration.files[path] or b"")
         for key, value in migration.settings:
             set_confirmed(layout, environment, Level.LOCAL, str(key), value)
-        for path in migration.removed:
+        # A lock is only looked for beside its definition.
+        for path in sorted(migration.removed, key=lambda path: split(path)[1] == _DEFINITION):
             remove_pointer(layout.root, path, durable=True)
         if layout.git is not None:
             forget_files(layout.git, [layout.to_git(path) for path in migration.untracked])
@@ -110,6 +116,20 @@ def _write(root: bytes, path: bytes, data: bytes) -> None:
             os.close(fd)
     except OSError as error:
         raise storage_error(error, "write", path) from error
+
+
+def _sweep(root: bytes, folders: Iterable[bytes]) -> None:
+    root_fd = open_root(root)
+    try:
+        for folder in folders:
+            with suppress(OSError):
+                fd = open_dir(root_fd, folder)
+                try:
+                    discard_parts(fd)
+                finally:
+                    os.close(fd)
+    finally:
+        os.close(root_fd)
 
 
 def _mode(name: bytes, fd: int) -> int:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import suppress
 
 from dvtool.disk.beneath import open_root
 from dvtool.errors import DvtoolError
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
+from dvtool.errors import storage_error
 from dvtool.formats.pack import BYTES
 from dvtool.formats.pack import TREE
 from dvtool.model.digest import ObjectId
@@ -31,7 +31,8 @@ def copy_from_cache(
 ) -> tuple[int, int]:
     """Bring what *wanted* needs, *only* takes and *other* has: how many files, and their bytes.
 
-    Raises `UsageError` for a path that is not in its directory, `StorageError` where ours cannot be written.
+    Raises `UsageError` for a path that is not in its directory, `StorageError` where ours cannot be written or theirs
+    not be read.
     """
     with CacheWriter(cache, what="copying from another cache", on_wait=reporter.note) as writer:
         work = _Copying(cache, other, writer, reporter)
@@ -88,18 +89,25 @@ class _Copying:
 
     def _loose(self, oid: ObjectId) -> None:
         path = self._other.loose_path(oid)
-        with suppress(OSError):
+        try:
             folder = open_root(os.path.dirname(path))
-            try:
-                size = os.stat(path).st_size
-                if self._writer.is_small(size):
-                    self._writer.put_small(self._other.read_blob(oid), oid)
-                else:
-                    # Hashed as it is stored: under whichever name it turns out to be, that is right.
-                    self._writer.put_file(folder, os.path.basename(path), path)
-                self._count(size)
-            finally:
-                os.close(folder)
+        except OSError:
+            return
+        try:
+            size = os.stat(path).st_size
+            if self._writer.is_small(size):
+                self._writer.put_small(self._other.read_blob(oid), oid)
+            else:
+                # Hashed as it is stored: under whichever name it turns out to be, that is right.
+                self._writer.put_file(folder, os.path.basename(path), path)
+            self._count(size)
+        except (FileNotFoundError, PermissionError):
+            return
+        except OSError as error:
+            # Not passed over: which of the two disks it was is not told, and "absent" would send people elsewhere.
+            raise storage_error(error, "copy", path) from error
+        finally:
+            os.close(folder)
 
     def _count(self, size: int) -> None:
         self.files += 1

@@ -120,6 +120,25 @@ def test_update_moves_what_changed_and_nothing_else(source: DataRepo, project: D
     assert (project.at / "data/a.txt").read_text() == "one\ntwo\n"
 
 
+def test_the_next_update_places_what_was_only_recorded(source: DataRepo, project: DataRepo) -> None:
+    project.cli.done("import", "../repo", "data")
+    (source.at / "data/a.txt").write_text("three\n")
+    source.add("data")
+    source.commit("third")
+    project.cli.done("update", "--no-download")
+    assert (project.at / "data/a.txt").read_text() == "one\ntwo\n"
+    project.cli.done("update")
+    # Nothing is downloaded for it, so what the cache lacks stays as it was.
+    assert (project.at / "data/a.txt").read_text() == "one\ntwo\n"
+    project.cli.done("fetch")
+    project.cli.done("update")
+    assert (project.at / "data/a.txt").read_text() == "three\n"
+    # What was placed and then taken away stays away.
+    (project.at / "data/a.txt").unlink()
+    project.cli.done("update")
+    assert not (project.at / "data/a.txt").exists()
+
+
 def test_another_revision_is_remembered(source: DataRepo, project: DataRepo) -> None:
     project.cli.done("import", "../repo", "data", "--rev", "v1")
     assert "up to date" in project.cli.done("update")

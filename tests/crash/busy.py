@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from tests.crash import cases
+from tests.crash import beginnings
 from tests.faults.verdict import Case
 from tests.faults.world import World
 from tests.faults.world import content
@@ -27,19 +27,19 @@ def _write(world: World, name: str) -> None:
 
 
 def _new(world: World) -> None:
-    cases.begin(world)
+    beginnings.begin(world)
     _write(world, "one")
 
 
 def _first(world: World) -> None:
     _new(world)
-    cases.record(world, "v1")
+    beginnings.record(world, "v1")
 
 
 def _second(world: World) -> None:
     _first(world)
     _write(world, "two")
-    cases.record(world, "v2")
+    beginnings.record(world, "v2")
 
 
 def _changed(world: World) -> None:
@@ -76,7 +76,7 @@ def _stages() -> str:
 
 def _ran(world: World) -> None:
     """Everything ran once; then the input changed."""
-    cases.begin(world)
+    beginnings.begin(world)
     (world.place / "dvtool.yaml").write_text(_stages())
     (world.place / "in").write_text("banana\n")
     for number in range(8):

@@ -14,88 +14,33 @@ from dvtool.model.tree import link_entry
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
 from dvtool.store.consolidate import SMALL_PACKS
+from tests.crash.beginnings import CUT
+from tests.crash.beginnings import LOOSE
+from tests.crash.beginnings import V1
+from tests.crash.beginnings import V2
+from tests.crash.beginnings import begin
+from tests.crash.beginnings import git_only
+from tests.crash.beginnings import record
+from tests.crash.beginnings import write
+from tests.crash.others import imported
+from tests.crash.others import of_dvc
+from tests.crash.others import source
 from tests.faults.verdict import Case
 from tests.faults.world import World
 from tests.faults.world import content
-from tests.support.trees import Executable
-from tests.support.trees import Link
 from tests.support.trees import Tree
 from tests.support.trees import create_tree
-
-LOOSE = 150 << 10
-"""Over `dvtool.store.cache.LOOSE_FROM`: one file of its own in the cache."""
-CUT = (4 << 20) + 12_345
-"""Over `dvtool.store.chunker.CHUNKED_FROM`: sent in pieces."""
-
-V1: Tree = {
-    "a.txt": "one\n" * 50,
-    "b.bin": content("b", 3000),
-    "zero": "",
-    "run.sh": Executable("#!/bin/sh\n"),
-    "link": Link("a.txt"),
-    "empty": {},
-    b"odd \xff\nname": "odd\n",
-    "big.bin": content("big one", LOOSE),
-    "same.bin": content("same", LOOSE),
-    "sub": {"c.txt": "c\n", "deep": {"d.bin": content("d", 500)}},
-    "swap": "a file in v1",
-    "turn": {"x": "a directory in v1"},
-}
-V2: Tree = {
-    "a.txt": "two\n" * 60,
-    "zero": "",
-    "run.sh": "#!/bin/sh\n",
-    "link": Link("zero"),
-    b"odd \xff\nname": "odd\n",
-    "big.bin": content("big two", LOOSE + 1),
-    "same.bin": content("same", LOOSE),
-    "sub": {"c.txt": "c\n", "e.bin": content("e", 700)},
-    "swap": {"y": "a directory in v2"},
-    "turn": "a file in v2",
-    "new": {"n.txt": "n\n"},
-}
-
-
-def _git_only(world: World) -> None:
-    for folder in (world.repo, world.remote, world.outside):
-        folder.mkdir(parents=True)
-    (world.outside / "canary").write_text("nobody's business")
-    world.git("init", "-q")
-
-
-def begin(world: World) -> None:
-    """A project with a remote, and a file outside that is nobody's business."""
-    _git_only(world)
-    world.dvtool("init")
-    world.dvtool("remote", "add", "-d", "origin", str(world.remote))
-    if world.link != "copy":
-        world.dvtool("config", "cache.type", world.link)
-    world.git("add", ".")
-    world.git("commit", "-q", "-m", "begin")
-
-
-def _write(world: World, tree: Tree) -> None:
-    shutil.rmtree(world.place / "data", ignore_errors=True)
-    create_tree(world.place / "data", tree)
-
-
-def record(world: World, tag: str) -> None:
-    """Add ``data``, commit, tag."""
-    world.dvtool("add", "data")
-    world.git("add", ".")
-    world.git("commit", "-q", "-m", tag)
-    world.git("tag", tag)
 
 
 def _first(world: World) -> None:
     begin(world)
-    _write(world, V1)
+    write(world, V1)
     record(world, "v1")
 
 
 def _second(world: World) -> None:
     _first(world)
-    _write(world, V2)
+    write(world, V2)
     record(world, "v2")
 
 
@@ -107,12 +52,12 @@ def _new_files(world: World) -> None:
 
 def _new_directory(world: World) -> None:
     begin(world)
-    _write(world, V1)
+    write(world, V1)
 
 
 def _changed_directory(world: World) -> None:
     _first(world)
-    _write(world, V2)
+    write(world, V2)
 
 
 def _changed_inside(world: World) -> None:
@@ -127,15 +72,15 @@ def _changed_inside(world: World) -> None:
 def _shared_cache(world: World) -> None:
     begin(world)
     world.dvtool("cache", "dir", "--local", str(world.path / "cache"))
-    _write(world, V1)
+    write(world, V1)
     world.dvtool("add", "data")
-    _write(world, V2)
+    write(world, V2)
 
 
 def _staged(world: World) -> None:
     begin(world)
     world.dvtool("config", "core.autostage", "true")
-    _write(world, V1)
+    write(world, V1)
 
 
 def _crowded_cache(world: World) -> None:
@@ -146,13 +91,13 @@ def _crowded_cache(world: World) -> None:
             writer.put_small(b"%d" % number)
             writer.put_tree(encode_leaf([link_entry(b"link", b"%d" % number)]))
             writer.commit()
-    _write(world, V2)
+    write(world, V2)
 
 
 def _unmerged(world: World) -> None:
     """Git has merged the lines of a pointer, and left its markers in it."""
     _first(world)
-    _write(world, V2)
+    write(world, V2)
     record(world, "v2")
     world.git("checkout", "-q", "v1")
     world.dvtool("checkout")
@@ -203,7 +148,7 @@ def _edited_two(world: World) -> None:
     _first(world)
     (world.repo / "notes.csv").write_text("a,b\n")
     world.dvtool("add", "notes.csv")
-    _write(world, V2)
+    write(world, V2)
     (world.repo / "notes.csv").unlink()
     (world.repo / "notes.csv").write_text("a,b\n1,2\n")
 
@@ -211,7 +156,7 @@ def _edited_two(world: World) -> None:
 def _edited_outputs(world: World) -> None:
     """What two stages made was changed by hand since."""
     begin(world)
-    _write(world, V1)
+    write(world, V1)
     (world.repo / "notes.csv").write_text("a,b\n")
     world.dvtool("add", "data", "notes.csv")
     stages = {}
@@ -305,7 +250,7 @@ def _to_push(world: World) -> None:
 def _to_push_more(world: World) -> None:
     _first(world)
     world.dvtool("push")
-    _write(world, V2)
+    write(world, V2)
     record(world, "v2")
 
 
@@ -325,7 +270,7 @@ def _to_pull_more(world: World) -> None:
     world.place = world.clone
     world.dvtool("pull")
     world.place = world.repo
-    _write(world, V2)
+    write(world, V2)
     record(world, "v2")
     world.dvtool("push")
     world.place = world.clone
@@ -346,7 +291,7 @@ def _collected(world: World) -> None:
 def _pushed_twice(world: World) -> None:
     _first(world)
     world.dvtool("push")
-    _write(world, V2)
+    write(world, V2)
     record(world, "v2")
     world.dvtool("push")
 
@@ -373,7 +318,7 @@ def _damaged(world: World) -> None:
 
 GC = ("gc", "--workspace", "--grace", "0", "--force")
 CASES = (
-    Case("init", ("init",), _git_only, stages=True, once=True),
+    Case("init", ("init",), git_only, stages=True, once=True),
     Case("add-files", ("add", "model.bin", "notes.csv"), _new_files, stores=True),
     Case("add-directory", ("add", "data"), _new_directory, stores=True),
     Case("add-again", ("add", "data"), _changed_directory, stores=True, warm=True),
@@ -415,6 +360,10 @@ CASES = (
     Case("undo-gc", ("undo",), _collected, once=True),
     Case("undo-checkout", ("undo",), _forced, once=True),
     Case("drop", ("drop", "data"), _pushed, pushes=True, drops=True),
+    Case("import", ("import", "../outside/theirs", "data"), source, stores=True),
+    Case("update", ("update",), imported, stores=True),
+    Case("migrate", ("migrate",), of_dvc, stages=True, once=True),
+    Case("migrate-keep", ("migrate", "--keep"), of_dvc, stages=True),
     Case("fsck-repair", ("fsck", "--deep", "--repair"), _damaged, ends=(0, 3), damaged=True),
 )
 LINKS = ("copy", "reflink", "hardlink", "symlink")

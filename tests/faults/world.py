@@ -102,6 +102,8 @@ class World:
         other: Files = {}
         for folder in (self.outside, self.repo if self.place is self.clone else self.clone):
             found = read_files(folder, cache=folder / ".git/dvtool/cache")
+            # Who reads another cache says so in its lock.
+            found = {path: node for path, node in found.items() if not path.endswith(b"/dvtool/cache/lock")}
             other |= {os.fsencode(folder.name) + b"/" + path: node for path, node in found.items()}
         return State(tree, git, other, read_store(cache), read_store(self.remote), self._strays())
 
@@ -136,9 +138,10 @@ def is_temporary(path: bytes) -> bool:
 
 
 def is_metadata(path: bytes) -> bool:
-    """Whether dvtool writes it for Git."""
-    own = (b".dvt", b"dvtool.lock", b".gitignore", b".dvtoolignore")
-    return path.endswith(own) or path.startswith(b".dvtool/")
+    """Whether dvtool writes it for Git, or Git has it from DVC and `migrate` takes its place."""
+    own = (b".dvt", b"dvtool.lock", b"dvtool.yaml", b".gitignore", b".dvtoolignore")
+    of_dvc = (b".dvc", b"dvc.lock", b"dvc.yaml", b".dvcignore")
+    return path.endswith((*own, *of_dvc)) or path.startswith((b".dvtool/", b".dvc/"))
 
 
 def names_data(path: bytes) -> bool:
