@@ -36,7 +36,8 @@ from dvtool.workspace.pointers import remove_pointer
 
 CONFIG = MARKER + b"/config"
 _ATTRIBUTES = b".gitattributes"
-_DEFINITION = b"dvc.yaml"
+_LOOKED_FOR_FIRST = (b"dvc.yaml", b"config")
+"""Names of DVC's by which the rest is found, a lock by its definition, all by the settings: they go after the rest."""
 
 
 class Converted(NamedTuple):
@@ -87,8 +88,7 @@ def carry_out(layout: Layout, environment: Environment, migration: Migration) ->
             _write(layout.root, path, migration.files[path] or b"")
         for key, value in migration.settings:
             set_confirmed(layout, environment, Level.LOCAL, str(key), value)
-        # A lock is only looked for beside its definition.
-        for path in sorted(migration.removed, key=lambda path: split(path)[1] == _DEFINITION):
+        for path in sorted(migration.removed, key=_removal_rank):
             remove_pointer(layout.root, path, durable=True)
         if layout.git is not None:
             forget_files(layout.git, [layout.to_git(path) for path in migration.untracked])
@@ -98,6 +98,11 @@ def carry_out(layout: Layout, environment: Environment, migration: Migration) ->
             staged.sort(key=lambda path: split(path)[1] != _ATTRIBUTES)
             for some in (staged[:count], staged[count:]):
                 stage_in_git(layout.git, [layout.to_git(path) for path in some])
+
+
+def _removal_rank(path: bytes) -> int:
+    name = split(path)[1]
+    return 1 + _LOOKED_FOR_FIRST.index(name) if name in _LOOKED_FOR_FIRST else 0
 
 
 def _write(root: bytes, path: bytes, data: bytes) -> None:
