@@ -13,6 +13,7 @@ from dvtool.model.digest import Digest
 EMPTY = {
     Algorithm.BLAKE3: "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
     Algorithm.MD5: "d41d8cd98f00b204e9800998ecf8427e",
+    Algorithm.MD5TEXT: "d41d8cd98f00b204e9800998ecf8427e",
     Algorithm.SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 }
 
