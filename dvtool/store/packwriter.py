@@ -45,7 +45,7 @@ class FinishedPack(NamedTuple):
 class PackWriter:
     """Takes objects of one class, makes packs of about `PACK_WANTED` bytes.
 
-    Objects must be unique within one writer. ``finished`` is called in the worker thread with
+    What is added twice stands in a pack once. ``finished`` is called in the worker thread with
     each pack. The object bytes are compressed and written behind the caller's back; an error
     there (`StorageError`) is raised by a later call. One thread may use a writer.
     """
@@ -141,12 +141,25 @@ class _PackFile:
         self._path = b""
         self._offset = 0
         self._entries: list[bytes] = []
+        self._digests: set[bytes] = set()
 
     def write_record(self, batch: Sequence[tuple[bytes, int, bytes]]) -> None:
-        record = self._encoder.encode([data for _, _, data in batch])
-        self.append(record, [(oid, kind, len(data)) for oid, kind, data in batch])
+        """A file may be what a piece of another is, and comes by another way: no reader takes a digest twice."""
+        digests = {oid for oid, _, _ in batch}
+        if len(digests) < len(batch) or not self._digests.isdisjoint(digests):
+            batch = [*{each[0]: each for each in batch if each[0] not in self._digests}.values()]
+        if batch:
+            record = self._encoder.encode([data for _, _, data in batch])
+            self._append(record, [(oid, kind, len(data)) for oid, kind, data in batch], digests)
 
     def append(self, record: bytes, members: Sequence[tuple[bytes, int, int]]) -> None:
+        """A record as it is; where it holds what the pack has already, it goes into the next."""
+        digests = {oid for oid, _, _ in members}
+        if not self._digests.isdisjoint(digests):
+            self.close()
+        self._append(record, members, digests)
+
+    def _append(self, record: bytes, members: Sequence[tuple[bytes, int, int]], digests: set[bytes]) -> None:
         try:
             if self._fd < 0:
                 self._fd, self._path = open_temporary(self._directory)
@@ -161,6 +174,7 @@ class _PackFile:
             raise
         offset = self._offset
         self._entries += [pack_table_entry(oid, offset, size, kind) for oid, kind, size in members]
+        self._digests |= digests
         self._offset += len(record)
         if self._offset >= PACK_WANTED or len(self._entries) > PACK_OBJECTS_LIMIT - RECORD_OBJECTS_LIMIT:
             self.close()
@@ -184,12 +198,16 @@ class _PackFile:
             raise
         os.close(self._fd)
         self._fd = -1
-        self._entries = []
+        self._begin()
         self._finished(pack)
 
     def discard(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-            self._entries = []
+            self._begin()
             discard(None, self._path)
+
+    def _begin(self) -> None:
+        self._entries = []
+        self._digests = set()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from hypothesis import HealthCheck
@@ -19,12 +21,18 @@ from hypothesis.stateful import initialize
 from hypothesis.stateful import rule
 
 from dvtool.cli.table import VERBS
+from dvtool.formats.records import ChunkerSettings
+from dvtool.store.chunker import CHUNKED_FROM
+from dvtool.store.chunker import cut
 from tests.support.cli import CommandLine
 
 Files = dict[str, bytes]
 """Contents by path."""
 
 PATHS = ("a", "b", "d/x", "d/e/y", "w/1")
+LARGE = random.Random(0).randbytes(5 << 20)
+PIECES = tuple(piece for piece in cut(BytesIO(LARGE), ChunkerSettings()) if len(piece) < CHUNKED_FROM)
+"""What LARGE is cut into: a file may be what a piece of another is."""
 CONTENTS = (b"", b"one\n", b"two\n", b"large" * 40_000, b"cut in pieces" * 330_000)
 WHO = st.sampled_from(("ann", "bob"))
 VERBS_KILLED = ("add data", "push -A", "pull --force", "checkout --force", "fetch -A", "gc -A --force --grace 0")
@@ -79,6 +87,11 @@ class TwoClones(RuleBasedStateMachine):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.write_bytes(content)
+
+    @rule(who=WHO, piece=st.sampled_from(PIECES))
+    def write_what_is_part_of_another(self, who: str, piece: bytes) -> None:
+        self.write(who, "d/x", LARGE)
+        self.write(who, "b", piece)
 
     @rule(who=WHO, path=st.sampled_from(PATHS))
     def edit(self, who: str, path: str) -> None:

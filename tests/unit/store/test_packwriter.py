@@ -17,6 +17,7 @@ from dvtool.formats.pack import DATA
 from dvtool.formats.pack import RECIPE
 from dvtool.formats.pack import RECORD_OBJECTS_LIMIT
 from dvtool.formats.pack import RecordDecoder
+from dvtool.formats.pack import RecordEncoder
 from dvtool.hashing.digests import object_id
 from dvtool.store import packwriter
 from dvtool.store.packfile import PackFile
@@ -91,6 +92,28 @@ def test_keyed_objects_lie_alone(writer: PackWriter, finished: list[FinishedPack
         writer.add_alone(object_id(b"key%d" % number), RECIPE, b"recipe")
     writer.finish()
     assert len(offsets(finished[0])) == 3
+
+
+def test_what_is_added_twice_stands_in_a_pack_once(writer: PackWriter, finished: list[FinishedPack]) -> None:
+    some, other = b"some" * 10, b"other" * 10
+    writer.add(object_id(some), BYTES, some)
+    writer.add(object_id(some), BYTES, some)
+    writer.add_alone(object_id(other), BYTES, other)
+    writer.add_alone(object_id(some), BYTES, some)
+    writer.add(object_id(other), BYTES, other)
+    writer.finish()
+    (pack,) = finished
+    assert content(pack) == [some, other]
+
+
+def test_a_record_with_what_the_pack_has_goes_into_the_next(writer: PackWriter, finished: list[FinishedPack]) -> None:
+    some, other = b"some" * 10, b"other" * 10
+    writer.add(object_id(some), BYTES, some)
+    members = [(object_id(data), BYTES, len(data)) for data in (some, other)]
+    writer.add_record(RecordEncoder().encode([some, other]), members)
+    writer.add(object_id(other), BYTES, other)
+    writer.finish()
+    assert [content(pack) for pack in finished] == [[some], [some, other]]
 
 
 def test_nothing_added_makes_no_pack(writer: PackWriter, finished: list[FinishedPack], tmp_path: Path) -> None:
