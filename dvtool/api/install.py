@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from dataclasses import field
 
 from dvtool.disk.beneath import read_beneath
+from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
+from dvtool.disk.lock import FileLock
+from dvtool.disk.lock import Waiting
 from dvtool.errors import ConfigError
 from dvtool.errors import FormatError
 from dvtool.errors import UsageError
@@ -44,7 +48,7 @@ class InstallRequest:
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
     """What changes. ``tool_file``: the text of ``.pre-commit-config.yaml``, empty for none at all, None where it
-    stays as it is."""
+    stays as it is. ``waiting``: for another install."""
 
     repo: GitRepo
     directory: bytes
@@ -52,6 +56,7 @@ class InstallPlan:
     wiring: attributes.Wiring
     tool_path: bytes
     tool_file: str | None = None
+    waiting: Waiting = field(default_factory=Waiting)
 
     @property
     def is_empty(self) -> bool:
@@ -68,17 +73,18 @@ def plan_install(project: Project, request: InstallRequest) -> InstallPlan:
     require_own(project.layout, "install")
     directory = hookfiles.hooks_directory(repo, anywhere=request.force or request.uninstall)
     tool_path = os.path.join(repo.worktree, TOOL_FILE)
+    waiting = project.layout.waiting
     text = _tool_text(repo)
     if request.uninstall:
         hooks = hookfiles.plan_removal(directory)
         wiring = attributes.plan_unwiring(repo)
         after = None if text is None else without_hooks(text)
-        return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path, None if after == text else after)
+        return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path, None if after == text else after, waiting)
     wiring = attributes.plan_wiring(repo, request.program or _PLAIN)
     if request.pre_commit_tool:
         after = with_hooks(text, show(TOOL_FILE))
         hooks = hookfiles.plan_removal(directory)
-        return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path, None if after == text else after)
+        return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path, None if after == text else after, waiting)
     if text is not None and with_hooks_already(text):
         raise ConfigError(
             f"{show(TOOL_FILE)} has dvtool's hooks already, and they would run twice",
@@ -88,7 +94,7 @@ def plan_install(project: Project, request: InstallRequest) -> InstallPlan:
     # A file of hooks that is committed is everybody's: no path of one machine goes into it.
     own = not is_below(directory, repo.worktree) or is_below(directory, repo.common_dir)
     hooks = hookfiles.plan_hooks(directory, (request.program if own else "") or _PLAIN)
-    return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path)
+    return InstallPlan(repo, directory, tuple(hooks), wiring, tool_path, waiting=waiting)
 
 
 def with_hooks_already(text: str) -> bool:
@@ -100,7 +106,22 @@ def with_hooks_already(text: str) -> bool:
 
 
 def install(plan: InstallPlan) -> None:
-    """Carry it out. Raises `StorageError`."""
+    """Carry it out, one at a time. Raises `StorageError`, `Locked`."""
+    if plan.is_empty:
+        return
+    place = os.path.join(plan.repo.common_dir, b"dvtool")
+    try:
+        make_dirs(place)
+        lock = FileLock(os.path.join(place, b"install.lock"), waiting=plan.waiting).acquire(
+            shared=False, what="install"
+        )
+    except OSError as error:
+        raise storage_error(error, "write", place) from error
+    with lock:
+        _carry_out(plan)
+
+
+def _carry_out(plan: InstallPlan) -> None:
     attributes.carry_out(plan.repo, plan.wiring)
     if plan.tool_file is not None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import write_file
 from dvtool.errors import DvtoolError
 from dvtool.errors import NotInRepository
@@ -22,6 +23,8 @@ from dvtool.project.merging import Merging
 from dvtool.project.merging import Sides
 from dvtool.project.open import Project
 from dvtool.project.open import open_project
+
+_KIND = b"merge-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,11 @@ def _merge_ignore_file(environment: Environment, request: MergeDriverRequest) ->
 
 
 def _write(environment: Environment, request: MergeDriverRequest, text: bytes) -> None:
+    path = os.path.join(environment.cwd, request.ours)
     try:
-        write_file(os.path.join(environment.cwd, request.ours), text, durable=False)
+        # Git calls one driver at a time in a work tree.
+        discard_parts(os.path.dirname(path), _KIND)
+        write_file(path, text, durable=False, kind=_KIND)
     except OSError as error:
         raise storage_error(error, "write", request.ours) from error
 

@@ -73,7 +73,7 @@ def run_to_resume(project: Project, request: ResumeRequest) -> Run:
     numbers = runs.ids()
     if not numbers:
         raise UsageError("nothing was run here yet", hint="dvtool repro")
-    run = runs.read(numbers[-1] if request.run is None else request.run)
+    run = _newest(runs, numbers) if request.run is None else runs.read(request.run)
     if run.state is RunState.RUNNING:
         raise Locked(f"run {run.id} still goes on", hint="wait until it ends, or stop it")
     if run.record is None:
@@ -87,6 +87,13 @@ def run_to_resume(project: Project, request: ResumeRequest) -> Run:
         known = ", ".join(list(run.record.stages)[:5])
         raise UsageError(f"run {run.id} had no stage {request.start}", hint=f"it had {known}" if known else None)
     return run
+
+
+def _newest(runs: Runs, numbers: list[int]) -> Run:
+    """A run without a record was killed before it had one: it did nothing, and the one before it is meant."""
+    newest = runs.read(numbers[-1])
+    found = (run for number in reversed(numbers) if (run := runs.read(number)).state is not RunState.DAMAGED)
+    return next(found, newest)
 
 
 def _request(number: int, record: RunRecord, request: ResumeRequest) -> tuple[bytes, ReproRequest]:

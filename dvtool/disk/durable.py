@@ -29,9 +29,9 @@ def temporary_name() -> bytes:
     return TEMPORARY_PREFIX + os.urandom(8).hex().encode("ascii")
 
 
-def part_name() -> bytes:
-    """A fresh name that begins with `PART_PREFIX`."""
-    return PART_PREFIX + os.urandom(8).hex().encode("ascii")
+def part_name(kind: bytes = b"") -> bytes:
+    """A fresh name that begins with `PART_PREFIX` and *kind*."""
+    return PART_PREFIX + kind + os.urandom(8).hex().encode("ascii")
 
 
 def open_temporary(directory: bytes, *, mode: int = 0o600, scrap: bool = False) -> tuple[int, bytes]:
@@ -97,15 +97,17 @@ def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
         done += os.write(fd, view[done:])
 
 
-def write_file(path: bytes, data: bytes, *, mode: int = 0o644, durable: bool = True, dir_fd: int | None = None) -> None:
+def write_file(
+    path: bytes, data: bytes, *, mode: int = 0o644, durable: bool = True, dir_fd: int | None = None, kind: bytes = b""
+) -> None:
     """Make *path* hold exactly *data*: readers see the old file or the new one, never a mixture.
 
     With *dir_fd*, *path* is one name in that directory. *mode* is set whatever the umask. A link at *path* is
-    replaced, not followed. On failure the old file is intact and no temporary is left; only an error of the
-    last step, syncing the directory, leaves the new file in place. Raises ``OSError``.
+    replaced, not followed. *kind* is for `discard_parts`. On failure the old file is intact and no temporary is
+    left; only an error of the last step, syncing the directory, leaves the new file in place. Raises ``OSError``.
     """
     with _directory_of(path, dir_fd) as (parent, name):
-        tmp = _write_temporary(parent, data, mode, durable=durable)
+        tmp = _write_temporary(parent, data, mode, durable=durable, kind=kind)
         try:
             os.rename(tmp, name, src_dir_fd=parent, dst_dir_fd=parent)
         except BaseException:
@@ -147,13 +149,21 @@ def discard(dir_fd: int | None, name: bytes) -> None:
         os.unlink(name, dir_fd=dir_fd)
 
 
-def discard_parts(directory: int) -> None:
-    """Delete what a killed writer left in *directory*, a descriptor: unfinished, and never anybody's only bytes.
+def discard_parts(directory: bytes | int, kind: bytes = b"") -> None:
+    """Delete what a killed writer left in *directory*: unfinished, and never anybody's only bytes.
 
-    For who holds the lock of those who write there.
+    For who holds the lock of those who write there, or of those who write this *kind* there. Raises ``OSError``
+    where there is no such directory.
     """
+    if not isinstance(directory, int):
+        fd = os.open(directory, _DIRECTORY)
+        try:
+            discard_parts(fd, kind)
+        finally:
+            os.close(fd)
+        return
     for name in map(os.fsencode, os.listdir(directory)):
-        if name.startswith(PART_PREFIX):
+        if name.startswith(PART_PREFIX + kind):
             discard(directory, name)
 
 
@@ -192,8 +202,8 @@ def _is_same_file(a: bytes, b: bytes) -> bool:
         return False
 
 
-def _write_temporary(parent: int, data: bytes, mode: int, *, durable: bool) -> bytes:
-    tmp = part_name()
+def _write_temporary(parent: int, data: bytes, mode: int, *, durable: bool, kind: bytes = b"") -> bytes:
+    tmp = part_name(kind)
     fd = os.open(tmp, _CREATE, 0o600, dir_fd=parent)
     try:
         try:

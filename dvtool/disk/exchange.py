@@ -13,12 +13,14 @@ class NotSupported(Exception):
     """The operating system or this file system lacks the call; nothing was changed."""
 
 
-def exchange(dir_fd: int, a: bytes, b: bytes) -> None:
+def exchange(dir_fd: int | None, a: bytes, b: bytes) -> None:
     """Let *a* and *b*, both existing names in one directory, change places in one step.
 
-    Raises `NotSupported`, or ``OSError`` (``FileNotFoundError`` when either is absent).
+    ``None`` for *dir_fd* means plain paths. Raises `NotSupported`, or ``OSError`` (``FileNotFoundError`` when either
+    is absent).
     """
-    _rename(dir_fd, a, dir_fd, b, _native.RENAME_EXCHANGE)
+    folder = _native.AT_FDCWD if dir_fd is None else dir_fd
+    _rename(folder, a, folder, b, _native.RENAME_EXCHANGE)
 
 
 def rename_noreplace(dir_fd: int | None, old: bytes, new: bytes, *, new_dir_fd: int | None = None) -> None:

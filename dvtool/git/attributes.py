@@ -10,6 +10,7 @@ import os
 import shlex
 from typing import NamedTuple
 
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.errors import storage_error
@@ -76,6 +77,7 @@ def carry_out(repo: GitRepo, wiring: Wiring) -> None:
         path = attributes_path(repo)
         try:
             make_dirs(os.path.dirname(path))
+            discard_parts(os.path.dirname(path))
             write_file(path, wiring.attributes)
         except OSError as error:
             raise storage_error(error, "write", path) from error

@@ -7,6 +7,7 @@ import shlex
 import stat
 from typing import NamedTuple
 
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import fsync_dir
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
@@ -70,7 +71,7 @@ def plan_hooks(directory: bytes, program: str) -> list[HookEdit]:
             edits.append(HookEdit(name, path, text, is_new=there is None))
         else:
             kept = path + os.fsencode(KEPT_SUFFIX)
-            if os.path.lexists(kept):
+            if os.path.lexists(kept) and not _is_copy(path, kept):
                 raise ConfigError(
                     f"somebody has put another hook over dvtool's at {show(path)}, and {show(kept)} is still there",
                     path=path,
@@ -109,10 +110,11 @@ def carry_out(directory: bytes, edits: list[HookEdit]) -> None:
     path = directory
     try:
         make_dirs(directory)
+        discard_parts(directory)
         for edit in edits:
             path = edit.path
             if edit.text is not None:
-                if edit.kept is not None:
+                if edit.kept is not None and not os.path.lexists(edit.kept):
                     _copy(edit.path, edit.kept)
                 write_file(edit.path, edit.text, mode=0o755)
             elif edit.kept is not None:
@@ -181,6 +183,13 @@ def _copy(path: bytes, kept: bytes) -> None:
         return
     with open(path, "rb") as file:
         write_file(kept, file.read(), mode=stat.S_IMODE(os.stat(path).st_mode))
+
+
+def _is_copy(path: bytes, kept: bytes) -> bool:
+    """Whether *kept* is what `_copy` made of *path* before it was killed."""
+    if os.path.islink(path) or os.path.islink(kept):
+        return os.path.islink(path) and os.path.islink(kept) and os.readlink(path) == os.readlink(kept)
+    return _read(path) == _read(kept)
 
 
 def _read(path: bytes) -> bytes | None:

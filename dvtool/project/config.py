@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -31,6 +32,9 @@ from dvtool.formats.settings import setting_of
 from dvtool.formats.settings import shown
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
+
+unwritten: ContextVar[Mapping[bytes, bytes] | None] = ContextVar("unwritten", default=None)
+"""Config files as this command has edited them, by path, until it writes them: `dvtool.project.edit.together`."""
 
 _REMOTE_URL = re.compile(r"DVTOOL_REMOTE_([A-Z0-9][A-Z0-9_]*)_URL", re.ASCII)
 
@@ -241,6 +245,9 @@ def read_entries(layout: Layout, level: Level) -> list[Entry]:
 
 def read_config_file(path: bytes) -> bytes:
     """The bytes of a config file, empty if there is none. Raises `StorageError`."""
+    edited = (unwritten.get() or {}).get(path)
+    if edited is not None:
+        return edited
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)

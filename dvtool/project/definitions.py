@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from dvtool.disk.beneath import read_beneath
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import write_file
 from dvtool.errors import FormatError
 from dvtool.errors import storage_error
@@ -109,8 +111,11 @@ def remove_stages(project: Project, stages: Sequence[tuple[bytes, str]]) -> tupl
 def write_definitions(project: Project, texts: Mapping[bytes, str], outputs: Sequence[bytes] = ()) -> tuple[bytes, ...]:
     """Write definitions whole or not at all, and make Git ignore *outputs* before.
 
-    Within an operation. Returns what belongs into the next commit. Raises `StorageError`.
+    Within an operation, with the workspace locked. Returns what belongs into the next commit. Raises `StorageError`.
     """
+    for folder in {split(path)[0] for path in (*texts, *outputs)}:
+        with contextlib.suppress(OSError):
+            discard_parts(os.path.join(project.root, folder))
     written = {file: text.encode("utf-8") for file, text in texts.items()}
     ignored = ignore_data(project, outputs, {os.path.join(project.root, file): data for file, data in written.items()})
     for file, data in written.items():

@@ -6,7 +6,9 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from contextvars import ContextVar
 
+from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
 from dvtool.disk.lock import FileLock
@@ -21,12 +23,48 @@ from dvtool.formats.settings import setting_of
 from dvtool.project.config import Level
 from dvtool.project.config import level_path
 from dvtool.project.config import read_config_file
+from dvtool.project.config import unwritten
 from dvtool.project.layout import Layout
 from dvtool.project.oplog import current
 from dvtool.project.oplog import file_changes
 from dvtool.project.oplog import require_own
 
 _PRIVATE = (Level.LOCAL, Level.USER)
+
+
+class _Edits:
+    """What a command has changed so far. The locks of the files are held until all is written."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.locks = contextlib.ExitStack()
+        self.locked: set[bytes] = set()
+        self.texts: dict[bytes, bytes] = {}
+        self.levels: dict[bytes, Level] = {}
+
+
+_together: ContextVar[_Edits | None] = ContextVar("edits", default=None)
+
+
+@contextlib.contextmanager
+def together(layout: Layout) -> Iterator[None]:
+    """Each file that is edited inside is written once, at the end, or not at all; reading settings shows the edits.
+
+    Raises `StorageError`, and as `set_setting`.
+    """
+    if _together.get() is not None:
+        yield
+        return
+    edits = _Edits(layout)
+    token, shown = _together.set(edits), unwritten.set(edits.texts)
+    with edits.locks:
+        try:
+            yield
+        finally:
+            _together.reset(token)
+            unwritten.reset(shown)
+        for path, data in edits.texts.items():
+            _write(layout, path, edits.levels[path], data)
 
 
 def set_setting(layout: Layout, level: Level, key: str, value: str, *, with_trust: bool = False) -> bytes:
@@ -83,21 +121,41 @@ def _editing(layout: Layout, level: Level) -> Iterator[bytes]:
     path = level_path(layout, level)
     # The committed file lies among the user's own.
     beside = os.path.join(layout.state_dir, b"config") if level is Level.PROJECT else path
+    edits = _together.get()
+    if edits is not None and beside in edits.locked:
+        yield path
+        return
     try:
         make_dirs(os.path.dirname(beside))
         lock = FileLock(beside + b".lock", waiting=layout.waiting).acquire(shared=False, what="editing settings")
     except OSError as error:
         raise storage_error(error, "write", path) from error
+    if edits is not None:
+        edits.locks.enter_context(lock)
+        edits.locked.add(beside)
+        yield path
+        return
     with lock:
         yield path
 
 
 def _rewrite(layout: Layout, path: bytes, level: Level, data: bytes) -> bytes:
+    edits = _together.get()
+    if edits is None:
+        return _write(layout, path, level, data)
+    edits.texts[path] = data
+    edits.levels[path] = level
+    return path
+
+
+def _write(layout: Layout, path: bytes, level: Level, data: bytes) -> bytes:
     operation = current()
     if operation is not None and level in (Level.LOCAL, Level.PROJECT):
         operation.record(files=file_changes(layout, {path: data}))
     try:
         make_dirs(os.path.dirname(path))
+        if level is Level.PROJECT:
+            discard_parts(os.path.dirname(path))
         write_file(path, data, mode=0o600 if level in _PRIVATE else _mode(path))
     except OSError as error:
         raise storage_error(error, "write", path) from error

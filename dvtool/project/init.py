@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from dvtool.disk.beneath import open_root
 from dvtool.disk.durable import discard_parts
 from dvtool.disk.durable import make_dirs
 from dvtool.disk.durable import write_file
@@ -143,11 +142,7 @@ def _write(root: bytes, files: dict[bytes, bytes]) -> None:
     try:
         make_dirs(os.path.join(root, MARKER))
         for directory in (root, os.path.join(root, MARKER)):
-            fd = open_root(directory)
-            try:
-                discard_parts(fd)
-            finally:
-                os.close(fd)
+            discard_parts(directory)
         # The config last: a killed init leaves no half project that counts as whole.
         for name in reversed(files):
             path = os.path.join(root, name)

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from typing import Literal
 from typing import NamedTuple
 
+from dvtool.disk.beneath import open_dir
+from dvtool.disk.beneath import open_root
+from dvtool.disk.durable import fsync_dir
+from dvtool.errors import storage_error
+from dvtool.model.paths import split
 from dvtool.project.open import Project
 from dvtool.project.oplog import current
 from dvtool.project.oplog import file_changes
@@ -35,6 +40,7 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
     the next ``git add``.
     """
     _refuse_outputs(items)
+    make_parents(project, items)
     wanted = {os.path.join(project.root, item.pointer_path): pointer_bytes(item.pointer) for item in items}
     ignore_files, visible = ignore_data(project, [item.path for item in items], wanted)
     changed = frozenset(
@@ -50,6 +56,25 @@ def record_pointers(project: Project, items: Sequence[Tracked], *, durable: bool
 
         stage(project.git, [project.layout.to_git(path) for path in git_files])
     return Recorded(changed, git_files, visible)
+
+
+def make_parents(project: Project, items: Sequence[Tracked]) -> None:
+    """Make the directories that the pointers are to stand in; never through a link. Raises `StorageError`."""
+    for parent in sorted({split(item.pointer_path)[0] for item in items}):
+        if os.path.isdir(os.path.join(project.root, parent)):
+            continue
+        try:
+            root = open_root(project.root)
+            try:
+                os.close(open_dir(root, parent, create=True))
+            finally:
+                os.close(root)
+            above = parent
+            while above:
+                above = split(above)[0]
+                fsync_dir(os.path.join(project.root, above))
+        except OSError as error:
+            raise storage_error(error, "create the directory", parent) from error
 
 
 class Ignored(NamedTuple):

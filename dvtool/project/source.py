@@ -275,7 +275,11 @@ def _local(
     """A repository on this disk: its own cache, settings and worktree count; what is not committed does not."""
     around = _environment(environment, elsewhere(environment.environ))
     if not os.path.isdir(place.directory):
-        raise UsageError(f"there is no directory {show(place.directory)}", path=place.directory, hint="or write a URL")
+        raise UsageError(
+            f"there is no directory {show(place.directory)}",
+            path=place.directory,
+            hint="was it moved, or is it not mounted? A URL names a repository elsewhere",
+        )
     repo = find_git(place.directory, around.environ)
     offset = b""
     if repo is None:

@@ -325,6 +325,19 @@ class Memo:
             self._db = None
 
 
+class NoMemo(Memo):
+    """Remembers nothing: for what lies outside of any workspace."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def _open(self) -> sqlite3.Connection | None:
+        return None
+
+    def put_page(self, directory: bytes, page: MemoPage, signatures: bytes, leaf: bytes) -> None:
+        """Not kept: ten million files would take a gigabyte."""
+
+
 def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a full disk, another process, missing rights."""
     code = getattr(error, "sqlite_errorcode", None)

@@ -8,6 +8,7 @@ from dvtool.api.log import LogResult
 from dvtool.api.log import Version
 from dvtool.model.paths import show
 from dvtool.model.tree import DIRECTORY
+from dvtool.ui.counts import count
 from dvtool.ui.sizes import size
 from dvtool.ui.tables import table
 from dvtool.ui.terminal import Paint
@@ -43,7 +44,7 @@ def _amounts(version: Version) -> tuple[str, str]:
         return text, ""
     files = entry.files if entry is not None else 0
     more = files - (before.files if before is not None else 0)
-    return text, f"{files:,} files ({more:+,})"
+    return text, f"{count(files, 'file')} ({more:+,})"
 
 
 def _text(text: str) -> str:

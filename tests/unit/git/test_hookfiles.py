@@ -57,3 +57,16 @@ def test_a_kill_in_between_leaves_a_hook_whole(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StorageError):
         hookfiles.carry_out(os.fsencode(tmp_path), edits)
     assert own.read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_a_kill_after_the_copy_of_a_hook_refuses_nothing(tmp_path: Path) -> None:
+    """What stands beside it is its own copy, and no third hook."""
+    for name in ("pre-commit", "mine"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / f"{name}.before-dvtool").write_text("#!/bin/sh\n")
+    (tmp_path / "post-merge").symlink_to("mine")
+    (tmp_path / "post-merge.before-dvtool").symlink_to("mine")
+    hookfiles.carry_out(bytes(tmp_path), hookfiles.plan_hooks(bytes(tmp_path), "dvtool"))
+    assert hookfiles.plan_hooks(bytes(tmp_path), "dvtool") == []
+    assert (tmp_path / "pre-commit.before-dvtool").read_text() == "#!/bin/sh\n"
+    assert (tmp_path / "post-merge.before-dvtool").readlink() == Path("mine")
