@@ -131,7 +131,7 @@ def checkout(
     if not request.dry_run and any(one.item.stated is not None for one in selected):
         from dvtool.project.adoptbring import bring_here
 
-        tracked, errors = bring_here(project, tracked, selected, cache, reporter)
+        tracked, errors = bring_here(project, tracked, selected, cache, reporter, anew=request.relink)
         selected = _selected(project, tracked, request)
         cache.forget()
     keeper = keeper_of(project, cache, reporter)

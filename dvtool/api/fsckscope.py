@@ -16,6 +16,7 @@ from dvtool.project.open import Project
 from dvtool.project.parts import open_cache
 from dvtool.project.parts import open_tracked
 from dvtool.project.parts import relative_paths
+from dvtool.project.parts import settled_items
 from dvtool.project.routes import Routes
 from dvtool.project.transfers import NO_REVISIONS
 from dvtool.project.transfers import Revisions
@@ -67,7 +68,7 @@ def _wanted(project: Project, scope: Scope, *, here: bool) -> list[Wanted]:
     commits = [*scope.revs, *([] if scope.targets else _head(project))]
     further = [item for commit in commits for item in tracked_at(project, commit)]
     if not scope.targets:
-        further += _staged(project)
+        further += settled_items(project, [*_staged(project)])
     now = wanted_now(routes, (one for one in selected if is_needed(one.item)), unpushed=True)
     return merged(now, [*history, *_each_once(wanted_of(routes, item) for item in further if is_needed(item))])
 

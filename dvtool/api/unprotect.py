@@ -66,7 +66,7 @@ def unprotect(project: Project, request: UnprotectRequest, reporter: Reporter = 
                 current = worktree.current(snapshot, one.path, is_top=not one.below)
                 for path, entry in _files(worktree, sink, one, current):
                     try:
-                        found = unprotect_file(directories, worktree.cache, path, entry)
+                        found = unprotect_file(directories, worktree, path, entry)
                     except DvtoolError as error:
                         errors.append(error)
                         continue

@@ -163,7 +163,7 @@ class Outputs:
         try:
             for change in diff_entries(worktree.stored_page, None, worktree.current_pages(sink), entry, path):
                 if change.new is not None and change.new.kind == FILE:
-                    unprotect_file(directories, worktree.cache, change.path, change.new)
+                    unprotect_file(directories, worktree, change.path, change.new)
         except OSError as error:
             raise storage_error(error, "make a copy of", error.filename or path) from error
         finally:

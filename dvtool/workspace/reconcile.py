@@ -65,11 +65,13 @@ def reconciled(standing: Standing, get: GetPage, put: PutPage) -> Entry | None:
         base = standing.base
         edits.collect(subtree(base) if base is not None and base.kind == DIRECTORY else None, subtree(current), b"")
         changes = {path: new for path, (_, new) in edits.files.items()}
+        emptied = edits.emptied
     else:
         edits.collect(tree, subtree(current), b"")
         changes = {path: new for path, (_, new) in edits.files.items() if new is not None or path in edits.displaced}
+        emptied = []
     tree = edit_tree(get, put, tree, changes)
-    tree = edit_tree(get, put, tree, {path: None for path in edits.emptied if _is_empty(get, tree, path)})
+    tree = edit_tree(get, put, tree, {path: None for path in emptied if _is_empty(get, tree, path)})
     return pointer._replace(raw=tree.oid, size=tree.size, files=tree.files)
 
 

@@ -47,7 +47,7 @@ def restore_entry(cache: Cache, entry: Entry, target: bytes, reporter: Reporter)
         try:
             placed = _place(cache, entry, root_fd, reporter)
             if os.path.lexists(os.path.join(work, _NAME)):
-                _rename(os.path.join(work, _NAME), target)
+                rename_new(os.path.join(work, _NAME), target)
         finally:
             os.close(root_fd)
             parent_fd = open_root(parent)
@@ -90,7 +90,8 @@ def _fail(path: bytes) -> NoReturn:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
 
-def _rename(old: bytes, new: bytes) -> None:
+def rename_new(old: bytes, new: bytes) -> None:
+    """Give *old* the name *new*, which is free. Raises ``OSError``."""
     try:
         rename_noreplace(None, old, new)
     except NotSupported:

@@ -17,9 +17,9 @@ from dvtool.errors import IntegrityError
 from dvtool.model.paths import show
 from dvtool.model.paths import split
 from dvtool.model.tree import Entry
-from dvtool.store.cache import Cache
 from dvtool.workspace.copying import copy_file
 from dvtool.workspace.placing import Directories
+from dvtool.workspace.worktree import Worktree
 
 
 class Unprotected(NamedTuple):
@@ -30,18 +30,20 @@ class Unprotected(NamedTuple):
     signature: StatSignature
 
 
-def unprotect_file(directories: Directories, cache: Cache, path: bytes, entry: Entry) -> Unprotected | None:
+def unprotect_file(directories: Directories, worktree: Worktree, path: bytes, entry: Entry) -> Unprotected | None:
     """Replace one file by a private copy of what *entry* says stands there; None when it is private already.
 
+    A link may lead into the cache, or into that of a tool whose project this was.
     Raises `IntegrityError` for bytes that are not the entry's, `ChangedMeanwhile`, ``OSError``.
     """
     parent, name = split(path)
     fd = directories.get(parent)
     status = os.lstat(name, dir_fd=fd)
     if stat.S_ISLNK(status.st_mode):
-        if cache.linked_object(os.readlink(name, dir_fd=fd)) is None:
+        target = os.readlink(name, dir_fd=fd)
+        if worktree.linked(target) is None:
             return None
-        source = os.open(cache.loose_path(entry.raw), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        source = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return _replace(fd, name, path, entry, status, source, "symlink")
     if not stat.S_ISREG(status.st_mode):
         return None

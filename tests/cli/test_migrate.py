@@ -153,6 +153,8 @@ def test_nothing_is_uploaded_and_a_clone_gets_all(repo: DvcRepo, tmp_path: Path)
     clone.cli.done("pull")
     assert clone.files("data") == V2
     assert is_clean(clone)
+    assert "sound" in clone.cli.done("fsck")
+    assert "sound" in clone.cli.done("fsck", "--remote", "store")
     assert clone.cli("repro", "--json").document["stages"][0]["state"] == "skipped"
 
 
@@ -178,6 +180,42 @@ def test_data_that_only_the_cache_of_dvc_has_may_be_replaced(repo: DvcRepo) -> N
     repo.git("checkout", "-q", "main")
     refused(repo.cli("checkout"), 1, "data/a.csv")
     assert repo.files("data")["a.csv"] == b"my own\n"
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> DvcRepo:
+    """A file and a directory that DVC placed as symbolic links into its cache, never looked at by dvtool."""
+    made = DvcRepo(tmp_path / "repo")
+    made.add("one", b"one\n")
+    made.add("data", {"a": b"one\n", "deep/b": b"two\n"})
+    for path in ("one", "data/a", "data/deep/b"):
+        place = made.at / path
+        target = made.cache / made.key(md5(place.read_bytes()))
+        place.unlink()
+        place.symlink_to(target)
+    made.commit("linked")
+    made.cli.done("migrate")
+    return made
+
+
+def test_links_into_the_cache_of_dvc_are_what_they_stand_for(linked: DvcRepo) -> None:
+    assert is_clean(linked)
+    assert linked.cli("checkout").code == 0
+    before = (linked.at / "one.dvt").read_bytes()
+    linked.cli.done("unprotect", "one")
+    assert not (linked.at / "one").is_symlink()
+    (linked.at / "one").write_bytes(b"changed\n")
+    assert linked.files("data") == {"a": b"one\n", "deep/b": b"two\n"}
+    linked.cli.done("add", "one")
+    assert (linked.at / "one.dvt").read_bytes() != before
+
+
+def test_relink_leaves_the_cache_of_dvc_behind(linked: DvcRepo) -> None:
+    linked.cli.done("checkout", "--relink")
+    shutil.rmtree(linked.cache)
+    assert is_clean(linked)
+    assert (linked.at / "one").read_bytes() == b"one\n"
+    assert linked.files("data") == {"a": b"one\n", "deep/b": b"two\n"}
 
 
 def test_undo_takes_it_back(repo: DvcRepo) -> None:
