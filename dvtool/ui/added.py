@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dvtool.api.add import Added
 from dvtool.api.add import AddResult
 from dvtool.model.paths import show
 from dvtool.ui.counts import count
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 def added_lines(result: AddResult) -> Iterator[str]:
     """A line for each target, then what to tell Git."""
     for item in result.added:
-        what = size(item.size) if item.kind == "file" else f"{count(item.files, 'file')}, {size(item.size)}"
         state = "" if item.changed else ", unchanged"
-        yield f"{show(item.path)}: {what}{state}"
+        yield f"{show(item.path)}: {_what(item)}{state}"
         if not item.is_here:
             yield f"  not all of it is here: dvtool checkout {show(item.path)} (or --force, to record it as it stands)"
     if result.files_seen:
@@ -44,9 +44,13 @@ def added_json(result: AddResult) -> dict[str, object]:
 def streamed_lines(result: AddToRemoteResult) -> Iterator[str]:
     """What went straight to a remote."""
     added = result.added
-    yield f"{show(added.path)}: {size(added.size)}, sent to {result.remote} ({size(result.bytes_sent)} were new there)"
+    yield f"{show(added.path)}: {_what(added)}, sent to {result.remote} ({size(result.bytes_sent)} were new there)"
     if result.git_files:
         yield "next: git add " + " ".join(show(path) for path in result.git_files)
+
+
+def _what(item: Added) -> str:
+    return size(item.size) if item.kind == "file" else f"{count(item.files, 'file')}, {size(item.size)}"
 
 
 def streamed_json(result: AddToRemoteResult) -> dict[str, object]:

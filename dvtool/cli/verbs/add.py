@@ -19,7 +19,7 @@ from dvtool.cli.session import Session
         "dvtool add model.bin train.csv",
         "dvtool add data/new.png         # one file inside a tracked directory",
         "dvtool add --glob 'raw/**/*.parquet'",
-        "dvtool add --to-remote -o big.tar /mnt/big.tar    # no local copy",
+        "dvtool add --to-remote -o scans /mnt/scanner/2024    # no local copy",
         "dvtool add -o raw/scans /mnt/scanner/2024    # a verified copy of it, tracked here",
     ),
 )
@@ -27,7 +27,7 @@ from dvtool.cli.session import Session
 @click.option("--glob", "use_glob", is_flag=True, help="Targets are patterns: *, ?, [] and ** for any depth.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read further targets from standard input, one a line.")
 @click.option("-o", "--out", "output", type=PATH, metavar="NAME", help="Copy the one target to NAME first.")
-@click.option("--to-remote", is_flag=True, help="Send one file straight to the remote, without a copy in the cache.")
+@click.option("--to-remote", is_flag=True, help="Send it straight to the remote, without a copy in the cache.")
 @click.option("-r", "--remote", metavar="NAME", help="The remote it belongs to from now on, noted in its pointer.")
 @click.option("-f", "--force", is_flag=True, help="Record directories exactly as they stand, see below.")
 @json_option
@@ -95,7 +95,7 @@ def _to_remote(
     from dvtool.ui.added import streamed_lines
 
     if len(chosen) != 1:
-        raise UsageError("--to-remote takes one file", hint="dvtool add --to-remote -o NAME FILE")
+        raise UsageError("--to-remote takes one file or directory", hint="dvtool add --to-remote -o NAME SOURCE")
     request = AddToRemoteRequest(chosen[0], name, remote, now=time.time())
     result = add_to_remote(session.project(), request, session.reporter)
     if as_json:

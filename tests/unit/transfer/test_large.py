@@ -18,19 +18,24 @@ from dvtool.formats.recipe import Piece
 from dvtool.formats.recipe import Recipe
 from dvtool.formats.recipe import decode_recipe
 from dvtool.formats.recipe import encode_recipe
+from dvtool.formats.records import ChunkerSettings
 from dvtool.hashing.digests import object_id
 from dvtool.model.ports import Remote
 from dvtool.remote.counting import CountingRemote
 from dvtool.remote.drivers.local import LocalRemote
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
+from dvtool.store.chunker import CHUNKED_FROM
+from dvtool.store.chunker import FIXED_PIECES
+from dvtool.store.chunker import cut
 from dvtool.transfer.fetch import fetch
 from dvtool.transfer.push import push
-from dvtool.transfer.stream import push_stream
+from dvtool.transfer.remotesink import remote_sink
 from dvtool.transfer.types import PushContext
 from dvtool.transfer.types import Wanted
 from tests.support.datasets import content
 from tests.support.datasets import packs_of
+from tests.support.datasets import read_directory
 from tests.support.datasets import store_directory
 from tests.support.datasets import store_file
 from tests.unit.transfer.conftest import NewCache
@@ -117,6 +122,22 @@ def test_the_same_piece_many_times_travels_once(new_cache: NewCache, remote: Rem
     assert got.bytes_received < 100_000
 
 
+@pytest.mark.parametrize("chunk", [True, False])
+def test_files_that_are_pieces_of_another(
+    new_cache: NewCache, remote: Remote, context: PushContext, chunk: bool
+) -> None:
+    cache, clone = new_cache(), new_cache("clone")
+    data = content("whole", 11 * MIB)
+    pieces = [*cut(io.BytesIO(data), ChunkerSettings() if chunk else FIXED_PIECES)]
+    files = {f"part{number}": piece for number, piece in enumerate(pieces) if len(piece) < CHUNKED_FROM}
+    wanted = store_directory(cache, {"whole": data, **files})
+    push(cache, remote, [wanted], context._replace(chunk=chunk))
+    assert fetch(clone, [remote], [wanted]).missing == ()
+    clone.forget()
+    assert read_directory(clone, wanted) == {"whole": data, **files}
+    assert files
+
+
 def test_a_recipe_is_cut_once(new_cache: NewCache, remote: Remote, context: PushContext, tmp_path: Path) -> None:
     cache = new_cache()
     wanted = store_file(cache, content("large", 6 * MIB))
@@ -133,20 +154,31 @@ def test_a_recipe_is_cut_once(new_cache: NewCache, remote: Remote, context: Push
 
 @pytest.mark.parametrize("size", [0, 10, 4 * MIB - 1, 4 * MIB, 11 * MIB])
 @pytest.mark.parametrize("chunk", [True, False])
-def test_a_stream_is_sent_without_a_copy(
-    new_cache: NewCache, remote: Remote, context: PushContext, size: int, chunk: bool
+def test_a_file_is_sent_without_a_copy(
+    new_cache: NewCache, remote: Remote, context: PushContext, tmp_path: Path, size: int, chunk: bool
 ) -> None:
     cache, clone = new_cache(), new_cache("clone")
     data = content("stream", size)
-    result = push_stream(cache, remote, io.BytesIO(data), context._replace(chunk=chunk))
-    assert (result.oid, result.size) == (object_id(data), size)
+    (tmp_path / "file").write_bytes(data)
+
+    def send() -> int:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        try:
+            with remote_sink(cache, remote, context._replace(chunk=chunk)) as sink:
+                assert sink.large(folder, b"file", b"file")[0] == wanted.oid
+                return sink.finish(wanted)
+        finally:
+            os.close(folder)
+
+    wanted = Wanted(False, object_id(data), size, 1, b"file")
+    assert send() > 0
     cache.forget()
-    assert not cache.has_blob(result.oid)
+    assert not cache.has_blob(wanted.oid)
     assert not os.listdir(cache.tmp)
-    fetch(clone, [remote], [Wanted(False, result.oid, size, 1, b"stream")])
+    fetch(clone, [remote], [wanted])
     clone.forget()
-    assert clone.read_blob(result.oid) == data
-    assert push_stream(cache, remote, io.BytesIO(data), context._replace(chunk=chunk)).bytes_sent == 0
+    assert clone.read_blob(wanted.oid) == data
+    assert send() == 0
 
 
 def swap_piece(pack: Path, mine: bytes, theirs: bytes) -> None:
