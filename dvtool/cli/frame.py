@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import TypeVar
 
 import click
@@ -84,6 +85,8 @@ class VerbGroup(Page, click.Group):
     """A verb with verbs below it (``remote add``)."""
 
     command_class = VerbCommand
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """What to say about verbs that other tools have."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not self.invoke_without_command and not ctx.resilient_parsing:
@@ -97,7 +100,7 @@ class VerbGroup(Page, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            raise unknown_verb(ctx.command_path, name, self.list_commands(ctx))
+            raise unknown_verb(ctx.command_path, name, self.list_commands(ctx), self.elsewhere.get(name))
         return super().resolve_command(ctx, args)
 
 
@@ -111,8 +114,10 @@ def verb_group(name: str, *, examples: Sequence[str], **settings: Any) -> Callab
     return click.group(name, cls=VerbGroup, examples=examples, **settings)
 
 
-def unknown_verb(before: str, name: str, known: Sequence[str]) -> UsageError:
-    """The error for a verb that does not exist, with the nearest that does."""
+def unknown_verb(before: str, name: str, known: Sequence[str], instead: str | None = None) -> UsageError:
+    """The error for a verb that does not exist, with what does the same or the nearest that does."""
+    if instead is not None:
+        return UsageError(f"{before} has no verb {name!r}", hint=instead)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean `{before} {near[0]}`?" if near else f"see `{before} --help`"
     return UsageError(f"{before} has no verb {name!r}", hint=hint)

@@ -11,6 +11,7 @@ from dvtool import __version__
 from dvtool.cli.frame import VerbGroup
 from dvtool.cli.session import Session
 from dvtool.cli.table import ALIASES
+from dvtool.cli.table import ELSEWHERE
 from dvtool.cli.table import HIDDEN
 from dvtool.cli.table import SECTIONS
 from dvtool.cli.table import VERBS
@@ -18,6 +19,8 @@ from dvtool.cli.table import VERBS
 
 class Program(VerbGroup):
     """``dvtool`` itself."""
+
+    elsewhere = ELSEWHERE
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(VERBS)

@@ -57,10 +57,10 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "pull": Verb("pull:pull", "Download what the pointers name and put it into the worktree."),
         "fetch": Verb("fetch:fetch", "Download into the cache what it lacks; the worktree stays as it is."),
         "import": Verb("import_:import_", "Track data of another repository, and where it came from."),
-        "import-url": Verb("import_url:import_url", "Track a file of a server, and where it came from."),
+        "import-url": Verb("import_url:import_url", "Track a file or directory of a server, and where it came from."),
         "update": Verb("update:update", "Bring imported data to what its source has now."),
         "get": Verb("get:get", "Download a file or directory from another repository."),
-        "get-url": Verb("get_url:get_url", "Download a file of a server."),
+        "get-url": Verb("get_url:get_url", "Download a file or directory of a server."),
         "whereis": Verb("whereis:whereis", "Say which remotes, and the cache, hold tracked data."),
     },
     "Care": {
@@ -91,3 +91,18 @@ HIDDEN: dict[str, Verb] = {
 """What programs call and people do not: in no list."""
 
 ALIASES: dict[str, str] = {"ls": "list", "mv": "move", "rm": "remove"}
+
+ELSEWHERE: dict[str, str] = {
+    "clone": "`git clone URL`, then `dvtool pull` in it",
+    "data": "`dvtool status` answers for data, pointers and Git at once",
+    "destroy": "`dvtool remove --outs PATH` for each path; then delete .dvtool and .git/dvtool",
+    "exp": "a branch is an experiment: change, `dvtool repro`, commit, compare with `dvtool metrics diff`",
+    "merge": "`git merge` calls dvtool once `dvtool install` has been run",
+    "plots": "metrics are compared as tables: `dvtool metrics diff`",
+    "reset": "`dvtool checkout --force PATH`, or `dvtool undo`",
+    "restore": "`dvtool checkout PATH`, or `dvtool undo`",
+    "run": "`dvtool stage add`, then `dvtool repro`",
+    "switch": "`git switch BRANCH`, then `dvtool checkout`",
+}
+ELSEWHERE["experiments"] = ELSEWHERE["queue"] = ELSEWHERE["exp"]
+"""Verbs of DVC or Git that people type: how the same is done here."""

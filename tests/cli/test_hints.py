@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 
+from dvtool.cli.table import ALIASES
+from dvtool.cli.table import ELSEWHERE
+from dvtool.cli.table import VERBS
 from tests.support.datarepo import DataRepo
 
 
@@ -52,3 +56,14 @@ def test_checkout_says_what_was_dropped_and_where_it_is(repo: DataRepo) -> None:
     assert "(its bytes are not in the cache)" not in ran.out
     (repo.at / ".git/dvtool/dropped").unlink()
     assert "(its bytes are not in the cache)" in repo.cli("checkout", "--allow-missing").out
+
+
+@pytest.mark.parametrize("verb", sorted(ELSEWHERE))
+def test_verbs_of_other_tools_are_answered_with_ours(repo: DataRepo, verb: str) -> None:
+    assert verb not in VERBS
+    assert verb not in ALIASES
+    ran = repo.cli(verb)
+    assert ran.code == 2
+    assert f"hint: {ELSEWHERE[verb]}\n" in ran.err
+    for named in re.findall(r"`dvtool ([a-z-]+)", ELSEWHERE[verb]):
+        assert named in VERBS
