@@ -46,9 +46,9 @@ def started(call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return task
 
 
-async def read_blocks(file: SFTPClientFile, start: int, length: int, line: Line) -> AsyncIterator[bytes]:
-    """*length* bytes from *start* in order, or fewer where the file ends before."""
-    size = line.block(file.read_len)
+async def read_blocks(file: SFTPClientFile, start: int, length: int, line: Line, most: int) -> AsyncIterator[bytes]:
+    """*length* bytes from *start* in order, or fewer where the file ends before; at most *most* in one request."""
+    size = line.block(most)
     offsets = iter(range(start, start + length, size))
     coming: deque[asyncio.Task[bytes]] = deque()
 
@@ -88,9 +88,11 @@ async def _part(file: SFTPClientFile, at: int, length: int) -> bytes:
     return bytes(data)
 
 
-async def write_blocks(file: SFTPClientFile, read: Callable[[int, int], bytes], size: int, line: Line) -> None:
-    """Write *size* bytes; *read* gives so many of them from an offset."""
-    block = line.block(file.write_len)
+async def write_blocks(
+    file: SFTPClientFile, read: Callable[[int, int], bytes], size: int, line: Line, most: int
+) -> None:
+    """Write *size* bytes, at most *most* in one request; *read* gives so many of them from an offset."""
+    block = line.block(most)
     going: deque[asyncio.Task[int]] = deque()
     try:
         for at in range(0, size, block):

@@ -32,7 +32,7 @@ from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import Keys
 
 if TYPE_CHECKING:
     from asyncssh import SFTPAttrs
@@ -44,6 +44,9 @@ T = TypeVar("T")
 _READ, _WRITE, _CREATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
 _REGULAR, _FOLDER = 1, 2
 _SCANS = 16
+# block_size=0: else asyncssh gives each read and write a task of its own, which goes on when the call is cancelled; its
+# failure, heard by nobody, is then printed with a traceback.
+_OPEN: dict[str, Any] = {"encoding": None, "block_size": 0}
 
 
 class Directory:
@@ -55,8 +58,8 @@ class Directory:
         self._url = options.url
         self._line = line
 
-    async def values(self, session: Session, prefix: str) -> list[RemoteItem]:
-        """All values below *prefix*, in no order."""
+    async def values(self, session: Session, prefix: str, keys: Keys) -> list[RemoteItem]:
+        """All values below *prefix* that *keys* lets through, in no order."""
         client = session.client
         found: list[RemoteItem] = []
         turn = asyncio.Semaphore(_SCANS)
@@ -69,9 +72,11 @@ class Directory:
                 key = at + name
                 if attrs.type == _FOLDER:
                     below.append(key + "/")
-                elif attrs.type == _REGULAR and is_key(key):
+                elif attrs.type != _REGULAR:
+                    keys.other(key)
+                elif keys.has(key):
                     found.append(_item(key, attrs))
-            return [each for each in below if each != TEMPORARY and is_key(f"{each}x")]
+            return [each for each in below if keys.enters(each)]
 
         level = [prefix]
         while level:
@@ -82,7 +87,7 @@ class Directory:
         return found
 
     async def stat(self, session: Session, key: str) -> RemoteItem | None:
-        attrs = await _absent_as_none(session.client.lstat(self._path(key)))
+        attrs = await _absent_as_none(session.client.lstat(os.fsencode(self._path(key))))
         if attrs is None:
             await self._require_root(session.client)
             return None
@@ -96,7 +101,9 @@ class Directory:
                 raise too_long(self._remote, key, WHOLE_BYTES)
             if wanted > available:
                 raise wrong_length(self._remote, key, start + wanted, held)
-            parts = [data async for data in read_blocks(file, start, wanted, self._line)]
+            parts = [
+                data async for data in read_blocks(file, start, wanted, self._line, session.client.limits.max_read_len)
+            ]
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         if len(data) != wanted:
             raise cut_short(self._remote, key, start + wanted, start + len(data))
@@ -108,7 +115,7 @@ class Directory:
         async with self._reading(session, key) as (file, held):
             if held != size:
                 raise wrong_length(self._remote, key, size, held)
-            async for data in read_blocks(file, 0, size, self._line):
+            async for data in read_blocks(file, 0, size, self._line, session.client.limits.max_read_len):
                 _write(target, data, path)
                 got += len(data)
         if got != size:
@@ -123,11 +130,11 @@ class Directory:
             return False
         temporary = self._path(TEMPORARY + temporary_name().decode("ascii"))
         file = await self._making(
-            client, temporary, lambda: client.open(temporary, _WRITE | _CREATE | _EXCLUSIVE, encoding=None)
+            client, temporary, lambda: client.open(temporary, _WRITE | _CREATE | _EXCLUSIVE, **_OPEN)
         )
         try:
             try:
-                await write_blocks(file, read, size, self._line)
+                await write_blocks(file, read, size, self._line, client.limits.max_write_len)
                 await _if_known(session, "fsync", file.fsync)
             finally:
                 await file.close()
@@ -207,7 +214,7 @@ class Directory:
                 raise
 
     async def _entries(self, client: SFTPClient, prefix: str) -> list[tuple[str, SFTPAttrs]] | None:
-        entries = await _absent_as_none(client.readdir(self._path(prefix).rstrip("/").encode()))
+        entries = await _absent_as_none(client.readdir(os.fsencode(self._path(prefix).rstrip("/"))))
         if entries is None:
             return None
         named = ((os.fsdecode(entry.filename), entry.attrs) for entry in entries)
@@ -216,7 +223,7 @@ class Directory:
     @contextlib.asynccontextmanager
     async def _reading(self, session: Session, key: str) -> AsyncIterator[tuple[SFTPClientFile, int]]:
         """The open file and its size."""
-        file = await _absent_as_none(session.client.open(self._path(key), _READ, encoding=None))
+        file = await _absent_as_none(session.client.open(os.fsencode(self._path(key)), _READ, **_OPEN))
         if file is None:
             await self._require_root(session.client)
             raise MissingData(f"remote {self._remote}: {key} is not there", path=key)

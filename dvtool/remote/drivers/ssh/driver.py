@@ -27,8 +27,8 @@ from dvtool.remote.drivers.ssh.options import SshOptions
 from dvtool.remote.drivers.ssh.sessions import Session
 from dvtool.remote.drivers.ssh.sessions import Sessions
 from dvtool.remote.extras import require
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
+from dvtool.remote.keys import OWN
+from dvtool.remote.keys import Keys
 from dvtool.remote.meter import Meter
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 class SshRemote:
     """`dvtool.model.ports.Remote` over one directory."""
+
+    keys: Keys = OWN
 
     def __init__(self, address: Address, options: SshOptions) -> None:
         self.name = address.name
@@ -64,20 +66,20 @@ class SshRemote:
             calls.stop(sessions.close())
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        check_prefix(prefix)
-        found = self._run("list", lambda session: self._directory.values(session, prefix))
+        self.keys.prefix(prefix)
+        found = self._run("list", lambda session: self._directory.values(session, prefix, self.keys))
         return iter(sorted(found, key=lambda item: item.key))
 
     def stat(self, key: str) -> RemoteItem | None:
-        check_key(key)
+        self.keys.key(key)
         return self._run(f"look at {key}", lambda session: self._directory.stat(session, key))
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        check_key(key)
+        self.keys.key(key)
         return self._run(f"read {key}", lambda session: self._directory.get(session, key, start, length))
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
-        check_key(key)
+        self.keys.key(key)
         try:
             target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         except OSError as error:
@@ -88,7 +90,7 @@ class SshRemote:
             os.close(target)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        check_key(key)
+        self.keys.key(key)
         view = memoryview(data)
         return self._run(
             f"write {key}",
@@ -98,7 +100,7 @@ class SshRemote:
         )
 
     def put_file(self, key: str, path: bytes) -> None:
-        check_key(key)
+        self.keys.key(key)
         try:
             source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -123,7 +125,7 @@ class SshRemote:
             os.close(source)
 
     def delete(self, key: str) -> None:
-        check_key(key)
+        self.keys.key(key)
         self._run(f"delete {key}", lambda session: self._directory.delete(session, key))
 
     def unfinished(self) -> Iterator[Unfinished]:
