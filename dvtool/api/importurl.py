@@ -21,21 +21,26 @@ from dvtool.model.paths import show
 from dvtool.model.pointer import Source as Origin
 from dvtool.model.ports import SILENT
 from dvtool.model.ports import Reporter
+from dvtool.model.tree import DIRECTORY
 from dvtool.project.environment import Environment
 from dvtool.project.fromurl import REMOTE
-from dvtool.project.fromurl import bring_url
+from dvtool.project.fromurl import Looking
+from dvtool.project.fromurl import UrlFile
 from dvtool.project.fromurl import check_committable
 from dvtool.project.fromurl import open_url
 from dvtool.project.imported import allow_source
 from dvtool.project.open import Project
 from dvtool.project.oplog import require_own
 from dvtool.project.parts import open_cache
+from dvtool.project.parts import open_seen
 from dvtool.project.place import Place
 from dvtool.project.place import host_of
 from dvtool.project.scratch import output_path
 from dvtool.project.scratch import put
 from dvtool.project.scratch import scratch_cache
+from dvtool.project.urldirectory import UrlDirectory
 from dvtool.remote.redact import redact
+from dvtool.state.aliases import Aliases
 from dvtool.workspace.pointers import Tracked
 
 if TYPE_CHECKING:
@@ -44,40 +49,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportUrlRequest:
-    """``url``: one file, on a server or on this disk; ``remote://NAME/path`` lies below a configured remote.
-    ``output``: where it goes; None is here, by its name. ``now``: Unix seconds by the caller's clock."""
+    """``url``: a file or directory, on a server or on this disk; ``remote://NAME/path`` lies below a configured
+    remote. ``output``: where it goes; None is here, by its name. ``jobs``: requests at once; 0 is what the remote's
+    settings say. ``now``: Unix seconds by the caller's clock."""
 
     url: str
     output: bytes | None = None
     force: bool = False
     now: float = 0.0
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class GetUrlRequest:
-    """The same, for a file that is only downloaded."""
+    """The same, for what is only downloaded."""
 
     url: str
     output: bytes | None = None
     force: bool = False
+    jobs: int = 0
 
 
 def import_url(project: Project, request: ImportUrlRequest, reporter: Reporter = SILENT) -> Imported:
-    """Download a file and track it; `push` sends it, as its URL may give something else one day.
+    """Download a file or directory and track it; `push` sends it, as its URL may give something else one day.
 
     Nothing is written where it cannot be had. Raises as `open_url`.
     """
     require_own(project.layout, "import-url")
     check_committable(request.url)
-    url = _recorded(project, request.url)
-    with open_url(request.url, project.environment, project, reporter) as found:
+    looking = Looking(request.jobs, request.now)
+    with open_url(request.url, project.environment, project, reporter, looking) as found:
+        url = _recorded(project, found)
         path = output_in(project, request.output, _name(found.name, request.url))
         known = check_free(project, path, is_dir=False)
         is_same = known is not None and known.pointer.source is not None and known.pointer.source.url == url
         if not is_same:
             refuse_taken(project, path, known, force=request.force)
         cache = open_cache(project)
-        entry = bring_url(found, cache, reporter)
+        with open_seen(project) as seen:
+            entry, received = found.bring(cache, seen, request.jobs, reporter)
         item = tracked_import(known, path, entry, Origin(entry.digest, url=url, etag=found.etag))
         recorded = place(project, cache, item, Placing("import-url", request.now, request.force), reporter)
     if not url.startswith(REMOTE):
@@ -85,7 +95,7 @@ def import_url(project: Project, request: ImportUrlRequest, reporter: Reporter =
         directory = full if "://" not in url else b""
         allow_source(project, Place(url, directory, host_of(url) if "://" in url else ""))
     changed = known is None or known.pointer.digest != entry.digest
-    return imported(item, found.item.size, changed=changed, git_files=recorded.git_files)
+    return imported(item, received, changed=changed, git_files=recorded.git_files)
 
 
 def update_url(project: Project, request: UpdateRequest, item: Tracked, origin: Origin, reporter: Reporter) -> Imported:
@@ -93,7 +103,8 @@ def update_url(project: Project, request: UpdateRequest, item: Tracked, origin: 
     if request.rev is not None and request.targets:
         raise UsageError(f"{show(item.path)} comes from a URL, which has no revisions", path=item.path)
     where = show(item.pointer_path)
-    with open_url(origin.url, project.environment, project, reporter, stated_by=where) as found:
+    looking = Looking(request.jobs, request.now, where)
+    with open_url(origin.url, project.environment, project, reporter, looking) as found:
         if found.etag == origin.etag:
             return imported(item, 0, changed=False)
         if request.dry_run:
@@ -105,33 +116,37 @@ def update_url(project: Project, request: UpdateRequest, item: Tracked, origin: 
                 hint=f"take theirs with `dvtool update --force {show(item.path)}`",
             )
         cache = open_cache(project)
-        entry = bring_url(found, cache, reporter)
+        with open_seen(project) as seen:
+            entry, received = found.bring(cache, seen, request.jobs, reporter)
         new = tracked_import(item, item.path, entry, Origin(entry.digest, url=origin.url, etag=found.etag))
         recorded = place(project, cache, new, Placing("update", request.now, request.force), reporter)
         changed = entry.digest != origin.digest
-        return imported(new, found.item.size, changed=changed, git_files=recorded.git_files)
+        return imported(new, received, changed=changed, git_files=recorded.git_files)
 
 
 def get_url(
     environment: Environment, project: Project | None, request: GetUrlRequest, reporter: Reporter = SILENT
 ) -> GetResult:
-    """Download a file. *project*: whose remotes ``remote://`` means, if there is one here."""
-    with open_url(request.url, environment, project, reporter) as found:
+    """Download a file or directory. *project*: whose remotes ``remote://`` means, if there is one here."""
+    with open_url(request.url, environment, project, reporter, Looking(request.jobs)) as found:
         target = output_path(request.output, _name(found.name, request.url), environment, force=request.force)
         with scratch_cache(os.path.dirname(target), environment) as cache:
-            entry = bring_url(found, cache, reporter)
+            with Aliases(None) as seen:
+                entry, _ = found.bring(cache, seen, request.jobs, reporter)
             put(cache, entry, target, reporter)
-        return GetResult(target, "file", entry.size, 1, "", str(entry.digest))
+        kind = "directory" if entry.kind == DIRECTORY else "file"
+        return GetResult(target, kind, entry.size, entry.files, "", str(entry.digest))
 
 
 def _name(name: bytes, url: str) -> bytes:
     if not name:
-        raise UsageError(f"{redact(url)} names no file")
+        raise UsageError(f"{redact(url)} has no name", hint="say where it goes: dvtool import-url URL NAME")
     return name
 
 
-def _recorded(project: Project, url: str) -> str:
+def _recorded(project: Project, found: UrlFile | UrlDirectory) -> str:
     """A path on this disk from the project's root; a URL as it is."""
-    if "://" in url or os.path.isabs(url):
-        return url
-    return os.fsdecode(os.path.relpath(os.path.join(project.environment.cwd, os.fsencode(url)), project.root))
+    if "://" in found.url or os.path.isabs(found.url):
+        return found.url
+    path = os.path.relpath(os.path.join(project.environment.cwd, os.fsencode(found.url)), project.root)
+    return os.fsdecode(path) + ("/" if found.url.endswith("/") else "")

@@ -77,6 +77,8 @@ def update(project: Project, request: UpdateRequest, reporter: Reporter = SILENT
             try:
                 items.append(_update(project, request, item, reporter))
             except DvtoolError as error:
+                if show(item.path) not in error.message:
+                    error.message = f"{show(item.path)}: {error.message}"
                 errors.append(error)
     return UpdateResult(tuple(items), tuple(errors))
 

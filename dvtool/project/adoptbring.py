@@ -43,10 +43,19 @@ from dvtool.workspace.sinks import HashSink
 
 
 def bring_here(
-    project: Project, tracked: TrackedPaths, selected: Iterable[Selected], cache: Cache, reporter: Reporter
+    project: Project,
+    tracked: TrackedPaths,
+    selected: Iterable[Selected],
+    cache: Cache,
+    reporter: Reporter,
+    *,
+    anew: bool = False,
 ) -> tuple[TrackedPaths, list[DvtoolError]]:
     """What a checkout of *selected* needs and the other tool's cache has: the paths as they are known then, and an
-    error for each damaged file. What stands in the worktree already is not copied. Raises `StorageError`, `Locked`."""
+    error for each damaged file. What stands in the worktree already is not copied, but where it is to be placed *anew*.
+
+    Raises `StorageError`, `Locked`.
+    """
     parts: dict[Tracked, list[bytes]] = {}
     for one in selected:
         if one.item.stated is not None:
@@ -63,7 +72,7 @@ def bring_here(
             with suppress(MissingData):
                 needs += _needs(adoption, item, () if b"" in below else below)
         lacking = adoption.lacking(needs)
-        if lacking:
+        if lacking and not anew:
             standing = _standing(project, adoption, parts, reporter)
             known = adoption.aliases.files(need.stated for need in lacking)
             lacking = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dvtool.errors import ConfigError
@@ -30,7 +31,9 @@ from dvtool.workspace.pointers import load_tracked
 
 if TYPE_CHECKING:
     from dvtool.pipeline.lockfile import LockReader
+    from dvtool.project.adoptlinks import AdoptedLinks
     from dvtool.remote.address import Address
+    from dvtool.state.aliases import Aliases
     from dvtool.store.cache import Cache
     from dvtool.workspace.worktree import Worktree
 
@@ -74,11 +77,15 @@ def open_worktree(project: Project, cache: Cache | None = None) -> Worktree:
     ignore = IgnoreRules.load(project.root, project.ignore_file)
     cache = cache or open_cache(project)
     worktree = Worktree(project.root, layout.state_dir, cache, memo, ignore, jobs=_jobs(project))
-    if project.adopts or project.foreign:
+
+    @lru_cache(1)
+    def adopted_links() -> AdoptedLinks:
         from dvtool.project.adoptlinks import AdoptedLinks
 
-        links = AdoptedLinks(project)
-        worktree.linked = lambda target: cache.linked_object(target) or links(target)
+        return AdoptedLinks(project)
+
+    # Also after DVC's project was taken over: its links into its cache stand there until `checkout` has been.
+    worktree.linked = lambda target: cache.linked_object(target) or adopted_links()(target)
     return worktree
 
 
@@ -159,6 +166,15 @@ def settled_items(project: Project, items: Sequence[Tracked]) -> Sequence[Tracke
 def open_pointers(project: Project, found: OwnFiles | None = None) -> TrackedPaths:
     """What was added alone: outputs of stages are not in it. *found*: from `find_files`."""
     return settled(project, load_tracked(project.root, project.git, project.layout.prefix.rstrip(b"/"), found=found))
+
+
+def open_seen(project: Project) -> Aliases:
+    """What this clone has seen at URLs. A context manager."""
+    from dvtool.disk.space import is_network_fs
+    from dvtool.state.aliases import Aliases
+
+    folder = project.layout.clone_dir
+    return Aliases(os.path.join(folder, b"urls.sqlite"), network=is_network_fs(folder))
 
 
 def open_remote_of(project: Project, name: str | None = None) -> Remote:

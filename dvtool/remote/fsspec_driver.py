@@ -29,10 +29,9 @@ from dvtool.remote.fsspec_failures import Place
 from dvtool.remote.fsspec_failures import fsspec_failure
 from dvtool.remote.fsspec_failures import is_missing
 from dvtool.remote.fsspec_items import item_of
+from dvtool.remote.keys import OWN
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import Keys
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -68,6 +67,8 @@ class FsspecRemote:
     bears one call at a time. *disconnect* gets the file system at `close`: what is under way on it
     must fail then; it may return a coroutine for the loop of an asynchronous one.
     """
+
+    keys: Keys = OWN
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class FsspecRemote:
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         # Not `find`: its walk takes an error for an empty directory.
-        pending = [self._path(check_prefix(prefix).rstrip("/"))]
+        pending = [self._path(self.keys.prefix(prefix).rstrip("/"))]
         while pending:
             directory = pending.pop()
             inside = self._ls(directory)
@@ -121,13 +122,15 @@ class FsspecRemote:
                 path = info["name"].rstrip("/")
                 key = self._key(path)
                 if info["type"] == "directory":
-                    if key + "/" != TEMPORARY:
+                    if self.keys.enters(f"{key}/"):
                         pending.append(path)
-                elif info["type"] == "file" and is_key(key):
+                elif info["type"] != "file":
+                    self.keys.other(key)
+                elif self.keys.has(key):
                     yield item_of(key, info)
 
     def stat(self, key: str) -> RemoteItem | None:
-        with self._failures(f"look at {check_key(key)}"):
+        with self._failures(f"look at {self.keys.key(key)}"):
             info = self._info(self._path(key))
         if info is None:
             self._require_container()
@@ -137,7 +140,7 @@ class FsspecRemote:
         return item_of(key, info)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        path = self._path(check_key(key))
+        path = self._path(self.keys.key(key))
         is_whole = length is None and not start
         if length is None:
             # Its length, asked for first, bounds the answer and finds one that is cut without a word.
@@ -174,7 +177,7 @@ class FsspecRemote:
         self._get_whole(key, path, size)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        path = self._path(check_key(key))
+        path = self._path(self.keys.key(key))
         if create_only and self.stat(key) is not None:
             return False
         if create_only and self.capabilities.create_only and not self._layout.staged:
@@ -188,10 +191,10 @@ class FsspecRemote:
                 local = os.fsdecode(path)
         except OSError as error:
             raise storage_error(error, "read", path) from error
-        self._store(key, self._path(check_key(key)), lambda target: self._call("put_file", local, target))
+        self._store(key, self._path(self.keys.key(key)), lambda target: self._call("put_file", local, target))
 
     def delete(self, key: str) -> None:
-        path = self._path(check_key(key))
+        path = self._path(self.keys.key(key))
         with self._failures(f"delete {key}"):
             try:
                 self._call("rm_file", path)
@@ -204,7 +207,7 @@ class FsspecRemote:
     def prune(self, prefix: str) -> None:
         if not self._layout.staged:
             return
-        found = pending = [self._path(check_prefix(prefix).rstrip("/"))]
+        found = pending = [self._path(self.keys.prefix(prefix).rstrip("/"))]
         while pending:
             inside = [info for path in pending for info in self._ls(path)]
             pending = [info["name"].rstrip("/") for info in inside if info["type"] == "directory"]

@@ -1,4 +1,4 @@
-"""What adopted digests stand for, format 1: see ``docs/formats/aliases.md``.
+"""What names that other tools and servers give stand for, format 1: see ``docs/formats/aliases.md``.
 
 A SQLite file for each clone, filled with what this user has read and hashed. It may never fail a command: one that
 cannot be opened, is damaged or belongs to somebody else is treated as empty, and all in it can be learned again.

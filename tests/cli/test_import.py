@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from dvtool.disk.exchange import NotSupported
+from dvtool.project import scratch
 from tests.support.cli import CommandLine
 from tests.support.cli import git_project
 from tests.support.datarepo import DataRepo
@@ -63,6 +66,28 @@ def test_an_import_names_its_source_and_comes_from_there(source: DataRepo, proje
     shutil.rmtree(project.at / "set")
     cli.done("pull")
     assert tree_of(project.at / "set") == before
+
+
+def test_directories_of_the_new_pointer_are_made(source: DataRepo, project: DataRepo, tmp_path: Path) -> None:
+    project.cli.done("import", str(source.at), "data", "-o", "deep/er/set")
+    (tmp_path / "one").write_text("one\n")
+    project.cli.done("import-url", str(tmp_path / "one"), "other/one")
+    assert (project.at / "other/one").read_text() == "one\n"
+    assert tree_of(project.at / "deep/er/set") == tree_of(source.at / "data")
+    (project.at / "led").symlink_to(tmp_path)
+    ran = project.cli("import", str(source.at), "data", "-o", "led/away/set")
+    assert ran.code == 6
+    assert not (tmp_path / "away").exists()
+
+
+def test_sources_that_moved_are_told_by_path(source: DataRepo, project: DataRepo, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        project.cli.done("import", str(source.at), "data", "-o", name)
+    source.at.rename(tmp_path / "moved")
+    ran = project.cli("update")
+    assert ran.code != 0
+    for name in ("one", "two"):
+        assert f"  {name}: there is no directory {source.at}\n" in ran.err
 
 
 def test_a_clone_of_the_source_has_no_contents_of_files(
@@ -271,6 +296,45 @@ def test_get_needs_no_project_and_leaves_nothing(source: DataRepo, tmp_path: Pat
     cli.done("get", "-f", "../repo", "data/a.txt", "--rev", "v1")
     assert (tmp_path / "plain/a.txt").read_text() == "one\n"
     assert sorted(each.name for each in (tmp_path / "plain").iterdir()) == ["a.txt", "out"]
+
+
+@pytest.mark.parametrize("has_exchange", [True, False])
+def test_get_in_place_of_what_stands_there(
+    source: DataRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_exchange: bool
+) -> None:
+    def lacking(*_: object) -> None:
+        raise NotSupported("renameat2")
+
+    if not has_exchange:
+        monkeypatch.setattr(scratch, "exchange", lacking)
+    cli = CommandLine(tmp_path, {ALLOWED: str(tmp_path)})
+    wanted = tree_of(source.at / "data")
+    (tmp_path / "got").write_text("a file\n")
+    cli.done("get", cloned(source), "data", "-o", "got", "--force")
+    assert tree_of(tmp_path / "got") == wanted
+    (tmp_path / "got" / "mine").write_text("mine\n")
+    cli.done("get", cloned(source), "data", "-o", "got", "--force")
+    assert tree_of(tmp_path / "got") == wanted
+    assert not [*tmp_path.glob(".dvtool-part-*")]
+
+
+def test_get_that_fails_between_two_renames_puts_the_old_one_back(
+    source: DataRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object) -> None:
+        raise NotSupported("renameat2")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(scratch, "exchange", lacking)
+    monkeypatch.setattr(scratch, "rename_new", full)
+    (tmp_path / "got").mkdir()
+    (tmp_path / "got" / "mine").write_text("mine\n")
+    cli = CommandLine(tmp_path, {ALLOWED: str(tmp_path)})
+    ran = cli("get", cloned(source), "data", "-o", "got", "--force")
+    assert ran.code == 7
+    assert (tmp_path / "got" / "mine").read_text() == "mine\n"
 
 
 def test_another_repository_is_listed(source: DataRepo, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files of servers: imported with their entity tag, updated only when that changed, and downloaded."""
+"""Files and directories of servers: imported with their entity tag, updated only when that changed, and downloaded."""
 
 from __future__ import annotations
 
@@ -120,8 +120,9 @@ def test_a_file_of_this_disk(project: DataRepo, tmp_path: Path) -> None:
     (tmp_path / "my file, 1").write_text("one")
     project.cli.done("import-url", "../my file, 1", "here")
     assert (project.at / "here").read_text() == "one"
-    project.cli.done("get-url", str(tmp_path / "my file, 1"), "there")
-    assert (project.at / "there").read_text() == "one"
+    for number, url in enumerate((str(tmp_path / "my file, 1"), f"file://{tmp_path}/my%20file,%201")):
+        project.cli.done("get-url", url, f"there {number}")
+        assert (project.at / f"there {number}").read_text() == "one"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,80 @@ def test_a_pointer_may_not_lead_into_the_network_of_this_machine(
     assert "core.sources" in ran.err
     assert len(nginx.requests(place)) == before
     assert CommandLine(theirs.at, ALLOWED)("update").code == 0
+
+
+def fill(folder: Path) -> None:
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/größe 1.csv").write_text("1,2\n")
+    (folder / "rows.csv").write_text("a,b\n" * 100)
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_directory_of_this_disk(project: DataRepo, tmp_path: Path, ending: str) -> None:
+    fill(tmp_path / "photos")
+    below = project.cli.below("data")
+    assert "data/photos: 2 files" in below.done("import-url", f"../../photos{ending}")
+    assert 'url: "../photos/"' in (project.at / "data/photos.dvt").read_text()
+    assert (project.at / "data/photos/deep/größe 1.csv").read_text() == "1,2\n"
+    project.commit("imported")
+    assert "up to date" in project.cli.done("update")
+    (tmp_path / "photos/rows.csv").unlink()
+    project.cli.done("update")
+    assert sorted(each.name for each in (project.at / "data/photos").iterdir()) == ["deep"]
+
+
+def test_changes_of_ones_own_are_kept(project: DataRepo, tmp_path: Path) -> None:
+    fill(tmp_path / "photos")
+    project.cli.done("import-url", "../photos")
+    project.commit("imported")
+    (project.at / "photos/rows.csv").write_text("mine")
+    (tmp_path / "photos/rows.csv").write_text("theirs")
+    assert project.cli("update").code != 0
+    assert (project.at / "photos/rows.csv").read_text() == "mine"
+    project.cli.done("update", "--force")
+    assert (project.at / "photos/rows.csv").read_text() == "theirs"
+
+
+def test_a_directory_that_was_imported_is_pushed_and_may_come_from_the_url(project: DataRepo, tmp_path: Path) -> None:
+    fill(tmp_path / "photos")
+    (tmp_path / "store").mkdir()
+    project.cli.done("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    project.cli.done("import-url", "../photos")
+    project.commit("imported")
+    for push in (False, True):
+        if push:
+            project.cli.done("push")
+            shutil.rmtree(tmp_path / "photos")
+        project.lose_cache()
+        shutil.rmtree(project.at / "photos")
+        project.cli.done("pull")
+        assert (project.at / "photos/deep/größe 1.csv").read_text() == "1,2\n"
+
+
+def test_links_in_a_directory_are_not_followed(project: DataRepo, tmp_path: Path) -> None:
+    fill(tmp_path / "photos")
+    (tmp_path / "photos/secret").symlink_to("/etc/passwd")
+    ran = project.cli("import-url", "../photos")
+    assert ran.code == 6, ran
+    assert "photos" not in project.git("status", "--porcelain")
+
+
+def test_a_web_server_has_no_directories(nginx: Nginx, project: DataRepo) -> None:
+    ran = project.cli("import-url", f"{nginx.url(nginx.new_place())}/")
+    assert ran.code == 2, ran
+    assert "does not say which files" in ran.err
+
+
+def test_get_url_replaces_a_directory_only_by_force(project: DataRepo, tmp_path: Path) -> None:
+    fill(tmp_path / "photos")
+    (tmp_path / "plain/photos").mkdir(parents=True)
+    (tmp_path / "plain/photos/mine").write_text("mine")
+    cli = CommandLine(tmp_path / "plain")
+    assert cli("get-url", "../photos").code == 2
+    assert (tmp_path / "plain/photos/mine").read_text() == "mine"
+    cli.done("get-url", "-f", "../photos")
+    assert sorted(each.name for each in (tmp_path / "plain/photos").iterdir()) == ["deep", "rows.csv"]
+    assert [each.name for each in (tmp_path / "plain").iterdir()] == ["photos"]
 
 
 def test_get_url_needs_no_project(nginx: Nginx, tmp_path: Path) -> None:

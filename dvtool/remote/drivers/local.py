@@ -36,10 +36,9 @@ from dvtool.remote.address import Address
 from dvtool.remote.failures import file_failure
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
+from dvtool.remote.keys import OWN
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import Keys
 from dvtool.remote.redact import redact
 
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -48,11 +47,13 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 def open_driver(address: Address) -> Remote:
     """Raises `ConfigError` for a URL that names a host, or ``~``."""
-    return LocalRemote(address.name, _directory(address))
+    return LocalRemote(address.name, directory_of(address))
 
 
 class LocalRemote:
     """`dvtool.model.ports.Remote` over the directory *root* (absolute)."""
+
+    keys: Keys = OWN
 
     def __init__(self, name: str, root: bytes) -> None:
         self.name = name
@@ -69,7 +70,7 @@ class LocalRemote:
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
         self._require_root()
-        top = os.fsencode(check_prefix(prefix))
+        top = os.fsencode(self.keys.prefix(prefix))
         return iter(sorted(self._walk(top), key=lambda item: item.key))
 
     def stat(self, key: str) -> RemoteItem | None:
@@ -171,7 +172,7 @@ class LocalRemote:
             os.unlink(path)
 
     def prune(self, prefix: str) -> None:
-        top = self._path(check_prefix(prefix).rstrip("/"))
+        top = self._path(self.keys.prefix(prefix).rstrip("/"))
         for directory, _, _ in os.walk(top, topdown=False):
             with suppress(OSError):
                 os.rmdir(directory)
@@ -231,11 +232,13 @@ class LocalRemote:
                 with scan:
                     for entry in scan:
                         name = prefix + entry.name
+                        key = os.fsdecode(name)
                         if entry.is_dir(follow_symlinks=False):
-                            if name + b"/" != TEMPORARY.encode():
+                            if self.keys.enters(f"{key}/"):
                                 pending.append(name + b"/")
-                            continue
-                        if entry.is_file(follow_symlinks=False) and is_key(key := os.fsdecode(name)):
+                        elif not entry.is_file(follow_symlinks=False):
+                            self.keys.other(key)
+                        elif self.keys.has(key):
                             item = _listed(key, entry)
                             if item is not None:
                                 yield item
@@ -261,7 +264,7 @@ class LocalRemote:
         return StorageError(f"remote {self.name}: {key} is not a regular file", path=path, hint="move it away")
 
     def _path(self, key: str) -> bytes:
-        return os.path.join(self._root, check_key(key).encode("ascii"))
+        return os.path.join(self._root, os.fsencode(self.keys.key(key)))
 
     def _require_root(self) -> None:
         with self._failures("open", self._root):
@@ -291,7 +294,8 @@ class LocalRemote:
             raise file_failure(error, self.name, doing, path) from error
 
 
-def _directory(address: Address) -> bytes:
+def directory_of(address: Address) -> bytes:
+    """The directory that a URL names, absolute; raises as `open_driver`."""
     name, url = address.name, address.url
     path = os.fsencode(url)
     if url[:7].lower() == "file://":

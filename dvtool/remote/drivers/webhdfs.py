@@ -37,9 +37,6 @@ from dvtool.remote.failures import TransientError
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import wrong_length
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
 from dvtool.remote.redact import redact
 from dvtool.remote.rest import Answer
 from dvtool.remote.rest import Http
@@ -97,11 +94,11 @@ class WebHdfsRemote(HttpRemote):
         self._root_seen = False
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        top = check_prefix(prefix)
+        top = self.keys.prefix(prefix)
         return iter(sorted(self._client.run(lambda http: self._walk(http, top)), key=lambda item: item.key))
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
-        value = self._open(check_key(key), {})
+        value = self._open(self.keys.key(key), {})
 
         async def fetched(http: Http) -> None:
             # The DataNode gives the length of what it sends, which a broken file makes shorter.
@@ -113,11 +110,11 @@ class WebHdfsRemote(HttpRemote):
         self._client.run(fetched)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        check_key(key)
+        self.keys.key(key)
         return self._client.run(lambda http: self._store(http, key, data, len(data), replaces=not create_only))
 
     def put_file(self, key: str, path: bytes) -> None:
-        check_key(key)
+        self.keys.key(key)
         try:
             with open(path, "rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
@@ -126,7 +123,7 @@ class WebHdfsRemote(HttpRemote):
             raise storage_error(error, "read", path) from error
 
     def delete(self, key: str) -> None:
-        check_key(key)
+        self.keys.key(key)
         self._client.run(lambda http: self._delete(http, key))
 
     async def _delete(self, http: Http, key: str) -> None:
@@ -217,15 +214,18 @@ class WebHdfsRemote(HttpRemote):
             for each in children:
                 key = folder + each["pathSuffix"]
                 if each["type"] == "DIRECTORY":
-                    below.append(f"{key}/")
-                elif each["type"] == "FILE" and is_key(key):
+                    if self.keys.enters(f"{key}/"):
+                        below.append(f"{key}/")
+                elif each["type"] != "FILE":
+                    self.keys.other(key)
+                elif self.keys.has(key):
                     found.append(_item(key, each))
             return below
 
         level: Sequence[str] = [top]
         while level:
             below = await asyncio.gather(*map(look, level))
-            level = [folder for folders in below for folder in folders if folder != TEMPORARY]
+            level = [folder for folders in below for folder in folders]
         return found
 
     async def _children(self, http: Http, folder: str) -> Sequence[dict[str, Any]]:

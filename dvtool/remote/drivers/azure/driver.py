@@ -30,9 +30,8 @@ from dvtool.remote.drivers.azure.session import Session
 from dvtool.remote.drivers.azure.session import connect
 from dvtool.remote.drivers.azure.transfer import Blobs
 from dvtool.remote.fsspec_failures import http_status
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import OWN
+from dvtool.remote.keys import Keys
 
 T = TypeVar("T")
 
@@ -42,6 +41,8 @@ _PAGE = 5000
 
 class AzureRemote:
     """`dvtool.model.ports.Remote` over one container and prefix."""
+
+    keys: Keys = OWN
 
     def __init__(self, options: AzureOptions) -> None:
         self.name = options.place.name
@@ -64,7 +65,7 @@ class AzureRemote:
             calls.stop(session.close())
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        full = self._options.prefix + check_prefix(prefix)
+        full = self._options.prefix + self.keys.prefix(prefix)
         token: str | None = None
         while True:
             items, following = self._page(full, token)
@@ -72,7 +73,7 @@ class AzureRemote:
                 if not item.key.startswith(full):
                     raise StorageError(f"remote {self.name}: the server lists keys outside {self.url}")
                 key = item.key[len(self._options.prefix) :]
-                if is_key(key):
+                if self.keys.has(key):
                     yield RemoteItem(key, item.size, item.modified, item.etag)
             if not following:
                 return
@@ -192,4 +193,4 @@ class AzureRemote:
             self._connection()
 
     def _name(self, key: str) -> str:
-        return self._options.prefix + check_key(key)
+        return self._options.prefix + self.keys.key(key)

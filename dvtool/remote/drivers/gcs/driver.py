@@ -23,9 +23,8 @@ from dvtool.remote.drivers.gcs.api import Bucket
 from dvtool.remote.drivers.gcs.credentials import Credentials
 from dvtool.remote.drivers.gcs.options import GcsOptions
 from dvtool.remote.drivers.gcs.upload import upload
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import OWN
+from dvtool.remote.keys import Keys
 from dvtool.remote.rest import Http
 from dvtool.remote.rest import RestClient
 from dvtool.remote.restread import fetch
@@ -39,6 +38,8 @@ _PAGE = 1000
 
 class GcsRemote:
     """`dvtool.model.ports.Remote` over one bucket and prefix."""
+
+    keys: Keys = OWN
 
     def __init__(self, options: GcsOptions) -> None:
         self.name = options.place.name
@@ -61,7 +62,7 @@ class GcsRemote:
         self._client.close()
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        full = self._options.prefix + check_prefix(prefix)
+        full = self._options.prefix + self.keys.prefix(prefix)
         token: str | None = None
         while True:
             items, following = self._page(full, token)
@@ -69,7 +70,7 @@ class GcsRemote:
                 if not item.key.startswith(full):
                     raise StorageError(f"remote {self.name}: the server lists keys outside {self.url}")
                 key = item.key[len(self._options.prefix) :]
-                if is_key(key):
+                if self.keys.has(key):
                     yield RemoteItem(key, item.size, item.modified, item.etag)
             if not following:
                 return
@@ -153,4 +154,4 @@ class GcsRemote:
             self._credentials.load()
 
     def _name(self, key: str) -> str:
-        return self._options.prefix + check_key(key)
+        return self._options.prefix + self.keys.key(key)

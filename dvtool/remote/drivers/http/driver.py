@@ -22,8 +22,8 @@ from dvtool.remote.drivers.http.failures import ABSENT
 from dvtool.remote.drivers.http.failures import web_failure
 from dvtool.remote.drivers.http.options import WebOptions
 from dvtool.remote.failures import read_only
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
+from dvtool.remote.keys import OWN
+from dvtool.remote.keys import Keys
 from dvtool.remote.rest import Answer
 from dvtool.remote.rest import Http
 from dvtool.remote.rest import whole_answer
@@ -43,6 +43,8 @@ _NO_HEAD = frozenset({405, 501})
 class HttpRemote:
     """`dvtool.model.ports.Remote` over the directory at a URL."""
 
+    keys: Keys = OWN
+
     def __init__(self, options: WebOptions) -> None:
         self.capabilities = Capabilities(
             create_only=False, listing=False, server_time=False, delete=False, write=False, concurrency=8
@@ -60,31 +62,31 @@ class HttpRemote:
         self._client.close()
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        check_prefix(prefix)
+        self.keys.prefix(prefix)
         raise StorageError(f"remote {self.name}: a web server cannot be listed")
 
     def stat(self, key: str) -> RemoteItem | None:
-        check_key(key)
+        self.keys.key(key)
         return self._client.run(lambda http: self._stat(http, key))
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        check_key(key)
+        self.keys.key(key)
         return self._client.run(lambda http: self._get(http, key, start, length))
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
-        value = self._value(check_key(key))
+        value = self._value(self.keys.key(key))
         self._client.run(lambda http: self._found(http, fetch(http, value, path, size)))
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:  # noqa: ARG002 - the port's
-        check_key(key)
+        self.keys.key(key)
         raise read_only(self.name, self.url)
 
     def put_file(self, key: str, path: bytes) -> None:  # noqa: ARG002 - the port's
-        check_key(key)
+        self.keys.key(key)
         raise read_only(self.name, self.url)
 
     def delete(self, key: str) -> None:
-        check_key(key)
+        self.keys.key(key)
         raise read_only(self.name, self.url)
 
     async def _get(self, http: Http, key: str, start: int, length: int | None) -> bytes:

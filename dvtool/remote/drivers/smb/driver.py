@@ -36,10 +36,9 @@ from dvtool.remote.extras import require
 from dvtool.remote.failures import cut_short
 from dvtool.remote.failures import too_long
 from dvtool.remote.failures import wrong_length
+from dvtool.remote.keys import OWN
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import Keys
 from dvtool.remote.logins import Login
 from dvtool.remote.logins import find_login
 from dvtool.remote.logins import login_help
@@ -54,6 +53,8 @@ _SECONDS_OPEN = 0.2
 
 class SmbRemote:
     """`dvtool.model.ports.Remote` over one folder."""
+
+    keys: Keys = OWN
 
     def __init__(self, address: Address, options: SmbOptions) -> None:
         self.name = address.name
@@ -73,11 +74,11 @@ class SmbRemote:
         self._connections.close()
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        check_prefix(prefix)
+        self.keys.prefix(prefix)
         return iter(sorted(self._run("list", lambda at: self._walk(at, prefix)), key=lambda item: item.key))
 
     def stat(self, key: str) -> RemoteItem | None:
-        check_key(key)
+        self.keys.key(key)
 
         def look(at: Connection) -> RemoteItem | None:
             found = _status(at, key)
@@ -89,7 +90,7 @@ class SmbRemote:
         return self._run(f"look at {key}", look)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
-        check_key(key)
+        self.keys.key(key)
 
         def read(at: Connection) -> bytes:
             with self._reading(at, key) as (file, held):
@@ -106,7 +107,7 @@ class SmbRemote:
         return self._run(f"read {key}", read)
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
-        check_key(key)
+        self.keys.key(key)
 
         def read(at: Connection) -> None:
             with self._reading(at, key) as (file, held):
@@ -129,13 +130,13 @@ class SmbRemote:
             os.close(target)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        check_key(key)
+        self.keys.key(key)
         view = memoryview(data)
         blocks = (view[at : at + _BLOCK] for at in range(0, len(data), _BLOCK))
         return self._run(f"write {key}", lambda at: self._publish(at, key, blocks, create_only=create_only))
 
     def put_file(self, key: str, path: bytes) -> None:
-        check_key(key)
+        self.keys.key(key)
         try:
             source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -146,7 +147,7 @@ class SmbRemote:
             os.close(source)
 
     def delete(self, key: str) -> None:
-        check_key(key)
+        self.keys.key(key)
 
         def remove(at: Connection) -> None:
             if not _remove(at, key):
@@ -160,7 +161,9 @@ class SmbRemote:
             if entries is None:
                 self._require_root(at)
             prefix = TEMPORARY_PREFIX.decode("ascii")
-            named = ((name, info) for name, info, folder in entries or () if name.startswith(prefix) and not folder)
+            named = (
+                (name, info) for name, info, folder in entries or () if name.startswith(prefix) and folder is False
+            )
             return [
                 Unfinished(TEMPORARY + name, info.end_of_file, info.last_write_time.timestamp(), name)
                 for name, info in named
@@ -179,10 +182,12 @@ class SmbRemote:
             prefix = pending.pop()
             for name, info, folder in _entries(at, prefix) or ():
                 key = prefix + name
-                if folder:
-                    if is_key(f"{key}/x"):
+                if folder is None:
+                    self.keys.other(key)
+                elif folder:
+                    if self.keys.enters(f"{key}/"):
                         pending.append(f"{key}/")
-                elif is_key(key):
+                elif self.keys.has(key):
                     found.append(RemoteItem(key, info.end_of_file, info.last_write_time.timestamp()))
         if not found:
             self._require_root(at)
@@ -378,13 +383,16 @@ def _remove(at: Connection, name: str) -> bool:
     return True
 
 
-def _entries(at: Connection, prefix: str) -> list[tuple[str, Any, bool]] | None:
-    """Name, what the server says of it, whether it is a folder. Links are left out. None: no such folder."""
+def _entries(at: Connection, prefix: str) -> list[tuple[str, Any, bool | None]] | None:
+    """Name, what the server says of it, whether it is a folder: None for a link. None: no such folder."""
     import smbclient
+
+    def folder(each: Any) -> bool | None:
+        return None if each.is_symlink() else each.is_dir()
 
     try:
         with at.watched(), smbclient.scandir(at.path(prefix.rstrip("/")), **at.arguments) as entries:
-            return [(each.name, each.smb_info, each.is_dir()) for each in entries if not each.is_symlink()]
+            return [(each.name, each.smb_info, folder(each)) for each in entries]
     except Exception as error:
         if is_absent(error):
             return None

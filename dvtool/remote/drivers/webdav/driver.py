@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from urllib.parse import quote
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
@@ -32,9 +33,8 @@ from dvtool.remote.drivers.webdav.multistatus import QUESTION
 from dvtool.remote.drivers.webdav.multistatus import NotMultistatus
 from dvtool.remote.drivers.webdav.multistatus import Resource
 from dvtool.remote.drivers.webdav.multistatus import resources
+from dvtool.remote.keys import OWN
 from dvtool.remote.keys import TEMPORARY
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
 from dvtool.remote.keys import is_key
 from dvtool.remote.rest import Answer
 from dvtool.remote.rest import Body
@@ -64,18 +64,26 @@ class WebDavRemote(HttpRemote):
         self._making = asyncio.Lock()
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        top = check_prefix(prefix)
+        top = self.keys.prefix(prefix)
         return iter(sorted(self._client.run(lambda http: self._walk(http, top)), key=lambda item: item.key))
 
+    async def _stat(self, http: Http, key: str) -> RemoteItem | None:
+        # To HEAD a directory may answer like a file: with the page that shows it.
+        if self.keys is not OWN:
+            answer = await self._propfind(http, key, "0")
+            if answer.status == 207 and any(each.is_collection for each in self._resources(answer)):
+                raise StorageError(f"remote {self.name}: {key} is not a file")
+        return await super()._stat(http, key)
+
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> bool:
-        check_key(key)
+        self.keys.key(key)
         size = len(data)
         return self._client.run(
             lambda http: self._store(http, key, lambda: _slices(data), size, replace=not create_only)
         )
 
     def put_file(self, key: str, path: bytes) -> None:
-        check_key(key)
+        self.keys.key(key)
         try:
             source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -96,7 +104,7 @@ class WebDavRemote(HttpRemote):
                 raise
 
     def delete(self, key: str) -> None:
-        check_key(key)
+        self.keys.key(key)
         self._client.run(lambda http: self._delete(http, key, f"delete {key}"))
 
     def unfinished(self) -> Iterator[Unfinished]:
@@ -107,6 +115,9 @@ class WebDavRemote(HttpRemote):
 
     def discard(self, left: Unfinished) -> None:
         self._client.run(lambda http: self._delete(http, left.handle, "delete an unfinished upload"))
+
+    def _at(self, path: str) -> str:
+        return super()._at(quote(path, safe="/:@!$&'()*+,;=~"))
 
     async def _store(self, http: Http, key: str, body: Blocks, size: int, *, replace: bool) -> bool:
         doing = f"write {key}"
@@ -179,8 +190,9 @@ class WebDavRemote(HttpRemote):
             for each in children:
                 key = folder + each.path.rstrip("/").rpartition("/")[2]
                 if each.is_collection:
-                    below.append(f"{key}/")
-                elif is_key(key):
+                    if self.keys.enters(f"{key}/"):
+                        below.append(f"{key}/")
+                elif self.keys.has(key):
                     if each.size is None:
                         raise StorageError(f"remote {self.name}: the server does not state the size of {key}")
                     found.append(RemoteItem(key, each.size, each.modified, each.etag))
@@ -189,7 +201,7 @@ class WebDavRemote(HttpRemote):
         level = [top]
         while level:
             below = await asyncio.gather(*map(look, level))
-            level = [folder for folders in below for folder in folders if folder != TEMPORARY]
+            level = [folder for folders in below for folder in folders]
         return found
 
     async def _children(self, http: Http, folder: str) -> Sequence[Resource]:
