@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from typing import runtime_checkable
@@ -158,6 +159,17 @@ class Unfinishing(Protocol):
 
     def discard(self, left: Unfinished) -> None:
         """Remove it; if it is gone already, that is no error."""
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A remote that brings many small values in one call for less than in many. An optional part of the port."""
+
+    def get_each(self, sizes: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:
+        """So many bytes from the start of each key. None: `Remote.get` is to be asked, and says why if it fails.
+
+        Raises `StorageError` where the line fails; then all may be asked for again.
+        """
 
 
 @runtime_checkable

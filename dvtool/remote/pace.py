@@ -12,7 +12,7 @@ from dvtool.errors import StorageError
 
 GROWTH = 2
 """So many times what a remote usually bears are tried."""
-_REQUEST_BYTES = 64 << 10
+REQUEST_BYTES = 64 << 10
 """What a request without bytes counts as: so that many small ones are work too."""
 _WINDOW = 0.5
 _GAIN = 1.05
@@ -62,7 +62,7 @@ class Pace:
             yield tell
             done = True
         finally:
-            self._leave(moved + _REQUEST_BYTES if done else 0)
+            self._leave(moved + REQUEST_BYTES if done else 0)
 
     def overloaded(self, asked: float | None = None) -> None:
         """The remote answered that it has too much to do, or not in time. *asked*: nobody begins for so long."""
@@ -93,6 +93,10 @@ class Pace:
                 raise StorageError("the remote was closed while a request waited for its turn")
             self._running += 1
             self._was_full = self._was_full or self._running >= self.limit
+            if self._running < self.limit:
+                # Each wakes the next as long as there are slots. To wake all 32 threads for each slot made a GET of
+                # 2 KB take 1.2 ms, not 0.75.
+                self._changed.notify()
 
     def _leave(self, work: int) -> None:
         with self._changed:
@@ -102,7 +106,7 @@ class Pace:
             if self._done >= 2 * self.limit and self._clock() - self._since >= _WINDOW:
                 self._judge(self._work / (self._clock() - self._since))
                 self._open_window()
-            self._changed.notify_all()
+            self._changed.notify()
 
     def _judge(self, rate: float) -> None:
         if self._before_step:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TypeVar
 
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
 from dvtool.remote.failures import TransientError
+from dvtool.remote.pace import REQUEST_BYTES
 from dvtool.remote.pace import Pace
 from dvtool.remote.wrapper import RemoteWrapper
 
@@ -32,6 +34,11 @@ class PacedRemote(RemoteWrapper):
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         return self._paced(lambda: self._inner.get(key, start, length), len)
+
+    def get_each(self, sizes: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:
+        # One after the other, so they take one slot.
+        each = super().get_each
+        return self._paced(lambda: each(sizes), lambda found: sum(REQUEST_BYTES + len(data or b"") for data in found))
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
         self._paced(lambda: self._inner.get_file(key, path, size), lambda _: size)

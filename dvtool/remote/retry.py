@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TypeVar
 
 from dvtool.errors import storage_error
@@ -65,6 +66,10 @@ class RetryingRemote(RemoteWrapper):
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         return self._tried(lambda: self._inner.get(key, start, length))
+
+    def get_each(self, sizes: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:
+        each = super().get_each
+        return self._tried(lambda: each(sizes))
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
         """What has arrived is kept: after a cut the rest is fetched by range and appended."""

@@ -49,6 +49,12 @@ _DRIVERS = {
 SCHEMES = tuple(scheme for scheme in _DRIVERS if scheme)
 """What may stand before ``://``; a URL without it is a directory."""
 
+_WITHOUT_PLACE = frozenset({"", "file", "hdfs"})
+"""The path alone can be enough there."""
+
+_PLACES = {"hf": "buckets/OWNER/NAME/PATH"}
+"""What comes behind ``://``, where it is not ``PLACE/PATH``."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
 
@@ -66,6 +72,10 @@ def open_bare(address: Address) -> Remote:
     """The driver alone, one try each; raises as `open_remote` does."""
     scheme = served_scheme(address.name, address.url)
     module = _DRIVERS.get(scheme, "anyfs")
+    if module != "local":
+        from dvtool.remote.quiet import quiet_libraries
+
+        quiet_libraries()
     driver: Remote = import_module(f"dvtool.remote.drivers.{module}").open_driver(address)
     return driver
 
@@ -90,6 +100,11 @@ def served_scheme(name: str, url: str) -> str:
         from dvtool.remote.drivers.anyfs import check_scheme
 
         check_scheme(name, scheme, SCHEMES)
+    elif scheme not in _WITHOUT_PLACE and not url.partition("://")[2].strip("/"):
+        raise ConfigError(
+            f"remote {name}: {redact(url)} names no place",
+            hint=f"write the bucket or the server, and the path there: {scheme}://{_PLACES.get(scheme, 'PLACE/PATH')}",
+        )
     return scheme
 
 

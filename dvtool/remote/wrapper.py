@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from dvtool.model.ports import Capabilities
 from dvtool.model.ports import Expecting
+from dvtool.model.ports import Gathering
 from dvtool.model.ports import Remote
 from dvtool.model.ports import RemoteItem
 from dvtool.model.ports import Unfinished
@@ -58,6 +60,9 @@ class RemoteWrapper:
     def discard(self, left: Unfinished) -> None:
         if isinstance(self._inner, Unfinishing):
             self._inner.discard(left)
+
+    def get_each(self, sizes: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:
+        return self._inner.get_each(sizes) if isinstance(self._inner, Gathering) else [None] * len(sizes)
 
     def expect(self, sizes: Mapping[str, int]) -> None:
         if isinstance(self._inner, Expecting):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,7 +23,6 @@ from dvtool.formats.dvcplaces import object_key
 from dvtool.formats.dvcplaces import shard_of
 from dvtool.hashing.digests import digest_of
 from dvtool.hashing.digests import new_hasher
-from dvtool.hashing.digests import object_id
 from dvtool.model.digest import ObjectId
 from dvtool.model.digest import as_digest
 from dvtool.model.paths import show
@@ -35,7 +33,6 @@ from dvtool.state.aliases import Aliases
 from dvtool.store.cache import LOOSE_FROM
 from dvtool.store.cache import Cache
 from dvtool.store.cachewriter import CacheWriter
-from dvtool.transfer.fetch import COMMIT_BYTES
 from dvtool.transfer.fetch import EVERYTHING
 from dvtool.transfer.parallel import Workers
 from dvtool.transfer.parallel import threads_for
@@ -44,12 +41,11 @@ from dvtool.transfer.types import DamagedItem
 from dvtool.transfer.types import FetchResult
 from dvtool.transfer.types import MissingItem
 from dvtool.transfer.types import Only
+from dvtool.transfer.values import Bringing
+from dvtool.transfer.values import Value
 
 MANIFEST_BYTES = 1 << 30
 """No manifest is longer: seven million files."""
-_PIECE = 8 << 20
-"""Values of so many bytes and more arrive in pieces."""
-_AHEAD = 64 << 20
 _MANY = 1_000
 """From so many values on, asking for the folders that they lie in takes fewer requests than asking for each."""
 
@@ -267,12 +263,6 @@ def bring_manifests(
     return missing, damaged, received
 
 
-class _Value(NamedTuple):
-    need: Need
-    key: str
-    size: int
-
-
 def bring(
     cache: Cache,
     aliases: Aliases,
@@ -298,7 +288,7 @@ def bring(
         missing = [
             MissingItem(path, stated) for stated, found in paths.items() if sizes.get(stated) is None for path in found
         ]
-        values: list[_Value] = []
+        values: list[Value] = []
         left_out = left_out_bytes = 0
         for stated, found in paths.items():
             size = sizes.get(stated)
@@ -308,16 +298,20 @@ def bring(
                 left_out += 1
                 left_out_bytes += size
                 continue
-            values.append(_Value(Need(stated, found[0]), object_key(stated), size))
+            values.append(Value(object_key(stated), size, stated, as_digest(stated)))
         total = sum(value.size for value in values)
         if dry_run:
             return FetchResult(len(values), 0, tuple(missing), (), (), total, left_out, left_out_bytes)
-        work = _Bringing(cache, aliases, remote, workers)
+        work = Bringing(cache, aliases, remote, workers)
         if values:
             with transferring(reporter, "downloading", [remote], total) as progress:
                 work.run(values, progress)
-        damaged = [each._replace(path=path) for each in work.damaged for path in paths[each.oid]]
-        missing += [MissingItem(path, stated) for stated in work.gone for path in paths[stated]]
+        damaged = [
+            DamagedItem(path, each.stated, remote.name, each.key)
+            for each in work.damaged
+            for path in paths[each.stated]
+        ]
+        missing += [MissingItem(path, each.stated) for each in work.gone for path in paths[each.stated]]
     return FetchResult(work.objects, work.received, tuple(missing), tuple(damaged), (), total, left_out, left_out_bytes)
 
 
@@ -342,93 +336,3 @@ def _sizes(workers: Workers, remote: Remote, stated: Sequence[ObjectId]) -> dict
         if size is not None:
             found[keys[key]] = size
     return found
-
-
-class _Bringing:
-    def __init__(self, cache: Cache, aliases: Aliases, remote: Remote, workers: Workers) -> None:
-        self._cache = cache
-        self._aliases = aliases
-        self._remote = remote
-        self._workers = workers
-        self._uncommitted = 0
-        self.objects = self.received = 0
-        self.damaged: list[DamagedItem] = []
-        self.gone: list[ObjectId] = []
-
-    def run(self, values: Sequence[_Value], progress: Reporter) -> None:
-        with CacheWriter(self._cache, what="dvtool fetch", on_wait=progress.note) as writer:
-            try:
-                self._small(writer, [value for value in values if value.size < _PIECE], progress)
-                for value in values:
-                    if value.size >= _PIECE:
-                        self._large(writer, value, progress)
-            finally:
-                # What has come whole stays, whatever happened to the rest.
-                self._keep(writer)
-
-    def _keep(self, writer: CacheWriter) -> None:
-        writer.commit()
-        self._aliases.save()
-        self._uncommitted = 0
-
-    def _small(self, writer: CacheWriter, values: Sequence[_Value], progress: Reporter) -> None:
-        def get(value: _Value) -> tuple[_Value, bytes | None, ObjectId | None]:
-            try:
-                data = self._remote.get(value.key, 0, value.size) if value.size else b""
-            except MissingData:
-                return value, None, None
-            return value, data, object_id(data) if is_right(value.need.stated, data) else None
-
-        for value, data, oid in self._workers.map(get, values, cost=_size_of, budget=_AHEAD):
-            if data is None:
-                self.gone.append(value.need.stated)
-                continue
-            self.received += len(data)
-            if oid is None:
-                self._wrong(value)
-                continue
-            writer.put_small(data, oid)
-            self._arrived(value, oid, len(data))
-            progress.advance(len(data))
-            if self._uncommitted > COMMIT_BYTES:
-                self._keep(writer)
-
-    def _large(self, writer: CacheWriter, value: _Value, progress: Reporter) -> None:
-        digest = as_digest(value.need.stated)
-        other = new_hasher(digest.algorithm)
-        with writer.loose_temporary() as temporary:
-            try:
-                for piece in self._pieces(value):
-                    temporary.write(piece)
-                    other.update(piece)
-                    self.received += len(piece)
-                    progress.advance(len(piece))
-            except MissingData:
-                self.gone.append(value.need.stated)
-                return
-            if other.digest() != digest.raw:
-                self._wrong(value)
-                return
-            oid = temporary.digest()
-            temporary.publish(oid)
-        self._arrived(value, oid, value.size)
-        self._keep(writer)
-
-    def _pieces(self, value: _Value) -> Iterator[bytes]:
-        def get(start: int) -> bytes:
-            return self._remote.get(value.key, start, min(_PIECE, value.size - start))
-
-        starts = range(0, value.size, _PIECE)
-        return self._workers.map(get, starts, cost=lambda _: _PIECE, budget=_AHEAD)
-
-    def _arrived(self, value: _Value, oid: ObjectId, size: int) -> None:
-        self._aliases.put(value.need.stated, oid, size)
-        self.objects += 1
-        self._uncommitted += size
-
-    def _wrong(self, value: _Value) -> None:
-        self.damaged.append(DamagedItem(value.need.path, value.need.stated, self._remote.name, value.key))
-
-
-def _size_of(value: _Value) -> int:
-    return value.size

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -132,3 +133,21 @@ def test_only_an_overloaded_remote_is_asked_less(tmp_path: Path, overloaded: boo
     with pytest.raises(TransientError):
         PacedRemote(faulty, pace).get("k")
     assert pace.limit == limit
+
+
+def test_slots_that_are_new_go_to_those_who_wait() -> None:
+    """One that is woken wakes the next."""
+    pace = Pace(1, 8)
+    together = threading.Barrier(5)
+
+    def work(_: int) -> None:
+        with pace.slot():
+            together.wait(10)
+
+    with ThreadPoolExecutor(5) as pool:
+        with pace.slot():
+            done = pool.map(work, range(5))
+            while len(pace._changed._waiters) < 5:  # type: ignore[attr-defined]
+                threading.Event().wait(0.01)
+            pace.limit = 8
+        assert list(done) == [None] * 5

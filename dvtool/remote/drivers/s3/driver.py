@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -30,14 +31,15 @@ from dvtool.remote.drivers.s3.failures import no_bucket
 from dvtool.remote.drivers.s3.failures import response_code
 from dvtool.remote.drivers.s3.failures import response_status
 from dvtool.remote.drivers.s3.failures import s3_failure
+from dvtool.remote.drivers.s3.light import LightReads
+from dvtool.remote.drivers.s3.light import Part
 from dvtool.remote.drivers.s3.options import S3Options
 from dvtool.remote.drivers.s3.session import connect
 from dvtool.remote.drivers.s3.transfer import download
 from dvtool.remote.drivers.s3.transfer import read_range
 from dvtool.remote.drivers.s3.transfer import upload
-from dvtool.remote.keys import check_key
-from dvtool.remote.keys import check_prefix
-from dvtool.remote.keys import is_key
+from dvtool.remote.keys import OWN
+from dvtool.remote.keys import Keys
 from dvtool.remote.meter import Meter
 
 T = TypeVar("T")
@@ -50,6 +52,8 @@ _PAGE = 1000
 class S3Remote:
     """`dvtool.model.ports.Remote` over one bucket and prefix."""
 
+    keys: Keys = OWN
+
     def __init__(self, name: str, options: S3Options) -> None:
         self.name = name
         self.url = options.url
@@ -59,6 +63,7 @@ class S3Remote:
         self._options = options
         self._connecting = threading.Lock()
         self._connected: tuple[Any, Calls, asyncio.Semaphore] | None = None
+        self._light: LightReads | None = None
         self._closed = False
         self._bucket_seen = False
         self._meter = Meter()
@@ -76,10 +81,12 @@ class S3Remote:
             connected, self._connected = self._connected, None
         if connected is not None:
             client, calls, _ = connected
+            if self._light is not None:
+                self._light.close()
             calls.stop(client.close())
 
     def list(self, prefix: str) -> Iterator[RemoteItem]:
-        full = self._options.prefix + check_prefix(prefix)
+        full = self._options.prefix + self.keys.prefix(prefix)
         token: str | None = None
         while True:
             page = self._list_page(full, token)
@@ -103,12 +110,23 @@ class S3Remote:
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> bytes:
         where = self._reading(key)
-        return self._run(
-            f"read {key}",
-            lambda client, _: self._or_missing(
-                client, key, read_range(client, where, start, length, self.name, self._meter)
-            ),
-        )
+        if length and self._light is not None:
+            (data,) = self._light.read([Part(where["Key"], start, length)], self._meter)
+            if data is not None:
+                return data
+
+        def read(client: Any, _: asyncio.Semaphore) -> Coroutine[Any, Any, bytes]:
+            reading = read_range(client, where, start, length, self.name, self._meter)
+            if self._light is not None:
+                reading = self._light.watched(where["Key"], reading)
+            return self._or_missing(client, key, reading)
+
+        return self._run(f"read {key}", read)
+
+    def get_each(self, sizes: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:
+        if self._light is None:
+            return [None] * len(sizes)
+        return self._light.read([Part(self._where(key)["Key"], 0, size) for key, size in sizes], self._meter)
 
     def get_file(self, key: str, path: bytes, size: int) -> None:
         where = self._reading(key)
@@ -155,7 +173,7 @@ class S3Remote:
             page = self._uploads_page(markers)
             for entry in page.get("Uploads", ()):
                 key = str(entry["Key"]).removeprefix(self._options.prefix)
-                if entry["Key"].startswith(self._options.prefix) and is_key(key):
+                if entry["Key"].startswith(self._options.prefix) and self.keys.has(key):
                     yield Unfinished(key, None, entry["Initiated"].timestamp(), entry["UploadId"])
             if not page.get("IsTruncated"):
                 return
@@ -200,7 +218,7 @@ class S3Remote:
         if not name.startswith(full):
             raise StorageError(f"remote {self.name}: the server lists keys outside {self.url}")
         key = name[len(self._options.prefix) :]
-        if not is_key(key):
+        if not self.keys.has(key):
             return None
         return RemoteItem(key, entry["Size"], entry["LastModified"].timestamp(), entry.get("ETag"))
 
@@ -258,7 +276,9 @@ class S3Remote:
             if self._closed:
                 raise StorageError(f"remote {self.name} is closed")
             if self._connected is None:
-                loop, client = connect(self._options, 2 * self.capabilities.concurrency + _PARTS_ON_THE_LINE)
+                connections = 2 * self.capabilities.concurrency
+                loop, client, session = connect(self._options, connections + _PARTS_ON_THE_LINE)
+                self._light = LightReads(self.name, self._options, client, session, connections)
                 self._connected = (client, Calls(self.name, loop), asyncio.Semaphore(_PARTS_ON_THE_LINE))
             return self._connected
 
@@ -271,7 +291,7 @@ class S3Remote:
         return {**self._where(key), **self._options.protection.body}
 
     def _where(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._options.bucket, "Key": self._options.prefix + check_key(key)}
+        return {"Bucket": self._options.bucket, "Key": self._options.prefix + self.keys.key(key)}
 
 
 async def _put(client: Any, where: dict[str, str], data: bytes) -> bool:
