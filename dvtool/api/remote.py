@@ -25,6 +25,7 @@ from dvtool.project.confirm import unset_confirmed
 from dvtool.project.edit import remove_remote
 from dvtool.project.edit import rename_remote
 from dvtool.project.edit import set_setting
+from dvtool.project.edit import together
 from dvtool.project.edit import unset_setting
 from dvtool.project.environment import Environment
 from dvtool.project.layout import Layout
@@ -80,7 +81,7 @@ def remote_add(environment: Environment, request: RemoteAddRequest) -> str:
             f"there is a remote {name!r} already",
             hint=f"dvtool remote modify {name} url URL, or `remote add -f` to start it anew",
         )
-    with begin_at(layout, environment, "remote add") as operation:
+    with begin_at(layout, environment, "remote add") as operation, together(layout):
         operation.prepare(summary=f"the remote {name}")
         remove_remote(layout, level, name)
         set_confirmed(layout, environment, level, f"remote.{name}.url", url)
@@ -133,7 +134,7 @@ def remote_modify(
     """
     layout = layout_of(environment, level)
     key = f"remote.{name}.{option}"
-    with begin_at(layout, environment, "remote modify") as operation:
+    with begin_at(layout, environment, "remote modify") as operation, together(layout):
         operation.prepare(summary=f"{option} of the remote {name}")
         if value is None:
             return unset_confirmed(layout, environment, level, key)
@@ -147,7 +148,7 @@ def remote_remove(environment: Environment, name: str, level: Level | None = Non
     """Forget a remote and return the files changed; its data stays. Without *level*: in both files of this clone."""
     layout = layout_of(environment, level)
     levels = _OF_THE_CLONE if level is None else (level,)
-    with begin_at(layout, environment, "remote remove") as operation:
+    with begin_at(layout, environment, "remote remove") as operation, together(layout):
         operation.prepare(summary=f"the remote {name}")
         changed = [path for each in levels if (path := remove_remote(layout, each, name)) is not None]
         if not changed:
@@ -168,7 +169,7 @@ def remote_rename(environment: Environment, old: str, new: str, level: Level | N
         )
     levels = _OF_THE_CLONE if level is None else (level,)
     default = _default_levels(layout, levels, old)
-    with begin_at(layout, environment, "remote rename") as operation:
+    with begin_at(layout, environment, "remote rename") as operation, together(layout):
         operation.prepare(summary=f"the remote {old} is called {new}")
         changed = [path for each in levels if (path := rename_remote(layout, each, old, new)) is not None]
         if not changed:

@@ -12,6 +12,7 @@ from dvtool.errors import UnsafeInput
 from dvtool.remote.address import Address
 from dvtool.remote.redact import redact
 from dvtool.remote.table import open_remote
+from dvtool.remote.table import served_scheme
 
 HEAVY = {"s3fs", "fsspec", "aiohttp", "aiobotocore", "botocore"}
 
@@ -48,6 +49,13 @@ def test_the_schemes_that_exist_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
         open_remote(Address("o", "s4://bucket/x", {}, b"/base", {}))
     assert "s3://" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("url", ["s3://", "gs:///", "ssh://", "https://", "az://", "smb:////"])
+def test_a_url_names_a_place(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no place") as caught:
+        served_scheme("o", url)
+    assert f"{url.partition(':')[0]}://PLACE/PATH" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
