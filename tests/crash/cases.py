@@ -25,6 +25,7 @@ from tests.crash.beginnings import write
 from tests.crash.others import imported
 from tests.crash.others import of_dvc
 from tests.crash.others import source
+from tests.crash.settings import SETTINGS
 from tests.faults.verdict import Case
 from tests.faults.world import World
 from tests.faults.world import content
@@ -318,7 +319,7 @@ def _damaged(world: World) -> None:
 
 GC = ("gc", "--workspace", "--grace", "0", "--force")
 CASES = (
-    Case("init", ("init",), git_only, stages=True, once=True),
+    Case("init", ("init",), git_only, stages=True, once=True, plain=True),
     Case("add-files", ("add", "model.bin", "notes.csv"), _new_files, stores=True),
     Case("add-directory", ("add", "data"), _new_directory, stores=True),
     Case("add-again", ("add", "data"), _changed_directory, stores=True, warm=True),
@@ -362,8 +363,9 @@ CASES = (
     Case("drop", ("drop", "data"), _pushed, pushes=True, drops=True),
     Case("import", ("import", "../outside/theirs", "data"), source, stores=True),
     Case("update", ("update",), imported, stores=True),
-    Case("migrate", ("migrate",), of_dvc, stages=True, once=True),
-    Case("migrate-keep", ("migrate", "--keep"), of_dvc, stages=True),
+    Case("migrate", ("migrate",), of_dvc, stages=True, once=True, plain=True),
+    Case("migrate-keep", ("migrate", "--keep"), of_dvc, stages=True, plain=True),
     Case("fsck-repair", ("fsck", "--deep", "--repair"), _damaged, ends=(0, 3), damaged=True),
+    *SETTINGS,
 )
 LINKS = ("copy", "reflink", "hardlink", "symlink")

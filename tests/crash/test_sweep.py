@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dvtool.cli.table import VERBS
 from tests.crash.cases import CASES
 from tests.faults.injector import FAULTS
 from tests.faults.injector import Injector
@@ -18,6 +19,17 @@ from tests.faults.verdict import Case
 pytestmark = pytest.mark.crash
 
 SHOWN = 20
+# What changes nothing that is anybody's.
+READING = frozenset(
+    "status diff report log whereused list du op dag why runs metrics params whereis lint verify check-ignore "
+    "completion doctor root version".split()
+)
+# `plan` writes the one file that it is told to; `apply` is `repro` of what that says; `cache dir` is `config`.
+LIKE_OTHERS = frozenset({"plan", "apply", "cache"})
+
+
+def test_every_verb_that_changes_something_is_swept() -> None:
+    assert {case.argv[0] for case in CASES} - {"git-hook"} == VERBS.keys() - READING - LIKE_OTHERS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))

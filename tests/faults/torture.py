@@ -86,7 +86,7 @@ class Part(NamedTuple):
 
 def parts() -> list[Part]:
     """All there is, the longest first."""
-    found = [_faults(case, link) for link in LINKS for case in CASES if link == "copy" or case.name != "init"]
+    found = [_faults(case, link) for link in LINKS for case in CASES if link == "copy" or not case.plain]
     found += [_power(case) for case in CASES if not (case.stages or case.starts)]
     found += [_killed(case) for case in BUSY]
     found += [_network(verb, kind) for kind in KINDS for verb in ("push", "pull")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ class Case:
     with these words the next run may be refused, where the killed one left a beginning under a name of the user's.
     ``ends``: the exit codes of a run without a fault. ``damaged``: it begins with a damaged cache. ``drops``: what the
     remote holds is not lost. ``aside``: it lays what it replaces aside, so that its place may be empty for a while.
-    ``starts``: it starts other programs, whose writes a recording of its own does not hold.
+    ``starts``: it starts other programs, whose writes a recording of its own does not hold. ``wires``: it writes hooks,
+    attributes and settings of Git. ``conflicts``: what it cannot do is a conflict to Git: a warning, and exit code 1.
+    ``plain``: it places no tracked file, so how files are linked does not matter.
     """
 
     name: str
@@ -55,6 +58,9 @@ class Case:
     drops: bool = False
     aside: bool = False
     starts: bool = False
+    wires: bool = False
+    conflicts: bool = False
+    plain: bool = False
 
 
 def unlawful(case: Case, met: Outcome) -> bool:
@@ -85,6 +91,7 @@ class Judge:
         """Whether all that can be seen is as after the command."""
         return (
             now.tree == self._after.tree
+            and (not self._case.wires or now.git == self._after.git)
             and now.cache.blobs.keys() >= self._after.cache.blobs.keys()
             and now.remote.blobs.keys() == self._after.remote.blobs.keys()
         )
@@ -96,6 +103,8 @@ class Judge:
         if fault.kills:
             if met.code != -9:
                 yield f"ended with {met.code} instead of being killed: {met.err}"
+            return
+        if self._case.conflicts and met.code == 1 and "warning: " in met.err and "Traceback" not in met.err:
             return
         if met.code not in (*self._case.ends, _STORAGE):
             yield f"exit code {met.code}: {met.err}"
@@ -111,6 +120,7 @@ class Judge:
         yield from self._lost(now)
         yield from self._paths(now.tree)
         yield from self._pointers(now)
+        yield from self._wiring(now)
         if done:
             # What could not be deleted at the end is no reason to fail; the next run is judged again.
             tree = {path: node for path, node in now.tree.items() if path in self._after.tree or not is_temporary(path)}
@@ -127,6 +137,8 @@ class Judge:
         yield from self._untouched(now)
         yield from self._same_tree(now.tree, "after the next run ", memo_lost=memo_lost)
         yield from self._promised(now)
+        if self._case.wires and now.git != self._after.git:
+            yield f"after the next run .git differs: {_difference(self._after.git, now.git)}"
         if look_at_status and now.tree == self._after.tree:
             status = status_of(world)
             if status != self._status:
@@ -156,8 +168,8 @@ class Judge:
 
     def after_power_came_back(self, world: World, again: Outcome) -> Iterator[str]:
         """The same command once more."""
-        if self._case.argv == ("update",) and again.code == 0:
-            # It has nothing newer to bring, and files without their bytes look like the user's.
+        if (self._case.argv == ("update",) or self._case.argv[0] == "git-hook") and again.code == 0:
+            # It has nothing newer to bring, or no hook may fail Git; files without their bytes look like the user's.
             again = world.injector.run(("checkout", "--force"), world.place, below=world.path)
         elif again.code == 1 and "changes of your own" in again.err and not self._case.pushes:
             # Files that a checkout places are not synced one by one: without their bytes they look like the user's.
@@ -224,7 +236,16 @@ class Judge:
             yield f"changed in .git: {_difference(was, ours)}"
 
     def _may_write(self, path: bytes) -> bool:
+        if self._case.wires and (path == b"config" or path.startswith((b"hooks", b"info"))):
+            return True
         return self._case.stages and (path == b"index" or path.startswith(b"objects"))
+
+    def _wiring(self, now: State) -> Iterator[str]:
+        """Each hook is as before or as afterwards. Git's settings are written by Git, one by one."""
+        before, after = self._before.git, self._after.git
+        for path in before.keys() | after.keys():
+            if self._case.wires and path != b"config" and now.git.get(path) not in (before.get(path), after.get(path)):
+                yield f".git/{os.fsdecode(path)} is neither old nor new"
 
     def _is_lock_between(self, was: Node | None, will: Node | None, now: Node) -> bool:
         """Each stage is recorded as soon as it has ended: some may be old, some new."""

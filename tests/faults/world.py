@@ -71,6 +71,11 @@ class World:
         assert ran.code == 0, (argv, ran)
         return ran.out
 
+    def dvtool_fails(self, *argv: str) -> None:
+        """A command that meets no fault and must not succeed."""
+        ran = self.injector.run(argv, self.place, below=self.path)
+        assert ran.code == 8, (argv, ran)
+
     def git(self, *argv: str) -> None:
         """Git in ``place``."""
         subprocess.run(["git", *argv], cwd=self.place, check=True, capture_output=True)
