@@ -17,6 +17,7 @@ from benchmarks import rows_large
 from benchmarks import rows_line
 from benchmarks import rows_pipeline
 from benchmarks import rows_python
+from benchmarks import rows_sources
 from benchmarks import s3
 from benchmarks import tools
 from benchmarks.measure import CommandFailed
@@ -63,6 +64,9 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "firstcsv": rows_python.first_rows_csv,
     "firstparquet": rows_python.first_rows_parquet,
     "names": rows_python.names,
+    "urlimport": rows_sources.import_prefix,
+    "urlupdate": rows_sources.update_prefix,
+    "dvcremote": rows_sources.pull_dvc,
 }
 
 
