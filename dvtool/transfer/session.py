@@ -75,6 +75,7 @@ class Session:
         """The remotes that could be asked and hold a store. Raises `StorageError` when none could be asked."""
         if self._stores is None:
             found = []
+            self.unreachable.clear()
             for remote in self.remotes:
                 store = RemoteStore(remote, self.cache.root, self.workers)
                 try:
