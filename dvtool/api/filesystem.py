@@ -9,12 +9,17 @@ import errno
 import io
 import os
 import posixpath
+import threading
 import weakref
 from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import ExitStack
+from contextlib import contextmanager
 from datetime import datetime
 from datetime import timezone
 from functools import partial
 from typing import Any
+from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from fsspec.spec import AbstractFileSystem
@@ -31,6 +36,7 @@ from dvtool.model.tree import DIRECTORY
 from dvtool.model.tree import FILE
 from dvtool.model.tree import LINK
 from dvtool.project.dataview import DataView
+from dvtool.project.filecontent import Contents
 from dvtool.project.open import open_project
 from dvtool.project.plainfiles import Found
 from dvtool.project.source import open_source
@@ -71,9 +77,10 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         self.rev = rev
         self.remote = remote
         self._cwd = os.getcwd()
-        self._pid = -1
+        self._opening = threading.RLock()
         self._opened: DataView | None = None
         self._closing: Any = None
+        _instances[id(self)] = self
         _ = self._view
 
     @property
@@ -182,7 +189,8 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         if self._bring_files(found.values()):
             found = {name: self._found(name) for name in paths}
         tracked = {name: one for name, one in found.items() if one.entry is not None and one.kind == FILE}
-        together = self._view.contents.whole(tracked.values())
+        with self._contents() as contents:
+            together = contents.whole(tracked.values())
         whole = {name: together[one.path] for name, one in tracked.items()}
         return {name: whole[name] if name in whole else self.cat_file(name) for name in paths if self.isfile(name)}
 
@@ -200,13 +208,14 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
 
     def close(self) -> None:
         """End connections; what is read later opens them again."""
-        if self._closing is not None:
-            self._closing()
-        self._opened = None
+        with self._opening:
+            if self._closing is not None:
+                self._closing()
+            self._opened = None
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode != "rb":
-            raise OSError(errno.EROFS, "dvtool:// is read-only: write into the worktree, then `dvtool add`", path)
+            self._refuse(path)
         found = self._found(path)
         if found.kind != FILE:
             code = errno.EISDIR if found.kind == DIRECTORY else errno.ENOENT
@@ -215,15 +224,14 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             return SizedReader(io.FileIO(found.place), found.size or 0)
         if self._bring_files([found]):
             found = self._found(path)
-        contents = self._view.contents
         if found.blob:
-            data = contents.git_blob(found.blob)
+            data = self._view.contents.git_blob(found.blob)
             return SizedReader(
                 RangedFile(len(data), object_id(data), lambda start, stop, _: data[start:stop]), len(data)
             )
         assert found.entry is not None
         size = found.entry.size
-        return SizedReader(RangedFile(size, found.entry.raw, partial(_read, contents, found)), size)
+        return SizedReader(RangedFile(size, found.entry.raw, partial(self._read, found)), size)
 
     def _bring_listings(self, path: bytes, *, below: bool = False) -> None:
         """What only a fetch can bring, as it does not lie on remotes of ours: without the files."""
@@ -264,14 +272,42 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             repo = os.path.join(self._cwd, repo or "")
         return partial(type(self), repo=repo, rev=self.rev, remote=self.remote), ()
 
+    def _refuse(self, path: Any, *_: Any, **__: Any) -> NoReturn:
+        raise OSError(errno.EROFS, "dvtool:// is read-only: write into the worktree, then `dvtool add`", path)
+
+    # fsspec's own say nothing, or nothing useful.
+    mkdir = makedirs = mkdirs = makedir = rmdir = rm = rm_file = delete = cp_file = copy = cp = _refuse
+    mv = move = rename = touch = _refuse
+
+    def _read(self, found: Found, start: int, stop: int, ahead: int) -> bytes:
+        # An open file holds on to the file system, not to what a fork or `close` makes it do without.
+        with self._contents() as contents:
+            return contents.read(found, start, stop, ahead=ahead)
+
+    @contextmanager
+    def _contents(self) -> Iterator[Contents]:
+        """`close` waits for who is in here."""
+        with ExitStack() as reading:
+            with self._opening:
+                contents = self._view.contents
+                reading.enter_context(contents.reading())
+            yield contents
+
     @property
     def _view(self) -> DataView:
-        # Connections and threads do not live on in a forked process.
-        if self._opened is None or self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._opened = self._open_view()
-            self._closing = weakref.finalize(self, _close, self._opened, self._pid)
-        return self._opened
+        view = self._opened
+        if view is None:
+            with self._opening:
+                view = self._opened
+                if view is None:
+                    view = self._open_view()
+                    self._closing = weakref.finalize(self, _close, view, os.getpid())
+                    self._opened = view
+        return view
+
+    def _forget_parent(self) -> None:
+        self._opening = threading.RLock()
+        self._opened = self._closing = None
 
     def _open_view(self) -> DataView:
         names = () if self.remote is None else (self.remote,)
@@ -287,8 +323,18 @@ class DvtoolFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         return DataView(source.project, source.commit, names, blobs_here=source.is_local)
 
 
-def _read(contents: Any, found: Found, start: int, stop: int, ahead: int) -> bytes:
-    return bytes(contents.read(found, start, stop, ahead=ahead))
+_instances: weakref.WeakValueDictionary[int, DvtoolFileSystem] = weakref.WeakValueDictionary()
+"""By `id`: fsspec calls file systems of equal arguments equal."""
+
+
+def _after_fork() -> None:
+    """Connections, threads and held locks do not live on in a forked process: the next use opens anew."""
+    for each in list(_instances.values()):
+        each._forget_parent()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _close(view: DataView, pid: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import NamedTuple
 from typing import TypeVar
@@ -67,10 +69,15 @@ class Contents:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._open: dict[str, RemoteFiles] = {}
         self._origins: dict[Origin, _Origin | None] = {}
+        self._readers = 0
+        self._ending = False
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Ends the connections, once nobody reads any more; what is read later opens them again."""
         with self._lock:
+            self._ending = self._readers > 0
+            if self._ending:
+                return
             for each in self._open.values():
                 each.close()
             self._open.clear()
@@ -79,6 +86,19 @@ class Contents:
                     origin.contents.close()
             self._origins.clear()
             self._remotes.__exit__(None, None, None)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Connections stay while somebody is in here."""
+        with self._lock:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if self._ending and not self._readers:
+                    self.close()
 
     @property
     def bytes_received(self) -> int:
@@ -105,6 +125,10 @@ class Contents:
 
         *ahead*: so many more are likely to be asked for next. Raises `MissingData`, `IntegrityError`, `StorageError`.
         """
+        with self.reading():
+            return self._read(found, start, stop, ahead)
+
+    def _read(self, found: Found, start: int, stop: int, ahead: int) -> bytes:
         assert found.entry is not None
         assert found.item is not None
         if start >= stop:
@@ -122,6 +146,10 @@ class Contents:
 
     def whole(self, found: Iterable[Found]) -> dict[bytes, bytes]:
         """Tracked files by path, whole; small ones of one remote come together."""
+        with self.reading():
+            return self._whole(found)
+
+    def _whole(self, found: Iterable[Found]) -> dict[bytes, bytes]:
         result: dict[bytes, bytes] = {}
         batch: list[Found] = []
         for one in found:

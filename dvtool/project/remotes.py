@@ -25,8 +25,8 @@ class Remotes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for remote in self._open.values():
-            remote.close()
+        while self._open:
+            self._open.popitem()[1].close()
 
     def get(self, name: str) -> Remote:
         """The remote of that name. Raises as `open_remote_of`."""

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,60 @@ if __name__ == "__main__":
         [sys.executable, str(path)], cwd=project.root, capture_output=True, text=True, check=False, timeout=120
     )
     assert (run.stdout, run.stderr) == (f"1000\n{[1000] * 6}\n", "")
+
+
+def test_a_process_forked_beside_readers_reads_on(project: Workbench) -> None:
+    """As a loader of training data does: the parent's threads hold locks, and its connections are not the child's."""
+    program = """
+import os, threading, dvtool.api
+fs = dvtool.api.DvtoolFileSystem(rev="v1")
+file = fs.open("big.csv")
+file.read(1000)
+done = threading.Event()
+def work(start):
+    while not done.is_set():
+        fs.cat_file("big.csv", start, start + 1000)
+threads = [threading.Thread(target=work, args=(number << 22,)) for number in range(4)]
+for each in threads:
+    each.start()
+for number in range(6):
+    child = os.fork()
+    if not child:
+        file.seek(number + 10 << 20)
+        os._exit(0 if file.read(1000) == fs.cat_file("big.csv", file.tell() - 1000, file.tell()) else 1)
+    print(os.waitpid(child, 0)[1])
+done.set()
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (run.stdout, run.stderr) == ("0\n" * 6, "")
+
+
+def test_closing_beside_readers_takes_nothing_from_them(project: Workbench) -> None:
+    fs = dvtool.api.DvtoolFileSystem(rev="v1", skip_instance_cache=True)
+    right = fs.cat_file("big.csv", 0, 4 << 20)
+    wrong: list[object] = []
+
+    def work(start: int) -> None:
+        try:
+            for at in range(start, len(right) - 1_000, 200_000):
+                if fs.cat_file("big.csv", at, at + 1_000) != right[at : at + 1_000]:
+                    wrong.append(at)
+                if not at % 3:
+                    fs.close()
+        except Exception as error:  # noqa: BLE001
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(number * 1_001,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fs.close()
+    assert wrong == []

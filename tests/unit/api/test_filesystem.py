@@ -22,9 +22,12 @@ from dvtool.api.push import push
 from dvtool.errors import IntegrityError
 from dvtool.errors import MissingData
 from dvtool.errors import NotInRepository
+from dvtool.errors import StorageError
 from dvtool.errors import UnsafeInput
 from dvtool.errors import UsageError
 from dvtool.hashing.digests import object_id
+from dvtool.model.ports import Remote
+from dvtool.project.parts import open_remote_of
 from tests.support.cli import git_project
 from tests.support.pushed import pushed_project
 from tests.support.trees import Executable
@@ -223,6 +226,16 @@ def test_is_read_only_and_stays_inside(fs: DvtoolFileSystem) -> None:
     with pytest.raises(OSError, match="read-only") as caught:
         fs.open("new", "wb")
     assert caught.value.errno == errno.EROFS
+    for change in (
+        fs.rm,
+        fs.mkdir,
+        fs.makedirs,
+        fs.touch,
+        lambda path: fs.mv(path, "x"),
+        lambda path: fs.cp(path, "x"),
+    ):
+        with pytest.raises(OSError, match="read-only: write into the worktree"):
+            change("table.csv")
     with pytest.raises(UnsafeInput, match="leads out"):
         fs.open("dvtool://images/../../x")
     with pytest.raises(IsADirectoryError):
@@ -368,4 +381,38 @@ def test_any_stretch_is_what_it_should_be(pushed: Workbench) -> None:
             length = chance.choice((1, 1_000, 300_000, 5_000_000))
             file.seek(start)
             assert file.read(length) == LARGE[start : start + length]
+    fs.close()
+
+
+class Cut:
+    """A remote whose line is cut while ``down``."""
+
+    down = False
+
+    def __init__(self, inner: Remote) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        if Cut.down and name in ("get", "list"):
+            raise StorageError("the line is cut")
+        return getattr(self._inner, name)
+
+
+def test_what_cannot_be_asked_is_never_called_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dvtool.project.remotes.open_remote_of", lambda *args: Cut(open_remote_of(*args)))
+    bench = pushed_project(tmp_path, {"large.bin": LARGE, "table.csv": "1,2\n", "d": {"x": "", "y": ""}})
+    fs = DvtoolFileSystem(repo=str(bench.root), skip_instance_cache=True)
+    for name, data in (("table.csv", b"1,2\n"), ("large.bin", LARGE)):
+        monkeypatch.setattr(Cut, "down", True)
+        for _ in range(3):
+            with pytest.raises(StorageError, match="cut"):
+                fs.cat_file(name)
+        monkeypatch.setattr(Cut, "down", False)
+        assert fs.cat_file(name) == data
+    monkeypatch.setattr(Cut, "down", True)
+    for _ in range(3):
+        with pytest.raises(StorageError, match="cut"):
+            fs.find("d")
+    monkeypatch.setattr(Cut, "down", False)
+    assert fs.find("d") == ["d/x", "d/y"]
     fs.close()
