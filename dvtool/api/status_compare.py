@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -79,8 +80,9 @@ def _workspace(
         why = "the recorded listing is not in the cache"
         base = worktree.base(item.path)
         if base is not None:
-            mine = diff_entries(worktree.stored_page, base, get, current, one.path)
-            return list(differences(mine)), [Difference("outdated", one.path, current.size, current.files, why)]
+            with contextlib.suppress(MissingData):  # the whole cache may be gone
+                mine = list(differences(diff_entries(worktree.stored_page, base, get, current, one.path)))
+                return mine, [Difference("outdated", one.path, current.size, current.files, why)]
         return [Difference("modified", one.path, current.size, current.files, why)], []
 
 

@@ -122,6 +122,23 @@ def remote_pack_with(scene: Scene, content: bytes) -> Path:
 # The cache and the workspace memo.
 
 
+def test_status_without_the_cache_and_without_the_remote(scene: Scene) -> None:
+    """As where both lie on a drive that is not mounted."""
+    ann = scene.ann
+    ann.git("checkout", "-q", "HEAD~1")
+    shutil.rmtree(ann.cache)
+    scene.remote.rename(scene.remote.with_name("away"))
+    told = ann.run("status", "--json").document
+    assert [(each["path"], each["why"]) for each in told["workspace"] + told["missing"]] == [
+        ("data", "the recorded listing is not in the cache")
+    ]
+    ann.run("checkout", code=4)
+    ann.git("checkout", "-q", "-")
+    scene.remote.with_name("away").rename(scene.remote)
+    ann.run("pull")
+    ann.assert_clean()
+
+
 def test_cache_index_and_memo_cost_only_time(scene: Scene) -> None:
     ann = scene.ann
     ann.run("doctor", "--rebuild")
